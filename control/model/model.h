@@ -1,0 +1,70 @@
+// The model: zones, rrsets, record sets and checks as people wrote them, already checked for form.
+// config fills it, compile reads it, the store keeps it. Plain data, no behaviour; control core
+// only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "health/check.h"
+
+namespace holdfast::control {
+
+/// Where something was written, for messages: "zones/example.zone:12" or "records.json: www A".
+struct Source {
+  std::string file;
+  std::uint32_t line = 0;  // 0: not known
+  [[nodiscard]] std::string Text() const {
+    return line == 0 ? file : file + ":" + std::to_string(line);
+  }
+};
+
+/// A static rrset of a zone file. `owner` is in wire form with the letter case of the file; each
+/// rdata is uncompressed wire form; duplicates are gone.
+struct Rrset {
+  std::string owner;
+  std::uint16_t type = 0;
+  std::uint32_t ttl = 0;  // seconds, 0..2^31-1
+  std::vector<std::string> rdata;
+  Source source;
+};
+
+enum class Policy { kSimple, kWeighted, kFailover, kMultivalue };
+
+struct AliasTarget {
+  std::string hosted_zone_id;  // must be the id of the record's own zone
+  std::string name;            // wire form
+  bool evaluate_target_health = false;
+};
+
+/// One Route 53 record set (spec/routing.md section 1). Either `alias` or `ttl` and `rdata`.
+struct RecordSet {
+  std::string name;  // wire form, folded
+  std::uint16_t type = 0;
+  std::string set_identifier;  // empty for simple
+  Policy policy = Policy::kSimple;
+  std::uint8_t weight = 0;  // weighted: 0..255
+  bool primary = false;     // failover: PRIMARY, else SECONDARY
+  std::uint32_t ttl = 0;    // seconds; without meaning for an alias
+  std::vector<std::string> rdata;
+  std::optional<AliasTarget> alias;
+  std::string health_check_id;  // empty: no check, always healthy
+  Source source;
+};
+
+struct Zone {
+  std::string origin;  // wire form, folded
+  std::string id;      // hosted zone id that aliases name; never empty
+  std::vector<Rrset> rrsets;
+  std::vector<RecordSet> record_sets;  // groups are the record sets with one (name, type)
+  Source source;
+};
+
+struct Model {
+  std::vector<Zone> zones;  // origins are unique
+  std::vector<health::CheckConfig> checks;
+};
+
+}  // namespace holdfast::control

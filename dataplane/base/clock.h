@@ -1,0 +1,31 @@
+// Clocks. Tsc() is for costs and for differences on one core or between cores with a synchronised,
+// constant-rate counter; MonotonicNs() for deadlines and ages; WallMs() only for people and stores.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+#include <x86intrin.h>
+
+namespace holdfast {
+
+/// Time stamp counter, in cycles of the constant-rate TSC. Any core; about 20 cycles.
+inline std::uint64_t Tsc() noexcept {
+  return __rdtsc();
+}
+
+/// CLOCK_MONOTONIC in nanoseconds. Not for the packet path (a vDSO call, but of no use there).
+inline std::uint64_t MonotonicNs() noexcept {
+  timespec ts{};
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (static_cast<std::uint64_t>(ts.tv_sec) * 1'000'000'000U) +
+         static_cast<std::uint64_t>(ts.tv_nsec);
+}
+
+/// Milliseconds since 1970-01-01 UTC. May jump; never used for thresholds or deadlines.
+inline std::int64_t WallMs() noexcept {
+  timespec ts{};
+  clock_gettime(CLOCK_REALTIME, &ts);
+  return (static_cast<std::int64_t>(ts.tv_sec) * 1000) + (ts.tv_nsec / 1'000'000);
+}
+
+}  // namespace holdfast

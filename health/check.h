@@ -1,0 +1,43 @@
+// What a health check is told to do, in the words of spec/health-checks.md section 2 with the
+// native extensions of section 11. Plain data: config fills it, schedule and probe obey it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace holdfast::health {
+
+enum class CheckType { kHttp, kHttps, kHttpStrMatch, kHttpsStrMatch, kTcp };
+
+/// Words of Route 53: "HTTP", "HTTPS_STR_MATCH"...
+const char* CheckTypeText(CheckType type) noexcept;
+
+using Milliseconds = std::chrono::milliseconds;
+
+struct CheckConfig {
+  std::string id;  // 1..64 characters, unique
+  CheckType type = CheckType::kHttp;
+  std::string ip_address;     // literal IPv4 or IPv6; empty: `fqdn` is resolved (A only)
+  std::uint16_t port = 80;    // 1..65535
+  std::string fqdn;           // Host header and SNI; or the name to resolve
+  std::string resource_path;  // with its leading "/"; "/" when not given
+  std::string search_string;  // 1..255 octets, *_STR_MATCH only
+  bool inverted = false;
+  bool disabled = false;
+  bool enable_sni = true;  // HTTPS* only
+  bool measure_latency = false;
+
+  // Effective timing: Route 53's values unless the native extension changed them.
+  Milliseconds interval{30000};           // 50 ms..300 s, gap from response to next request
+  Milliseconds connect_timeout{4000};     // 10 ms..60 s; 10 s for TCP by default
+  Milliseconds response_timeout{2000};    // after connect; the TLS handshake counts inside
+  Milliseconds body_timeout{2000};        // after the status line, *_STR_MATCH only
+  std::uint32_t healthy_threshold = 3;    // 1..100 consecutive passes (rise)
+  std::uint32_t unhealthy_threshold = 3;  // 1..100 consecutive failures (fall)
+  std::uint32_t jitter_percent = 10;      // 0..50 of the interval
+
+  bool operator==(const CheckConfig&) const = default;
+};
+
+}  // namespace holdfast::health

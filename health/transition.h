@@ -1,0 +1,59 @@
+// The one thing health tells control: a check's status changed. Transitions wait on a bounded queue
+// in which a newer one for the same check replaces the older in place, so that a flapping endpoint
+// can never fill it. Producers: health threads and the admin interface; consumer: the control core.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dataplane/base/result.h"
+
+namespace holdfast::health {
+
+/// Final status of a check as records see it (spec/health-checks.md section 7).
+enum class State : std::uint8_t { kUnknown = 0, kHealthy = 1, kUnhealthy = 2 };
+const char* StateText(State state) noexcept;
+
+struct Transition {
+  std::string check_id;
+  State raw = State::kUnknown;     // verdict of the probes, before `inverted` and `disabled`
+  bool healthy = true;             // what records see from now on
+  std::int64_t since_ms = 0;       // wall clock, milliseconds since 1970: when it began
+  std::uint64_t observed_ns = 0;   // CLOCK_MONOTONIC of the deciding observation
+  std::uint64_t enqueued_tsc = 0;  // TSC when it was put on the queue (t0 of the failover bench)
+  std::string reason;              // "Failure: HTTP Status Code 503, Service Unavailable"
+};
+
+/// Bounded, coalescing queue with an eventfd that is readable while it is not empty.
+/// Push from any thread; Drain from the control core only.
+class TransitionQueue {
+ public:
+  /// @param capacity  most different checks waiting at a time; at least 1.
+  static Result<std::unique_ptr<TransitionQueue>> Create(std::size_t capacity);
+  ~TransitionQueue();
+  TransitionQueue(const TransitionQueue&) = delete;
+  TransitionQueue& operator=(const TransitionQueue&) = delete;
+
+  /// Enqueues or replaces in place. False when `capacity` different checks wait already: the caller
+  /// keeps the transition and offers it again (nothing is lost, see schedule).
+  bool Push(Transition transition);
+  /// Takes everything, oldest first. Never waits.
+  std::vector<Transition> Drain();
+  /// Readable while transitions wait. Owned by the queue.
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+
+ private:
+  TransitionQueue(int fd, std::size_t capacity) : fd_(fd), capacity_(capacity) {}
+  std::mutex mutex_;
+  std::vector<Transition> waiting_;
+  std::unordered_map<std::string, std::size_t> place_;
+  int fd_ = -1;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace holdfast::health
