@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# What a script needs before python3 can be relied on: messages, packages, the build.
+# Sourced by tools/quickstart and tools/test, from a shell with -euo pipefail.
+
+hf_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+# packages_of KIND...: the packages of these kinds, one a line.
+packages_of() {
+  local package kind
+  while read -r package kind; do
+    [[ $package == '#'* || -z $package ]] && continue
+    [[ " $* " == *" $kind "* ]] && printf '%s\n' "$package"
+  done < "$hf_root/tools/lib/packages"
+  return 0
+}
+
+# packages_missing KIND...: those of them that are not installed.
+packages_missing() {
+  local package
+  packages_of "$@" | while read -r package; do
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+      printf '%s\n' "$package"
+  done
+}
+
+# packages_install KIND...: installs what is missing; asks the network for nothing when nothing is.
+packages_install() {
+  local -a missing
+  mapfile -t missing < <(packages_missing "$@")
+  [[ ${#missing[@]} -eq 0 ]] && return 0
+  command -v apt-get > /dev/null || die "needs Debian 12 (no apt-get here)"
+  [[ $EUID -eq 0 ]] || die "must be root to install: ${missing[*]}
+  as root: apt-get install --no-install-recommends ${missing[*]}"
+  say "installing ${#missing[@]} packages: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q >&2 || die "apt-get update failed"
+  apt-get install -q -y --no-install-recommends "${missing[@]}" >&2 ||
+    die "apt-get could not install: ${missing[*]}"
+}
+
+# build_in FOLDER [meson options...]: configures FOLDER once, then builds it.
+build_in() {
+  local folder=$1
+  shift
+  [[ -f $folder/build.ninja ]] || meson setup "$@" "$folder" "$hf_root" >&2 ||
+    die "meson could not configure $folder"
+  ninja -C "$folder" >&2 || die "the build in $folder failed"
+}

@@ -1,0 +1,341 @@
+#!/usr/bin/python3
+"""Builds, runs every test and counts what the runners themselves recorded.
+
+Started by tools/test, which has installed the packages. The parts, in this order:
+
+  build     meson and ninja, g++, in build/
+  lint      layering, hot symbols, scripts; with their self-tests        (meson, suite lint)
+  unit      GoogleTest                                                   (meson, suite unit)
+  fuzz      every target over its seed corpus                            (meson, suite fuzz)
+  format    clang-format
+  e2e       real servers in network namespaces, as root                  (pytest, tests/e2e)
+  fuzzing   each target under libFuzzer with sanitizers, bounded         (clang, build-fuzz/)
+  sanitize  unit and fuzz again under ASan and UBSan                     (if asked, build-asan/)
+  tidy      clang-tidy                                                   (if asked)
+
+The last line is "N passed, N failed"; the exit status is 0 only if something passed and nothing
+failed. A part that cannot be built or run counts as one failed test.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import namedtuple
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = "/usr/bin/python3"
+MESON_SUITES = ("lint", "unit", "fuzz")
+E2E = ROOT / "tests" / "e2e"
+CORPUS = ROOT / "tests" / "fuzz" / "corpus"
+STYLE = ROOT / "tools" / "lib" / "style_check.py"
+E2E_LIMIT_SECONDS = 15 * 60
+
+# outcome: "passed", "failed" or "skipped"
+Case = namedtuple("Case", "name outcome detail", defaults=("",))
+
+
+class PartFailed(Exception):
+    """A part could not be built or run at all; the sentence says why."""
+
+
+def run(command, limit=None, quiet=False, **options):
+    """Runs a command in the project's root; returns its exit status. Past `limit` seconds it and
+    its children get SIGTERM, so that they can take down what they set up, and then SIGKILL."""
+    if not quiet:
+        print("+ " + " ".join(str(word) for word in command), flush=True)
+    output = subprocess.DEVNULL if quiet else None
+    with subprocess.Popen([str(word) for word in command], cwd=ROOT, start_new_session=True,
+                          stdout=options.pop("stdout", output), **options) as process:
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            print(f"stopped after {limit} seconds: {command[0]}", flush=True)
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        for sent, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, None)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, sent)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(patience)
+                break
+        return 124
+
+
+def build(folder, options=(), targets=(), quiet=False, **environment):
+    """Configures the folder once and builds it there."""
+    env = {**os.environ, **environment}
+    stdout = sys.stderr if quiet else None
+    if not (folder / "build.ninja").is_file():
+        if run(["meson", "setup", *options, folder, ROOT], stdout=stdout, env=env):
+            raise PartFailed(f"meson could not configure {folder.name}")
+    if run(["ninja", "-C", folder, *targets], stdout=stdout, env=env):
+        raise PartFailed(f"the build in {folder.name} failed")
+
+
+def meson_tests(folder):
+    """The tests that meson knows of: (suite, name, command)."""
+    listed = subprocess.run(["meson", "introspect", "--tests", str(folder)], check=True,
+                            capture_output=True, text=True)
+    for test in json.loads(listed.stdout):
+        suites = [suite.split(":")[-1] for suite in test["suite"]]
+        for suite in MESON_SUITES:
+            if suite in suites:
+                yield suite, test["name"], test["cmd"]
+
+
+def run_meson(folder, suites, label=""):
+    """Runs meson's suites; a GoogleTest program counts case by case, anything else as one test."""
+    records = folder / "gtest-xml"
+    records.mkdir(exist_ok=True)
+    for old in records.glob("*.xml"):
+        old.unlink()
+    log = folder / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    command = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs",
+               "--timeout-multiplier", "3"]
+    for suite in suites:
+        command += ["--suite", suite]
+    # Sanitizers stop at the first report, else a program could end with status 0 in spite of it.
+    run(command, env={**os.environ, "GTEST_OUTPUT": f"xml:{records}/",
+                      "ASAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
+                      "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1"})
+    if not log.is_file():
+        raise PartFailed(f"meson test left no record in {log.relative_to(ROOT)}")
+    cases = []
+    for line in log.read_text().splitlines():
+        cases += meson_cases(json.loads(line), records, label)
+    return cases
+
+
+def meson_cases(test, records, label):
+    """The cases of one entry of meson's testlog.json."""
+    project_suite, _, name = test["name"].rpartition(" / ")
+    name = f"{label}{project_suite.split(':')[-1] or 'unit'}/{name}"
+    outcome = {"OK": "passed", "SKIP": "skipped"}.get(test["result"], "failed")
+    detail = "" if outcome == "passed" else test["result"].lower()
+    program = Path(test["command"][0]).name
+    cases = []
+    for record in sorted(records.glob(f"{program}.xml")) + sorted(records.glob(f"{program}_*.xml")):
+        if re.fullmatch(re.escape(program) + r"(_\d+)?\.xml", record.name):
+            cases += junit_cases(record, name + "/", gtest=True)
+            record.unlink()
+    if not cases:
+        return [Case(name, outcome, detail)]
+    # A crash, a leak or a time-out after the record was begun is a failure that no case speaks of.
+    if outcome == "failed" and all(case.outcome != "failed" for case in cases):
+        cases.append(Case(name, "failed", f"{detail}, though no case of it failed"))
+    return cases
+
+
+def junit_cases(record, prefix, gtest=False):
+    """The cases of one JUnit file, as GoogleTest or pytest writes it."""
+    try:
+        tree = ElementTree.parse(record)
+    except ElementTree.ParseError as error:
+        return [Case(f"{prefix}{record.name}", "failed", f"unreadable record: {error}")]
+    cases = []
+    for case in tree.iter("testcase"):
+        outcome, detail = "passed", ""
+        for kind in ("failure", "error", "skipped"):
+            found = case.find(kind)
+            if found is not None:
+                outcome = "skipped" if kind == "skipped" else "failed"
+                detail = (found.get("message") or "").strip().splitlines()[:1]
+                detail = detail[0] if detail else kind
+                break
+        if outcome == "passed" and case.get("status") == "notrun":
+            outcome, detail = "skipped", "disabled"
+        middle = "." if gtest else "::"
+        cases.append(Case(f"{prefix}{case.get('classname')}{middle}{case.get('name')}",
+                          outcome, detail))
+    return cases
+
+
+def run_e2e(folder):
+    if not any(E2E.glob("*_test.py")) and not any(E2E.glob("test_*.py")):
+        return []
+    record = folder / "e2e.xml"
+    record.unlink(missing_ok=True)
+    status = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-ra",
+                  f"--junitxml={record}", E2E], limit=E2E_LIMIT_SECONDS,
+                 env={**os.environ, "HOLDFAST_BUILD": str(folder), "PYTHONDONTWRITEBYTECODE": "1"})
+    if not record.is_file():
+        raise PartFailed(f"pytest ended with status {status} and left no record")
+    cases = junit_cases(record, "e2e/")
+    if status not in (0, 1) or (status == 1 and all(case.outcome != "failed" for case in cases)):
+        cases.append(Case("e2e/pytest", "failed", f"ended with status {status}"))
+    return cases
+
+
+def fuzz_targets():
+    """Names of the targets: each has a file of its own."""
+    return sorted(path.name.removesuffix("_fuzz.cc")
+                  for path in (ROOT / "tests" / "fuzz").glob("*_fuzz.cc"))
+
+
+def run_fuzzing(seconds):
+    """Each target under libFuzzer for `seconds`; prints executions and coverage of each."""
+    folder, cases = ROOT / "build-fuzz", []
+    targets = [f"tests/fuzz/{name}_fuzz" for name in fuzz_targets()]
+    build(folder, ["-Dfuzzers=true", "-Dbenchmarks=disabled"], targets, CXX="clang++-19",
+          CC="clang-19")
+    for name in fuzz_targets():
+        # New inputs go to a folder of the build; the seeds in the source tree stay as they are.
+        found, log = folder / "found" / name, folder / f"{name}_fuzz.log"
+        found.mkdir(parents=True, exist_ok=True)
+        with log.open("w") as output:
+            status = run([folder / "tests" / "fuzz" / f"{name}_fuzz", f"-max_total_time={seconds}",
+                          "-timeout=20", "-rss_limit_mb=4096", "-print_final_stats=1",
+                          f"-artifact_prefix={folder}/{name}-", found, CORPUS / name],
+                         limit=seconds + 120, stdout=output, stderr=subprocess.STDOUT)
+        text = log.read_text(errors="replace")
+        runs = re.search(r"number_of_executed_units: *(\d+)", text)
+        coverage = re.findall(r"\bcov: (\d+)", text)
+        print(f"  {name}: {runs[1] if runs else 'no'} executions, "
+              f"{coverage[-1] if coverage else 'no'} edges covered", flush=True)
+        if status != 0:
+            print("\n".join(text.splitlines()[-40:]), flush=True)
+        failed = status != 0 or not runs or int(runs[1]) == 0
+        cases.append(Case(f"fuzzing/{name}", "failed" if failed else "passed",
+                          f"status {status}, log {log.relative_to(ROOT)}" if failed else ""))
+    return cases
+
+
+def run_sanitize():
+    folder = ROOT / "build-asan"
+    # g++ 12 warns of uninitialised reads in its own library once it instruments; the plain build
+    # has judged the warnings already.
+    build(folder, ["-Db_sanitize=address,undefined", "-Dwerror=false", "-Dbenchmarks=disabled"])
+    return run_meson(folder, ("unit", "fuzz"), "sanitize-")
+
+
+def run_style(folder, kind):
+    command = [PYTHON, STYLE, kind, ROOT] + ([folder] if kind == "tidy" else [])
+    failed = run(command) != 0
+    return [Case(f"{kind}/clang-{kind}", "failed" if failed else "passed")]
+
+
+def parts(options, folder):
+    """The parts to run after the build: (name, function)."""
+    yield "meson", lambda: run_meson(folder, MESON_SUITES)
+    yield "format", lambda: run_style(folder, "format")
+    if not options.quick:
+        yield "e2e", lambda: run_e2e(folder)
+        if options.fuzz:
+            yield "fuzzing", lambda: run_fuzzing(options.fuzz)
+    if options.sanitize:
+        yield "sanitize", run_sanitize
+    if options.tidy:
+        yield "tidy", lambda: run_style(folder, "tidy")
+
+
+def is_gtest(program):
+    return program.is_file() and b"gtest_list_tests" in program.read_bytes()
+
+
+def gtest_names(program):
+    """Suite.Case of every case in a GoogleTest program, which lists them without running any."""
+    listed = subprocess.run([program, "--gtest_list_tests"], capture_output=True, text=True,
+                            timeout=60, check=True)
+    suite = ""
+    for line in listed.stdout.splitlines():
+        name = line.split("#")[0].rstrip()
+        if line.startswith("  "):
+            yield f"{suite}{name.strip()}"
+        elif name.endswith("."):
+            suite = name
+
+
+def list_tests(options, folder):
+    """Prints the name of every test, one a line, to standard output; all else goes to the other."""
+    build(folder, quiet=True)
+    for suite, name, command in meson_tests(folder):
+        if is_gtest(Path(command[0])):
+            for case in gtest_names(command[0]):
+                print(f"{suite}/{name}/{case}")
+        else:
+            print(f"{suite}/{name}")
+    print("format/clang-format")
+    if any(E2E.glob("*_test.py")) or any(E2E.glob("test_*.py")):
+        listed = subprocess.run(
+            [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q", str(E2E)],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+            env={**os.environ, "HOLDFAST_BUILD": str(folder), "PYTHONDONTWRITEBYTECODE": "1"})
+        if listed.returncode != 0:
+            raise PartFailed(f"pytest cannot collect tests/e2e:\n{listed.stdout}{listed.stderr}")
+        for line in listed.stdout.splitlines():
+            if "::" in line:
+                print("e2e/" + line.removeprefix("tests/e2e/"))
+    if options.fuzz:
+        for name in fuzz_targets():
+            print(f"fuzzing/{name}")
+
+
+def report(cases):
+    """The runners' results in short, then the line that is counted. Returns the exit status."""
+    print()
+    for outcome in ("skipped", "failed"):
+        for case in cases:
+            if case.outcome == outcome:
+                print(f"{outcome}: {case.name}" + (f" ({case.detail})" if case.detail else ""))
+    suites = {}
+    for case in cases:
+        suites.setdefault(case.name.split("/")[0], []).append(case.outcome)
+    for suite, outcomes in suites.items():
+        print(f"{suite:14} " + ", ".join(f"{outcomes.count(outcome)} {outcome}"
+                                         for outcome in ("passed", "failed", "skipped")
+                                         if outcomes.count(outcome)))
+    passed = sum(case.outcome == "passed" for case in cases)
+    failed = sum(case.outcome == "failed" for case in cases)
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="tools/test", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="leave out e2e and fuzzing")
+    parser.add_argument("--list", action="store_true", help="print every test's name, run none")
+    parser.add_argument("--fuzz", type=int, default=10, metavar="SECONDS",
+                        help="libFuzzer time of each target (default 10; 0: leave fuzzing out)")
+    parser.add_argument("--sanitize", action="store_true", help="add the part sanitize")
+    parser.add_argument("--tidy", action="store_true", help="add the part tidy (10 s a file)")
+    options = parser.parse_args(arguments)
+    if not 0 <= options.fuzz <= 3600:
+        parser.error(f"--fuzz {options.fuzz}: expected 0 to 3600 seconds")
+    return options
+
+
+def main(arguments):
+    options = parse(arguments)
+    folder = ROOT / "build"
+    if options.list:
+        try:
+            list_tests(options, folder)
+        except PartFailed as error:
+            print(f"tools/test: {error}", file=sys.stderr)
+            return 1
+        return 0
+    cases = []
+    try:
+        build(folder)
+    except PartFailed as error:
+        return report([Case("build/g++", "failed", str(error))])
+    for name, part in parts(options, folder):
+        print(f"\n== {name}", flush=True)
+        try:
+            cases += part()
+        except PartFailed as error:
+            cases.append(Case(f"{name}/{name}", "failed", str(error)))
+    return report(cases)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
