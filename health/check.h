@@ -6,12 +6,18 @@
 #include <cstdint>
 #include <string>
 
+#include "dataplane/base/result.h"
+
 namespace holdfast::health {
 
-enum class CheckType { kHttp, kHttps, kHttpStrMatch, kHttpsStrMatch, kTcp };
+enum class CheckType : std::uint8_t { kHttp, kHttps, kHttpStrMatch, kHttpsStrMatch, kTcp };
 
 /// Words of Route 53: "HTTP", "HTTPS_STR_MATCH"...
 const char* CheckTypeText(CheckType type) noexcept;
+/// True for the two types whose connection starts with a TLS handshake.
+bool UsesTls(CheckType type) noexcept;
+/// True for the two types that read the body.
+bool MatchesString(CheckType type) noexcept;
 
 using Milliseconds = std::chrono::milliseconds;
 
@@ -32,12 +38,22 @@ struct CheckConfig {
   Milliseconds interval{30000};           // 50 ms..300 s, gap from response to next request
   Milliseconds connect_timeout{4000};     // 10 ms..60 s; 10 s for TCP by default
   Milliseconds response_timeout{2000};    // after connect; the TLS handshake counts inside
-  Milliseconds body_timeout{2000};        // after the status line, *_STR_MATCH only
+  Milliseconds body_timeout{2000};        // after the header, *_STR_MATCH only
   std::uint32_t healthy_threshold = 3;    // 1..100 consecutive passes (rise)
   std::uint32_t unhealthy_threshold = 3;  // 1..100 consecutive failures (fall)
-  std::uint32_t jitter_percent = 10;      // 0..50 of the interval
+  std::uint32_t jitter_percent = 10;      // 0..50 of the interval, either way
 
   bool operator==(const CheckConfig&) const = default;
 };
+
+/// Refuses what a probe could not carry out or what would change the request's meaning (line breaks
+/// in a path or a host): the last guard, behind the better worded one of the configuration.
+/// @return kInvalid with a sentence that names the check, the field, the value and what was
+///         expected.
+Status ValidateCheck(const CheckConfig& check);
+
+/// Where the check looks, for people: "https://192.0.2.1:8443/up (host www.example.)",
+/// "tcp://[2001:db8::1]:22".
+std::string TargetText(const CheckConfig& check);
 
 }  // namespace holdfast::health

@@ -15,8 +15,10 @@
 
 namespace holdfast::health {
 
-/// Final status of a check as records see it (spec/health-checks.md section 7).
+/// Verdict of the probes of a check (spec/health-checks.md section 4), before section 7 makes the
+/// status that records see of it.
 enum class State : std::uint8_t { kUnknown = 0, kHealthy = 1, kUnhealthy = 2 };
+/// "unknown", "healthy", "unhealthy".
 const char* StateText(State state) noexcept;
 
 struct Transition {
@@ -25,7 +27,7 @@ struct Transition {
   bool healthy = true;             // what records see from now on
   std::int64_t since_ms = 0;       // wall clock, milliseconds since 1970: when it began
   std::uint64_t observed_ns = 0;   // CLOCK_MONOTONIC of the deciding observation
-  std::uint64_t enqueued_tsc = 0;  // TSC when it was put on the queue (t0 of the failover bench)
+  std::uint64_t enqueued_tsc = 0;  // stamped by Push (t0 of the failover bench)
   std::string reason;              // "Failure: HTTP Status Code 503, Service Unavailable"
 };
 
@@ -34,24 +36,26 @@ struct Transition {
 class TransitionQueue {
  public:
   /// @param capacity  most different checks waiting at a time; at least 1.
+  /// @return kInvalid for a capacity of 0, kIo when no eventfd is to be had.
   static Result<std::unique_ptr<TransitionQueue>> Create(std::size_t capacity);
   ~TransitionQueue();
   TransitionQueue(const TransitionQueue&) = delete;
   TransitionQueue& operator=(const TransitionQueue&) = delete;
 
-  /// Enqueues or replaces in place. False when `capacity` different checks wait already: the caller
-  /// keeps the transition and offers it again (nothing is lost, see schedule).
-  bool Push(Transition transition);
-  /// Takes everything, oldest first. Never waits.
-  std::vector<Transition> Drain();
-  /// Readable while transitions wait. Owned by the queue.
+  /// Enqueues, or replaces the waiting one of the same check in its place, and stamps the TSC.
+  /// False when `capacity` different checks wait already: the queue is unchanged and the caller
+  /// offers again later (the monitor does, with what is true by then).
+  [[nodiscard]] bool Push(Transition transition);
+  /// Takes everything, oldest first, at most one per check. Never waits for a producer's work.
+  [[nodiscard]] std::vector<Transition> Drain();
+  /// Readable while transitions wait. Owned by the queue; poll it, do not read it.
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
  private:
   TransitionQueue(int fd, std::size_t capacity) : fd_(fd), capacity_(capacity) {}
   std::mutex mutex_;
-  std::vector<Transition> waiting_;
-  std::unordered_map<std::string, std::size_t> place_;
+  std::vector<Transition> waiting_;                     // in order of arrival
+  std::unordered_map<std::string, std::size_t> place_;  // check id -> index in waiting_
   int fd_ = -1;
   std::size_t capacity_ = 0;
 };

@@ -1,0 +1,185 @@
+// Words and limits of a check's settings. Called by the configuration (before anything is changed),
+// by the monitor when it takes a check over, and by whoever prints one. Control core.
+#include "health/check.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string_view>
+
+namespace holdfast::health {
+
+namespace {
+
+constexpr std::size_t kMaxIdOctets = 64;
+constexpr std::size_t kMaxTextOctets = 255;
+constexpr std::uint32_t kMaxThreshold = 100;
+constexpr std::uint32_t kMaxJitterPercent = 50;
+constexpr Milliseconds kMinInterval{50};
+constexpr Milliseconds kMaxInterval{300'000};
+constexpr Milliseconds kMinTimeout{10};
+constexpr Milliseconds kMaxTimeout{60'000};
+
+bool IsAddress(const std::string& text) {
+  in6_addr octets{};
+  return inet_pton(AF_INET, text.c_str(), &octets) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), &octets) == 1;
+}
+
+// What may stand in a request line or a Host header without ending it.
+bool IsGraphic(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    const auto octet = static_cast<unsigned char>(c);
+    return octet > 0x20 && octet != 0x7F;
+  });
+}
+
+// A value of outside hands, fit for a message.
+std::string Shown(std::string_view text) {
+  std::string shown = "\"";
+  for (const char c : text.substr(0, 80)) {
+    const auto octet = static_cast<unsigned char>(c);
+    shown += octet >= 0x20 && octet < 0x7F ? c : '?';
+  }
+  return shown + (text.size() > 80 ? "...\"" : "\"");
+}
+
+class Refusal {
+ public:
+  explicit Refusal(const CheckConfig& check) : check_(check) {}
+  [[nodiscard]] Status operator()(const char* field,
+                                  const std::string& value,
+                                  const char* expected) const {
+    return Fail(ErrorCode::kInvalid,
+                "health check " + Shown(check_.id) + ": " + field + " is " + value + ", expected " +
+                    expected);
+  }
+
+ private:
+  const CheckConfig& check_;
+};
+
+Status ValidateTarget(const CheckConfig& check, const Refusal& refuse) {
+  if (check.id.empty() || check.id.size() > kMaxIdOctets || !IsGraphic(check.id)) {
+    return refuse("Id", Shown(check.id), "1 to 64 printable characters without a space");
+  }
+  if (check.ip_address.empty() && check.fqdn.empty()) {
+    return refuse("IPAddress", "missing", "an address, or FullyQualifiedDomainName in its place");
+  }
+  if (!check.ip_address.empty() && !IsAddress(check.ip_address)) {
+    return refuse("IPAddress", Shown(check.ip_address), "a literal IPv4 or IPv6 address");
+  }
+  if (check.port == 0) {
+    return refuse("Port", "0", "1 to 65535");
+  }
+  if (check.fqdn.size() > kMaxTextOctets || !IsGraphic(check.fqdn)) {
+    return refuse("FullyQualifiedDomainName",
+                  Shown(check.fqdn),
+                  "at most 255 characters, no space or control character");
+  }
+  return {};
+}
+
+Status ValidateRequest(const CheckConfig& check, const Refusal& refuse) {
+  const std::string& path = check.resource_path;
+  if (check.type == CheckType::kTcp && !path.empty() && path != "/") {
+    return refuse("ResourcePath", Shown(path), "none for TCP");
+  }
+  if (path.size() > kMaxTextOctets || !IsGraphic(path) || (!path.empty() && path[0] != '/')) {
+    return refuse("ResourcePath",
+                  Shown(path),
+                  "\"/\" and at most 254 more characters, no space or control character");
+  }
+  const std::string& wanted = check.search_string;
+  if (MatchesString(check.type) && (wanted.empty() || wanted.size() > kMaxTextOctets)) {
+    return refuse("SearchString", Shown(wanted), "1 to 255 octets");
+  }
+  if (!MatchesString(check.type) && !wanted.empty()) {
+    return refuse("SearchString", Shown(wanted), "none but for HTTP_STR_MATCH and HTTPS_STR_MATCH");
+  }
+  return {};
+}
+
+Status ValidateTiming(const CheckConfig& check, const Refusal& refuse) {
+  if (check.interval < kMinInterval || check.interval > kMaxInterval) {
+    return refuse("interval", std::to_string(check.interval.count()) + " ms", "50 to 300000 ms");
+  }
+  const struct {
+    const char* field;
+    Milliseconds value;
+  } timeouts[] = {{"connect timeout", check.connect_timeout},
+                  {"response timeout", check.response_timeout},
+                  {"body timeout", check.body_timeout}};
+  for (const auto& timeout : timeouts) {
+    if (timeout.value < kMinTimeout || timeout.value > kMaxTimeout) {
+      return refuse(timeout.field, std::to_string(timeout.value.count()) + " ms", "10 to 60000 ms");
+    }
+  }
+  const struct {
+    const char* field;
+    std::uint32_t value;
+  } thresholds[] = {{"healthy threshold", check.healthy_threshold},
+                    {"unhealthy threshold", check.unhealthy_threshold}};
+  for (const auto& threshold : thresholds) {
+    if (threshold.value < 1 || threshold.value > kMaxThreshold) {
+      return refuse(threshold.field, std::to_string(threshold.value), "1 to 100");
+    }
+  }
+  if (check.jitter_percent > kMaxJitterPercent) {
+    return refuse("jitter", std::to_string(check.jitter_percent) + " %", "0 to 50 %");
+  }
+  return {};
+}
+
+}  // namespace
+
+const char* CheckTypeText(CheckType type) noexcept {
+  switch (type) {
+    case CheckType::kHttp:
+      return "HTTP";
+    case CheckType::kHttps:
+      return "HTTPS";
+    case CheckType::kHttpStrMatch:
+      return "HTTP_STR_MATCH";
+    case CheckType::kHttpsStrMatch:
+      return "HTTPS_STR_MATCH";
+    case CheckType::kTcp:
+      return "TCP";
+  }
+  return "?";
+}
+
+bool UsesTls(CheckType type) noexcept {
+  return type == CheckType::kHttps || type == CheckType::kHttpsStrMatch;
+}
+
+bool MatchesString(CheckType type) noexcept {
+  return type == CheckType::kHttpStrMatch || type == CheckType::kHttpsStrMatch;
+}
+
+Status ValidateCheck(const CheckConfig& check) {
+  const Refusal refuse(check);
+  HF_TRY(ValidateTarget(check, refuse));
+  HF_TRY(ValidateRequest(check, refuse));
+  return ValidateTiming(check, refuse);
+}
+
+std::string TargetText(const CheckConfig& check) {
+  std::string text = "tcp://";
+  if (check.type != CheckType::kTcp) {
+    text = UsesTls(check.type) ? "https://" : "http://";
+  }
+  const std::string& host = check.ip_address.empty() ? check.fqdn : check.ip_address;
+  const bool bracketed = host.find(':') != std::string::npos;
+  text += bracketed ? "[" + host + "]" : host;
+  text += ":" + std::to_string(check.port);
+  if (check.type != CheckType::kTcp) {
+    text += check.resource_path.empty() ? "/" : check.resource_path;
+  }
+  if (!check.ip_address.empty() && !check.fqdn.empty()) {
+    text += " (host " + check.fqdn + ")";
+  }
+  return text;
+}
+
+}  // namespace holdfast::health
