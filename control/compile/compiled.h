@@ -1,0 +1,98 @@
+// What compile hands to publish: zones, pools and images as values, free of offsets and
+// generations. compile is a pure function of (model, health); publish puts only what differs into
+// the tables. Control core only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dataplane/table/format.h"
+
+namespace holdfast::control {
+
+/// Digest of a rule (128 bits of SHA-256 over its canonical form): same records, checks, weights
+/// and TTLs give the same digest, whatever the owner name. Names a pool across restarts.
+struct RuleDigest {
+  std::array<std::uint64_t, 2> word{};
+  auto operator<=>(const RuleDigest&) const = default;
+};
+
+struct ImageSpec;
+using ImageSpecPtr = std::shared_ptr<const ImageSpec>;
+
+/// Where an answer for one type comes from: a static image or a pool.
+using AnswerRef = std::variant<ImageSpecPtr, RuleDigest>;
+
+struct AdditionalSpec {
+  std::uint16_t type = 0;     // A or AAAA
+  std::uint16_t name_at = 0;  // in the wire octets of the image that carries this
+  AnswerRef answer;           // an image here has no `additional` of its own
+};
+
+/// A pre-rendered rrset, referral or negative SOA: see table::RrImage for the meaning of each
+/// field.
+struct ImageSpec {
+  table::ImageKind kind = table::ImageKind::kRrset;
+  std::uint16_t type = 0;
+  std::uint32_t ttl = 0;
+  std::uint16_t authority = 0;
+  std::uint16_t required = 0;
+  std::vector<AdditionalSpec> additional;  // at most table::kMaxAdditional
+  std::vector<table::Relocation> relocations;
+  std::vector<std::uint16_t> record_ends;  // always filled: one per record
+  std::string wire;                        // at most 65,535 octets
+};
+
+struct CompiledRrset {
+  std::uint16_t type = 0;
+  table::RrsetKind kind = table::RrsetKind::kImage;  // kImage, kPool or kReferral
+  AnswerRef answer;
+};
+
+/// One owner name or empty non-terminal of a zone.
+struct CompiledName {
+  std::string name;                   // folded wire form
+  std::uint8_t flags = 0;             // table::NameFlags
+  std::vector<CompiledRrset> rrsets;  // ascending by type; at most table::kMaxNameRrsets
+};
+
+struct CompiledZone {
+  std::string origin;  // folded wire form
+  std::uint32_t serial = 0;
+  std::uint8_t flags = 0;  // table::ZoneFlags; a zone that is not loaded has its apex name only
+  std::uint8_t max_labels = 0;
+  std::int64_t loaded_ms = 0;
+  ImageSpecPtr negative;  // null when not loaded
+  std::vector<CompiledName> names;
+};
+
+struct CompiledOutcome {
+  std::uint32_t upto = 0xFFFFFFFF;
+  table::OutcomeKind kind = table::OutcomeKind::kNodata;
+  std::uint8_t take = 0;
+  AnswerRef answer;  // image for kImage and kSubset, pool for kPool
+};
+
+/// One pool under one health snapshot.
+struct CompiledPool {
+  RuleDigest rule;
+  std::uint16_t type = 0;
+  std::uint8_t flags = 0;                 // table::DecisionFlags
+  std::vector<CompiledOutcome> outcomes;  // 1..table::kMaxOutcomes, `upto` ascending
+};
+
+/// Status of one check as a generation is compiled from it (health::State for `raw`).
+struct CompiledHealth {
+  std::string id;
+  std::uint8_t raw = 0;
+  bool healthy = true;
+  std::uint8_t manual = 0;  // 0 auto, 1 healthy, 2 unhealthy
+  std::int64_t since_ms = 0;
+  bool operator==(const CompiledHealth&) const = default;
+};
+
+}  // namespace holdfast::control

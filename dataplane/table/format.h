@@ -1,0 +1,359 @@
+// The window: every structure of the shared files, in the field order of FORMAT.md. The poll core,
+// the kernel listeners and the tools read them; control alone writes. Offsets only, host (little)
+// endian, trivially copyable; sizes are asserted. A change here is a new kFormatVersion.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "dataplane/base/strong.h"
+
+namespace holdfast::table {
+
+inline constexpr std::uint64_t kRootMagic = 0x31544F4F52464848;    // "HHFROOT1"
+inline constexpr std::uint64_t kImageMagic = 0x31474D4946464848;   // "HHFFIMG1"
+inline constexpr std::uint64_t kReaderMagic = 0x3152445246464848;  // "HHFFRDR1"
+inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kEndianMark = 0x01020304;
+
+// Limits that bound every loop of a reader, whatever the octets say.
+inline constexpr unsigned kMaxVersions = 64;       // versions followed from a slot's newest
+inline constexpr unsigned kMaxSpill = 16;          // buckets after its own that an entry may lie in
+inline constexpr unsigned kMaxSteps = 16;          // decisions followed for one answer
+inline constexpr unsigned kMaxChain = 16;          // CNAMEs followed for one question
+inline constexpr unsigned kMaxOutcomes = 4096;     // outcomes of one decision
+inline constexpr unsigned kMaxAdditional = 8;      // references of one rrset image
+inline constexpr unsigned kMaxNameRrsets = 255;    // rrsets of one name
+inline constexpr unsigned kMaxReaderThreads = 63;  // threads of one reader process
+inline constexpr unsigned kImageNames = 4;         // announced images the root block remembers
+
+/// What `RootBlock::published` holds: the image (upper 16 bits) and the generation in it. One store
+/// of this word is a publish. 0: nothing was ever published.
+struct Published {
+  std::uint64_t word = 0;
+  static constexpr Published Of(std::uint16_t image_seq, Generation g) noexcept {
+    return {(std::uint64_t{image_seq} << 48U) | (g.value() & 0xFFFFFFFFFFFFU)};
+  }
+  [[nodiscard]] constexpr std::uint16_t ImageSeq() const noexcept {
+    return static_cast<std::uint16_t>(word >> 48U);
+  }
+  [[nodiscard]] constexpr Generation generation() const noexcept {
+    return Generation{word & 0xFFFFFFFFFFFFU};
+  }
+};
+
+/// File `root`, one page. Control keeps a lock on it: a second control is refused.
+struct RootBlock {
+  std::uint64_t magic;
+  std::uint32_t version;
+  std::uint32_t endian;
+  std::uint32_t control_pid;                 // of the last control, for messages only
+  std::atomic<std::uint32_t> announced_seq;  // image that readers are to map: names[seq % 4]
+  std::uint8_t reserved0[40];
+  alignas(64) std::atomic<std::uint64_t> published;  // see Published; on a line of its own
+  std::uint8_t reserved1[56];
+  alignas(64) std::atomic<std::uint64_t> control_beat;  // grows while control lives
+  std::uint8_t reserved2[56];
+  char names[kImageNames][512];  // absolute paths, zero-terminated
+  std::uint8_t reserved3[1856];
+};
+static_assert(sizeof(RootBlock) == 4096 && offsetof(RootBlock, published) == 64);
+
+/// First page of an image file.
+struct ImageHeader {
+  std::uint64_t magic;
+  std::uint32_t version;
+  std::uint32_t endian;
+  std::uint64_t octets;  // size of the file: nothing lies at or past it
+  std::uint32_t image_seq;
+  std::uint32_t crc32c;                   // of the fixed part (64 octets) with this field as zero
+  std::int64_t created_ms;                // wall clock, milliseconds since 1970
+  std::uint8_t fixed_reserved[24];        // zero; end of the fixed part
+  std::atomic<std::uint32_t> index_at;    // newest IndexVersion
+  std::atomic<std::uint32_t> health_at;   // newest HealthTable
+  std::atomic<std::uint32_t> max_labels;  // no name in the image has more; only ever grows
+  std::atomic<std::uint32_t> used_units;  // high-water mark of the arena, in units of 16 octets
+  std::uint8_t reserved[4016];
+};
+static_assert(sizeof(ImageHeader) == 4096 && offsetof(ImageHeader, index_at) == 64);
+
+/// One state of the name index. The index grows by a new version: records stay where they are.
+struct IndexVersion {
+  std::uint64_t born;
+  std::uint32_t older_at;    // IndexVersion or none
+  std::uint32_t buckets_at;  // Bucket[buckets]; aligned to 64 octets
+  std::uint32_t buckets;     // 1..2^31
+  std::uint32_t spill;       // no entry lies further from its own bucket; 0..kMaxSpill
+  std::uint64_t key[2];      // of HashName; random per version
+  std::uint64_t entries;     // when it was built, for tools only
+  std::uint8_t reserved[16];
+};
+static_assert(sizeof(IndexVersion) == 64);
+
+inline constexpr unsigned kBucketEntries = 10;
+
+/// One cache line of the index: ten entries, tags beside references. Entry i is free when ref[i] is
+/// 0. An entry that finds its own bucket full goes into the next that has room (after the last
+/// comes the first) and is counted in `spilled` of each bucket it passed: a reader stops where that
+/// is 0.
+struct Bucket {
+  std::uint16_t tag[kBucketEntries];  // TagOf(hash)
+  std::uint16_t spilled;              // entries that passed this bucket
+  std::uint16_t reserved;
+  std::uint32_t ref[kBucketEntries];  // TableOffset of a NameRecord
+};
+static_assert(sizeof(Bucket) == 64);
+
+enum class RrsetKind : std::uint8_t {
+  kImage = 1,     // static: `at` is an RrImage
+  kPool = 2,      // routed: `at` is a PoolSlot
+  kReferral = 3,  // NS at a cut: `at` is an RrImage of kind kReferral
+  kTable = 255    // first inline entry of a name with more than two rrsets: `at` is an RrsetTable
+};
+
+/// One (type, where its answer comes from) of a name.
+struct RrsetEntry {
+  std::uint16_t type;
+  RrsetKind kind;
+  std::uint8_t reserved;
+  std::uint32_t at;
+};
+static_assert(sizeof(RrsetEntry) == 8);
+
+enum NameFlags : std::uint8_t {
+  kNameApex = 1,      // apex of its zone
+  kNameCut = 2,       // delegation: a question here or below gets a referral (DS here excepted)
+  kNameWildcard = 4,  // `*` exists directly below
+  kNameCname = 8,     // owns a CNAME (static or routed)
+  kNameDname = 16     // owns a DNAME
+};
+
+inline constexpr unsigned kInlineNameOctets = 32;
+
+/// One owner name (or empty non-terminal: no rrsets) in one version. One cache line.
+/// Visible at generation G when (born == 0 or born <= G) and (died == 0 or died > G); both hold the
+/// low 32 bits, compared modulo 2^32. Control sets `born` back to 0 once every reader has passed
+/// it. Names below a cut or a DNAME are not in the index.
+struct NameRecord {
+  std::uint32_t born;
+  std::uint32_t died;
+  std::uint32_t zone_at;     // ZoneSlot
+  std::uint8_t name_octets;  // 1..255, with the root's octet
+  std::uint8_t flags;        // NameFlags
+  std::uint8_t rrsets;       // 0..255
+  std::uint8_t zone_set;     // key of the view it belongs to; 0
+  RrsetEntry rrset[2];
+  std::uint8_t name[kInlineNameOctets];  // folded wire form, zero-padded; when longer than 32
+                                         // octets, name[0..3] is the TableOffset of a NameBlob
+};
+static_assert(sizeof(NameRecord) == 64);
+
+/// A folded name, out of line.
+struct NameBlob {
+  std::uint32_t crc32c;  // of the rest without padding
+  std::uint16_t octets;  // 1..255
+  std::uint8_t name[2];  // and on; zero-padded to the end of its last unit
+};
+inline constexpr std::size_t kNameBlobName = offsetof(NameBlob, name);
+
+/// The rrsets of a name that has more than two. RrsetEntry[count] follow, ascending by type.
+struct RrsetTable {
+  std::uint32_t crc32c;  // of the rest
+  std::uint32_t count;   // 3..255
+};
+static_assert(sizeof(RrsetTable) == 8);
+
+/// Stable place of one zone; its versions carry what changes.
+struct ZoneSlot {
+  std::atomic<std::uint32_t> version_at;  // newest ZoneVersion
+  std::uint32_t reserved[3];
+};
+static_assert(sizeof(ZoneSlot) == 16);
+
+enum ZoneFlags : std::uint8_t {
+  kZoneNotLoaded = 1,  // configured but without data: SERVFAIL (dns-conformance H20)
+  kZoneSigned = 2      // has signed twins and an ordered index (later)
+};
+
+struct ZoneVersion {
+  std::uint64_t born;
+  std::uint32_t older_at;
+  std::uint32_t crc32c;       // of the fields after it
+  std::uint32_t serial;       // of its SOA
+  std::uint32_t negative_at;  // RrImage of kind kNegative: the SOA as negative answers carry it
+  std::uint32_t ordered_at;   // index in canonical order, for NSEC and NSEC3; none yet
+  std::uint32_t name_at;      // NameBlob of the origin
+  std::uint8_t name_octets;   // of the origin
+  std::uint8_t flags;         // ZoneFlags
+  std::uint8_t max_labels;    // no name of the zone has more
+  std::uint8_t zone_set;
+  std::uint32_t names;     // when it was built, for status
+  std::int64_t loaded_ms;  // wall clock
+  std::uint64_t reserved[2];
+};
+static_assert(sizeof(ZoneVersion) == 64);
+
+/// Stable place of one routed answer, shared by every (name, type) under the same rule.
+struct PoolSlot {
+  std::atomic<std::uint32_t> decision_at;  // newest Decision
+  std::uint16_t type;                      // of the records it leads to, CNAME included
+  std::uint16_t reserved0;
+  std::uint64_t rule[2];  // digest of the rule: how a new control finds it again
+  std::uint64_t reserved1;
+};
+static_assert(sizeof(PoolSlot) == 32);
+
+enum class OutcomeKind : std::uint8_t {
+  kNodata = 0,  // nothing to answer: NOERROR with the SOA
+  kImage = 1,   // the whole rrset at `at`
+  kSubset = 2,  // `take` records of the rrset at `at`, drawn per query without replacement
+  kPool = 3     // go on with the PoolSlot at `at`
+};
+
+struct Outcome {
+  std::uint32_t
+      upto;  // chosen when draw <= upto, draw uniform in 0..2^32-1; ascending; last 2^32-1
+  std::uint32_t at;
+  OutcomeKind kind;
+  std::uint8_t take;  // kSubset: 1..8
+  std::uint16_t reserved;
+};
+static_assert(sizeof(Outcome) == 12);
+
+enum class DecisionOp : std::uint8_t {
+  kDraw = 1  // one of `count` outcomes by draw; no draw when there is one. (A switch on the
+             // client's class joins with the location policies.)
+};
+
+enum DecisionFlags : std::uint8_t {
+  kDecisionLastResort = 1  // nothing was healthy: the rule of last resort chose
+};
+
+/// What one pool answers, in one version. Immutable but for `older_at`. Outcome[count] follow.
+struct Decision {
+  std::uint64_t born;
+  std::uint32_t older_at;
+  std::uint32_t crc32c;  // of the fields after it and the outcomes
+  DecisionOp op;
+  std::uint8_t flags;   // DecisionFlags
+  std::uint16_t count;  // 1..kMaxOutcomes
+  std::uint32_t reserved;
+};
+static_assert(sizeof(Decision) == 24);
+
+enum class ImageKind : std::uint8_t {
+  kRrset = 1,     // answer section; every owner is the name being answered
+  kReferral = 2,  // NS of a cut in authority, glue in additional
+  kNegative = 3   // SOA in authority
+};
+
+enum class RelocationBase : std::uint8_t {
+  kOwner = 0,   // points at the name being answered, whole
+  kSuffix = 1,  // points at its last `addend` octets (a zone's or a cut's name)
+  kImage = 2    // points `addend` octets into this image's own wire octets
+};
+
+/// A compression pointer to be written when the image is placed: 0xC000 | place.
+struct Relocation {
+  std::uint16_t at;    // in the wire octets
+  std::uint16_t code;  // RelocationBase << 14 | addend (0..8191)
+};
+static_assert(sizeof(Relocation) == 4);
+inline constexpr unsigned kMaxRelocationAddend = 8191;
+
+/// Addresses that belong beside an answer (conformance row A18): the rrset of `type` at the name
+/// that stands `name_at` octets into the wire octets of the image. Resolved when written.
+struct AdditionalRef {
+  std::uint32_t at;  // RrImage or PoolSlot, by kind
+  std::uint16_t type;
+  RrsetKind kind;  // kImage or kPool
+  std::uint8_t reserved0;
+  std::uint16_t name_at;  // in the wire octets; the record's owner points there
+  std::uint16_t reserved1;
+};
+static_assert(sizeof(AdditionalRef) == 12);
+
+/// A pre-rendered rrset (or referral, or SOA of negative answers) in wire form. Immutable. Behind
+/// the 32 octets follow, without gaps: AdditionalRef[additional], Relocation[relocations], uint16
+/// record_end[records] when records > 1 (offset in the wire octets just past each record), and the
+/// wire octets (`octets`). Wire octets hold zero where a relocation goes, except that kRrset images
+/// start every record with C0 0C: right as it stands when the name being answered is the question,
+/// to be rewritten at each record's start when it is not (no relocations are listed for these).
+struct RrImage {
+  std::uint32_t crc32c;   // of everything after it
+  std::uint16_t octets;   // wire octets
+  std::uint16_t records;  // 1..
+  std::uint16_t type;
+  std::uint16_t sum;        // ones-complement sum of the wire octets as they are, for an even start
+  std::uint32_t ttl;        // seconds, of every record (referrals: of the NS rrset)
+  std::uint32_t signed_at;  // the same with its signatures, for DO; none yet
+  ImageKind kind;
+  std::uint8_t additional;  // 0..kMaxAdditional
+  std::uint16_t relocations;
+  std::uint16_t authority;  // kReferral: so many first records go into authority, the rest is glue
+  std::uint16_t required;   // kReferral: so many first records must fit, else TC (RFC 9471 3.1)
+  std::uint32_t reserved;
+};
+static_assert(sizeof(RrImage) == 32);
+
+/// State of one check at a generation. Written in place in an order that leaves the values of the
+/// published generation readable at every moment: current ones when born <= G, else the previous.
+struct HealthEntry {
+  std::uint64_t born;
+  std::int64_t since_ms;
+  std::int64_t previous_since_ms;
+  std::uint8_t raw;      // health::State: verdict of the probes
+  std::uint8_t healthy;  // what records see: 0 or 1
+  std::uint8_t manual;   // override: 0 auto, 1 healthy, 2 unhealthy
+  std::uint8_t previous_raw;
+  std::uint8_t previous_healthy;
+  std::uint8_t previous_manual;
+  std::uint8_t id_octets;  // 1..64
+  std::uint8_t reserved0;
+  char id[64];
+  std::uint8_t reserved[32];
+};
+static_assert(sizeof(HealthEntry) == 128);
+
+/// All checks of a configuration; replaced by a new version when the set of checks changes.
+/// HealthEntry[count] follow.
+struct HealthTable {
+  std::uint64_t born;
+  std::uint32_t older_at;
+  std::uint32_t count;
+  std::uint8_t reserved[48];
+};
+static_assert(sizeof(HealthTable) == 64);
+
+/// What one reader thread tells: a line of its own, one writer.
+struct ReaderThread {
+  std::atomic<std::uint64_t> passed;  // holds nothing that died at or before it; or kOffline
+  std::atomic<std::uint64_t> beat;    // grows while the thread goes round its loop
+  std::uint8_t reserved[48];
+};
+static_assert(sizeof(ReaderThread) == 64);
+inline constexpr std::uint64_t kOffline = ~std::uint64_t{0};
+
+inline constexpr unsigned kCounters = 128;  // per thread; what they count is the reader's affair
+
+/// File `readers/ROLE.PID`: this page, then kCounters 64-bit counters per thread. A lock on the
+/// file tells that the reader lives.
+struct ReaderFile {
+  std::uint64_t magic;
+  std::uint32_t version;
+  std::uint32_t threads;  // 1..kMaxReaderThreads
+  std::uint32_t pid;
+  std::atomic<std::uint32_t> mapped_seq;  // newest image that is mapped and checked
+  char role[32];                          // "dataplane", "sockets"; zero-padded
+  std::uint8_t reserved[8];
+  ReaderThread thread[kMaxReaderThreads];
+};
+static_assert(sizeof(ReaderFile) == 4096);
+
+static_assert(std::is_trivially_copyable_v<NameRecord> && std::is_trivially_copyable_v<RrImage> &&
+              std::is_trivially_copyable_v<Bucket> && std::is_trivially_copyable_v<Outcome>);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+}  // namespace holdfast::table

@@ -1,0 +1,258 @@
+// Reading an image. A View bounds every offset and length where it is read; a Snapshot is a View at
+// one published generation, taken once per burst after the packets came. Hot: any core, no locks,
+// no allocation; whatever the octets of the image say, nothing outside it is read and every loop
+// ends.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <emmintrin.h>
+#include <span>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/table/format.h"
+#include "dataplane/table/hash.h"
+
+namespace holdfast::table {
+
+/// Bounded access to a mapped image. Does not own the mapping.
+class View {
+ public:
+  View() noexcept = default;
+  /// @param base    start of the image, aligned to 64 octets; at least a page long.
+  /// @param octets  length of the mapping.
+  View(const std::byte* base, std::uint64_t octets) noexcept : base_(base), octets_(octets) {}
+
+  /// The T at `at` with `octets` octets behind its start, or null when that is not inside the image
+  /// (or is the header, which offset 0 means "none" for).
+  template <class T>
+  [[nodiscard]] const T* At(std::uint32_t at, std::uint64_t octets = sizeof(T)) const noexcept {
+    const std::uint64_t start = std::uint64_t{at} * kOffsetUnit;
+    if (start < sizeof(ImageHeader) || octets > octets_ || start > octets_ - octets) [[unlikely]] {
+      return nullptr;
+    }
+    return reinterpret_cast<const T*>(base_ + start);
+  }
+  /// Whether `octets` octets from `p`, which lies inside the image, are inside it too.
+  [[nodiscard]] bool Holds(const void* p, std::uint64_t octets) const noexcept {
+    const auto start = static_cast<std::uint64_t>(static_cast<const std::byte*>(p) - base_);
+    return octets <= octets_ && start <= octets_ - octets;
+  }
+  [[nodiscard]] const ImageHeader& header() const noexcept {
+    return *reinterpret_cast<const ImageHeader*>(base_);
+  }
+  [[nodiscard]] bool empty() const noexcept { return base_ == nullptr; }
+  [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; }
+  [[nodiscard]] const std::byte* base() const noexcept { return base_; }
+
+  /// The newest version with born <= g, starting from the slot's newest; null when there is none
+  /// within kMaxVersions. V has `born` and `older_at`.
+  template <class V>
+  [[nodiscard]] const V* Newest(std::uint32_t at, Generation g) const noexcept {
+    for (unsigned i = 0; i < kMaxVersions; ++i) {
+      const V* version = At<V>(at);
+      if (version == nullptr) [[unlikely]] {
+        return nullptr;
+      }
+      if (__atomic_load_n(&version->born, __ATOMIC_RELAXED) <= g.value()) [[likely]] {
+        return version;
+      }
+      at = __atomic_load_n(&version->older_at, __ATOMIC_RELAXED);
+    }
+    return nullptr;
+  }
+
+ private:
+  const std::byte* base_ = nullptr;
+  std::uint64_t octets_ = 0;
+};
+
+/// The parts behind an RrImage's header, each checked to lie inside the image file.
+struct ImageParts {
+  const RrImage* image = nullptr;  // null: not a readable image
+  std::span<const AdditionalRef> additional;
+  std::span<const Relocation> relocations;
+  std::span<const std::uint16_t> record_ends;  // empty when there is one record
+  std::span<const std::byte> wire;
+};
+
+/// Opens the RrImage at `at`. `image` of the result is null when it is not wholly inside the image
+/// file; record ends and relocations are not yet checked against `wire`: who uses one checks it.
+inline ImageParts OpenImage(const View& view, std::uint32_t at) noexcept {
+  ImageParts parts;
+  const auto* image = view.At<RrImage>(at);
+  if (image == nullptr) [[unlikely]] {
+    return parts;
+  }
+  const std::size_t ends = image->records > 1 ? image->records : 0U;
+  const std::size_t before = sizeof(RrImage) + (image->additional * sizeof(AdditionalRef)) +
+                             (image->relocations * sizeof(Relocation)) +
+                             (ends * sizeof(std::uint16_t));
+  if (view.At<RrImage>(at, before + image->octets) == nullptr || image->additional > kMaxAdditional)
+      [[unlikely]] {
+    return parts;
+  }
+  const auto* p = reinterpret_cast<const std::byte*>(image + 1);
+  parts.image = image;
+  parts.additional = {reinterpret_cast<const AdditionalRef*>(p), image->additional};
+  p += image->additional * sizeof(AdditionalRef);
+  parts.relocations = {reinterpret_cast<const Relocation*>(p), image->relocations};
+  p += image->relocations * sizeof(Relocation);
+  parts.record_ends = {reinterpret_cast<const std::uint16_t*>(p), ends};
+  p += ends * sizeof(std::uint16_t);
+  parts.wire = {p, image->octets};
+  return parts;
+}
+
+/// A name as the index looks it up: folded, zero-padded by kHashPadding octets, hashed.
+struct NameKey {
+  const std::byte* name = nullptr;
+  std::size_t octets = 0;
+  std::uint64_t hash = 0;
+};
+
+/// An image at one published generation: what one burst is answered from. Cheap to copy.
+class Snapshot {
+ public:
+  Snapshot() noexcept = default;
+  /// Resolves the index of generation `g`. Not ok() when the image has none that is readable.
+  Snapshot(const View& view, Generation g) noexcept : view_(view), generation_(g) {
+    const auto* index =
+        view.Newest<IndexVersion>(view.header().index_at.load(std::memory_order_relaxed), g);
+    if (index == nullptr || index->buckets == 0 || index->spill > kMaxSpill) {
+      return;
+    }
+    buckets_ = view.At<Bucket>(index->buckets_at, std::uint64_t{index->buckets} * sizeof(Bucket));
+    bucket_count_ = buckets_ == nullptr ? 0 : index->buckets;
+    spill_ = index->spill;
+    key_ = {{index->key[0], index->key[1]}};
+    max_labels_ = view.header().max_labels.load(std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] bool ok() const noexcept { return bucket_count_ != 0; }
+  [[nodiscard]] const View& view() const noexcept { return view_; }
+  [[nodiscard]] Generation generation() const noexcept { return generation_; }
+  [[nodiscard]] const HashKey& key() const noexcept { return key_; }
+  /// No name of the image has more labels than this.
+  [[nodiscard]] std::uint32_t max_labels() const noexcept { return max_labels_; }
+  [[nodiscard]] std::uint32_t bucket_count() const noexcept { return bucket_count_; }
+
+  /// First bucket to look into, for prefetching. ok() only.
+  [[nodiscard]] const Bucket* BucketFor(std::uint64_t hash) const noexcept {
+    return buckets_ + BucketOf(hash, bucket_count_);
+  }
+
+  /// First record whose tag fits in the hash's own bucket, for prefetching; null when none does.
+  [[nodiscard]] const NameRecord* Candidate(std::uint64_t hash) const noexcept {
+    const Bucket& bucket = *BucketFor(hash);
+    const unsigned fits = MatchTags(bucket, TagOf(hash));
+    return fits == 0 ? nullptr : view_.At<NameRecord>(LoadRef(bucket, __builtin_ctz(fits)));
+  }
+
+  /// The record of a name that is visible at this generation, or null. ok() only; looks into at
+  /// most 1 + kMaxSpill buckets.
+  [[nodiscard]] const NameRecord* Find(const NameKey& key) const noexcept {
+    std::uint32_t at = BucketOf(key.hash, bucket_count_);
+    for (std::uint32_t i = 0; i <= spill_; ++i) {
+      const Bucket& bucket = buckets_[at];
+      for (unsigned fits = MatchTags(bucket, TagOf(key.hash)); fits != 0; fits &= fits - 1) {
+        const auto* record = view_.At<NameRecord>(LoadRef(bucket, __builtin_ctz(fits)));
+        if (record != nullptr && Visible(*record) && HasName(*record, key)) {
+          return record;
+        }
+      }
+      if (__atomic_load_n(&bucket.spilled, __ATOMIC_RELAXED) == 0) [[likely]] {
+        break;
+      }
+      at = at + 1 == bucket_count_ ? 0 : at + 1;
+    }
+    return nullptr;
+  }
+
+  [[nodiscard]] bool Visible(const NameRecord& record) const noexcept {
+    const std::uint32_t born = __atomic_load_n(&record.born, __ATOMIC_RELAXED);
+    const std::uint32_t died = __atomic_load_n(&record.died, __ATOMIC_RELAXED);
+    const auto g = static_cast<std::uint32_t>(generation_.value());
+    return (born == 0 || static_cast<std::int32_t>(g - born) >= 0) &&
+           (died == 0 || static_cast<std::int32_t>(g - died) < 0);
+  }
+
+  /// The rrset entries of a record; empty when it has none or they are not readable.
+  [[nodiscard]] std::span<const RrsetEntry> Rrsets(const NameRecord& record) const noexcept {
+    if (record.rrsets <= 2) [[likely]] {
+      return {record.rrset, record.rrsets};
+    }
+    const auto* table = view_.At<RrsetTable>(record.rrset[0].at);
+    if (table == nullptr || table->count > kMaxNameRrsets ||
+        view_.At<RrsetTable>(record.rrset[0].at,
+                             sizeof(RrsetTable) + (table->count * sizeof(RrsetEntry))) == nullptr)
+        [[unlikely]] {
+      return {};
+    }
+    return {reinterpret_cast<const RrsetEntry*>(table + 1), table->count};
+  }
+
+  /// The zone's state at this generation, or null.
+  [[nodiscard]] const ZoneVersion* Zone(std::uint32_t zone_at) const noexcept {
+    const auto* slot = view_.At<ZoneSlot>(zone_at);
+    return slot == nullptr ? nullptr
+                           : view_.Newest<ZoneVersion>(
+                                 slot->version_at.load(std::memory_order_relaxed), generation_);
+  }
+
+  /// The decision of a pool at this generation with all its outcomes inside the image, or null.
+  [[nodiscard]] const Decision* DecisionOf(std::uint32_t pool_at) const noexcept {
+    const auto* slot = view_.At<PoolSlot>(pool_at);
+    if (slot == nullptr) [[unlikely]] {
+      return nullptr;
+    }
+    const auto* decision =
+        view_.Newest<Decision>(slot->decision_at.load(std::memory_order_relaxed), generation_);
+    if (decision == nullptr || decision->count == 0 || decision->count > kMaxOutcomes)
+        [[unlikely]] {
+      return nullptr;
+    }
+    const std::size_t octets = sizeof(Decision) + (decision->count * sizeof(Outcome));
+    return view_.Holds(decision, octets) ? decision : nullptr;
+  }
+
+ private:
+  static std::uint32_t LoadRef(const Bucket& bucket, unsigned i) noexcept {
+    return __atomic_load_n(&bucket.ref[i], __ATOMIC_RELAXED);
+  }
+  // Bit i: tag[i] equals `tag`. Whether ref[i] is in use shows when it is followed (0 leads
+  // nowhere). Two overlapping vector compares cover the ten; each yields two bits per tag, packed
+  // to one.
+  static unsigned MatchTags(const Bucket& bucket, std::uint16_t tag) noexcept {
+    const __m128i wanted = _mm_set1_epi16(static_cast<std::int16_t>(tag));
+    const auto compare = [&](unsigned first) {
+      const __m128i tags = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&bucket.tag[first]));
+      const __m128i equal = _mm_cmpeq_epi16(tags, wanted);
+      return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+    };
+    return compare(0) | (compare(2) << 2U);
+  }
+  [[nodiscard]] bool HasName(const NameRecord& record, const NameKey& key) const noexcept {
+    if (record.name_octets != key.octets) {
+      return false;
+    }
+    if (key.octets <= kInlineNameOctets) [[likely]] {
+      return std::memcmp(record.name, key.name, key.octets) == 0;
+    }
+    const auto* blob =
+        view_.At<NameBlob>(LoadAs<std::uint32_t>(record.name), kNameBlobName + key.octets);
+    return blob != nullptr && blob->octets == key.octets &&
+           std::memcmp(blob->name, key.name, key.octets) == 0;
+  }
+
+  View view_;
+  Generation generation_;
+  const Bucket* buckets_ = nullptr;
+  std::uint32_t bucket_count_ = 0;
+  std::uint32_t spill_ = 0;
+  std::uint32_t max_labels_ = 0;
+  HashKey key_;
+};
+
+}  // namespace holdfast::table
