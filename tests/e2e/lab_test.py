@@ -223,7 +223,7 @@ def test_every_step_is_on_record_and_may_be_undone_alone(site):
     assert kinds[:2] == ["namespace", "namespace"] and kinds[-1] == "process"
     # A step that was written down, and the crash came before it was made.
     journal = Journal.load(state.parent)
-    journal.add("mount", path="/run/holdfast-lab/t-one/never")
+    journal.add("mount", path="/run/holdfast-lab/t-one/never", keep_folder=False)
     journal.add("namespace", name="hf-t-one-never")
     journal.add("folder", path="/dev/shm/holdfast-lab-t-one-never")
     lab("down", "--name", "t-one")

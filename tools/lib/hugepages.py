@@ -94,7 +94,7 @@ def give_back(step):
 def mount(path, journal):
     """Mounts a private hugetlbfs at `path`, which is made; its files vanish with the mount."""
     path = Path(path)
-    journal.add("mount", path=str(path))
+    journal.add("mount", path=str(path), keep_folder=path.is_dir())
     path.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M,mode=0755", "none", path],
                    check=True, capture_output=True, text=True)

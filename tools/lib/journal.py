@@ -157,8 +157,9 @@ def undo_mount(step):
         if libc.umount2(os.fsencode(path), 0) != 0:
             number = ctypes.get_errno()
             raise OSError(number, f"cannot unmount {path}: {os.strerror(number)}")
-    with contextlib.suppress(FileNotFoundError):
-        path.rmdir()
+    if not step["keep_folder"]:
+        with contextlib.suppress(FileNotFoundError):
+            path.rmdir()
 
 
 def undo_folder(step):
