@@ -153,12 +153,19 @@ class Snapshot {
   /// The record of a name that is visible at this generation, or null. ok() only; looks into at
   /// most 1 + kMaxSpill buckets.
   [[nodiscard]] const NameRecord* Find(const NameKey& key) const noexcept {
+    return FindIf(key, [](const NameRecord&) { return true; });
+  }
+
+  /// As Find, for the record that also `fits`: the apex of a zone and the cut in the zone above it
+  /// are two records of one name when both zones are served.
+  template <class Fits>
+  [[nodiscard]] const NameRecord* FindIf(const NameKey& key, Fits fits) const noexcept {
     std::uint32_t at = BucketOf(key.hash, bucket_count_);
     for (std::uint32_t i = 0; i <= spill_; ++i) {
       const Bucket& bucket = buckets_[at];
-      for (unsigned fits = MatchTags(bucket, TagOf(key.hash)); fits != 0; fits &= fits - 1) {
-        const auto* record = view_.At<NameRecord>(LoadRef(bucket, __builtin_ctz(fits)));
-        if (record != nullptr && Visible(*record) && HasName(*record, key)) {
+      for (unsigned same = MatchTags(bucket, TagOf(key.hash)); same != 0; same &= same - 1) {
+        const auto* record = view_.At<NameRecord>(LoadRef(bucket, __builtin_ctz(same)));
+        if (record != nullptr && Visible(*record) && HasName(*record, key) && fits(*record)) {
           return record;
         }
       }
