@@ -1,0 +1,191 @@
+// The journey of a burst, stage by stage. Each stage goes over the whole burst and prefetches what
+// the next one reads, so that the misses of many queries overlap: one pass per query would wait for
+// each of them in turn. See answer.h.
+#include "dataplane/answer/answer.h"
+
+#include <algorithm>
+
+#include "dataplane/answer/compose.h"
+#include "dataplane/answer/decide.h"
+#include "dataplane/answer/lookup.h"
+#include "dataplane/answer/parse.h"
+#include "dataplane/answer/scratch.h"
+#include "dataplane/answer/write.h"
+
+namespace holdfast::answer {
+namespace {
+
+using table::RrsetKind;
+using table::Snapshot;
+using wire::Rcode;
+
+void Prefetch(const void* at) noexcept {
+  __builtin_prefetch(at);
+}
+
+// Reads every message, hashes the names and sends for their buckets.
+void ParseAll(const Snapshot& snapshot, std::span<const Job> jobs, Query* query) noexcept {
+  for (const Job& job : jobs) {
+    Query& q = *query++;
+    Parse(job, q);
+    if (q.todo == Todo::kLookUp) [[likely]] {
+      q.key.hash = HashName(q.key.name, q.key.octets, snapshot.key());
+      Prefetch(snapshot.BucketFor(q.key.hash));
+    }
+  }
+}
+
+void PrefetchRecords(const Snapshot& snapshot, std::span<Query> queries) noexcept {
+  for (const Query& q : queries) {
+    if (q.todo == Todo::kLookUp) [[likely]] {
+      Prefetch(snapshot.Candidate(q.key.hash));
+    }
+  }
+}
+
+// Finds the exact names and sends for what answers at them. Returns how many of these are pools.
+unsigned FindAll(const Snapshot& snapshot, std::span<Query> queries) noexcept {
+  unsigned pools = 0;
+  for (Query& q : queries) {
+    if (q.todo != Todo::kLookUp) [[unlikely]] {
+      continue;
+    }
+    q.record = snapshot.Find(q.key);
+    if (q.record == nullptr || (q.record->flags & table::kNameCut) != 0 ||
+        q.qtype == static_cast<std::uint16_t>(wire::Type::kAny)) {
+      continue;  // compose finds out
+    }
+    q.entry = EntryFor(snapshot, *q.record, q.qtype);
+    if (q.entry != nullptr) [[likely]] {
+      Prefetch(snapshot.view().At<table::RrImage>(q.entry->at));
+      pools += q.entry->kind == RrsetKind::kPool ? 1U : 0U;
+    }
+  }
+  return pools;
+}
+
+// Routed names: slot -> decision -> image, each sent for one stage before it is read.
+void DecideAll(const Snapshot& snapshot, std::span<Query> queries, Random& random) noexcept {
+  for (const Query& q : queries) {
+    if (q.entry != nullptr && q.entry->kind == RrsetKind::kPool) {
+      if (const auto* slot = snapshot.view().At<table::PoolSlot>(q.entry->at)) {
+        Prefetch(
+            snapshot.view().At<table::Decision>(slot->decision_at.load(std::memory_order_relaxed)));
+      }
+    }
+  }
+  for (Query& q : queries) {
+    if (q.entry != nullptr && q.entry->kind == RrsetKind::kPool) {
+      q.choice = Decide(snapshot, q.entry->at, random);
+      Prefetch(snapshot.view().At<table::RrImage>(q.choice.at));
+    }
+  }
+}
+
+std::size_t LimitOf(const Job& job, const Query& query, const Scratch& scratch) noexcept {
+  std::size_t limit = wire::kPlainUdpOctets;
+  if (job.transport == Transport::kTcp) {
+    limit = wire::kMaxMessageOctets;
+  } else if (query.has_edns) {
+    limit = std::min<std::size_t>(scratch.udp_octets,
+                                  std::max<std::size_t>(query.client_octets, limit));
+  }
+  limit = std::min<std::size_t>(limit, job.room_octets);
+  return query.has_edns ? limit - kOptOctets : limit;
+}
+
+void CountReply(const Query& query, const Reply& reply, Tally& tally) noexcept {
+  switch (reply.rcode) {
+    case Rcode::kNoError:
+      tally.Add(Counter::kNoError);
+      break;
+    case Rcode::kFormErr:
+      tally.Add(Counter::kFormErr);
+      break;
+    case Rcode::kServFail:
+      tally.Add(Counter::kServFail);
+      break;
+    case Rcode::kNxDomain:
+      tally.Add(Counter::kNxDomain);
+      break;
+    case Rcode::kNotImp:
+      tally.Add(Counter::kNotImp);
+      break;
+    case Rcode::kRefused:
+      tally.Add(Counter::kRefused);
+      break;
+    case Rcode::kBadVers:
+      tally.Add(Counter::kBadVers);
+      break;
+    default:
+      break;
+  }
+  tally.Add(Counter::kReplies);
+  tally.Add(Counter::kEdns, query.has_edns ? 1 : 0);
+  tally.Add(Counter::kTruncated, reply.truncated ? 1 : 0);
+  tally.Add(Counter::kReferral, reply.referral ? 1 : 0);
+  tally.Add(Counter::kLastResort, reply.last_resort ? 1 : 0);
+  tally.Add(Counter::kUnreadableTable, reply.unreadable ? 1 : 0);
+  const bool nodata =
+      reply.answers == 0 && reply.rcode == Rcode::kNoError && !reply.referral && !reply.truncated;
+  tally.Add(Counter::kNodata, nodata ? 1 : 0);
+}
+
+void Respond(const Snapshot& snapshot, Job& job, Query& query, Scratch& scratch) noexcept {
+  Reply reply;
+  reply.message = job.message;
+  reply.begin = wire::kHeaderOctets + (query.has_question ? query.key.octets + 4 : 0);
+  reply.at = reply.begin;
+  if (query.todo == Todo::kLookUp) [[likely]] {
+    reply.limit = LimitOf(job, query, scratch);
+    Compose(snapshot, query, scratch, reply);
+  } else {
+    reply.rcode = query.rcode;
+  }
+  job.reply_octets = static_cast<std::uint32_t>(Close(query, scratch.udp_octets, reply));
+  job.outcome = Outcome::kReply;
+  CountReply(query, reply, scratch.tally);
+}
+
+void Drop(Job& job, Counter why, Tally& tally) noexcept {
+  job.outcome = Outcome::kDrop;
+  job.reply_octets = 0;
+  tally.Add(why);
+}
+
+void FinishAll(const Snapshot& snapshot, std::span<Job> jobs, Scratch& scratch) noexcept {
+  Query* query = scratch.query.data();
+  for (Job& job : jobs) {
+    Query& q = *query++;
+    if (q.todo == Todo::kDropShort) [[unlikely]] {
+      Drop(job, Counter::kDroppedShort, scratch.tally);
+    } else if (q.todo == Todo::kDropResponse) [[unlikely]] {
+      Drop(job, Counter::kDroppedResponse, scratch.tally);
+    } else {
+      Respond(snapshot, job, q, scratch);
+    }
+  }
+}
+
+}  // namespace
+
+void Answer(const Snapshot& snapshot, std::span<Job> jobs, Scratch& scratch) noexcept {
+  jobs = jobs.first(std::min(jobs.size(), kMaxBurst));
+  scratch.tally.Add(Counter::kQueries, static_cast<std::uint32_t>(jobs.size()));
+  if (!snapshot.ok()) [[unlikely]] {
+    for (Job& job : jobs) {
+      Drop(job, Counter::kDroppedNoTable, scratch.tally);
+    }
+  } else {
+    const std::span<Query> queries(scratch.query.data(), jobs.size());
+    ParseAll(snapshot, jobs, queries.data());
+    PrefetchRecords(snapshot, queries);
+    if (FindAll(snapshot, queries) != 0) {
+      DecideAll(snapshot, queries, scratch.random);
+    }
+    FinishAll(snapshot, jobs, scratch);
+  }
+  scratch.tally.FlushTo(scratch.counters);
+}
+
+}  // namespace holdfast::answer

@@ -1,0 +1,302 @@
+// See parse.h. The ordinary query (one question, nothing or one OPT behind it) runs straight
+// through; whatever differs goes to the cold functions below it.
+#include "dataplane/answer/parse.h"
+
+#include <algorithm>
+#include <emmintrin.h>
+
+#include "dataplane/base/bytes.h"
+
+namespace holdfast::answer {
+namespace {
+
+using wire::Rcode;
+using wire::Type;
+
+constexpr std::size_t kQuestionTail = 4;  // type and class
+constexpr std::size_t kRecordTail = 10;   // type, class, TTL, RDLENGTH
+constexpr unsigned kPointerMark = 0xC0;
+
+struct Counts {
+  unsigned questions, answers, authorities, additionals;
+};
+
+unsigned Octet(const std::byte* m, std::size_t at) noexcept {
+  return std::to_integer<unsigned>(m[at]);
+}
+
+bool IsType(unsigned type, Type wanted) noexcept {
+  return type == static_cast<unsigned>(wanted);
+}
+
+// Skips the owner name of a record behind the question. A pointer must lead back to something
+// behind the header (RFC 1035 4.1.4); where it leads is nobody's concern here, so it is not
+// followed and cannot loop.
+bool SkipOwner(const std::byte* m, std::size_t size, std::size_t& at) noexcept {
+  const std::size_t start = at;
+  const std::size_t limit = std::min(size, start + wire::kMaxNameOctets);
+  while (at < limit) {
+    const unsigned octet = Octet(m, at);
+    if (octet == 0) {
+      ++at;
+      return true;
+    }
+    if (octet >= kPointerMark) {
+      if (at + 2 > size) {
+        return false;
+      }
+      const unsigned target = LoadBe16(m + at) & 0x3FFFU;
+      at += 2;
+      return target >= wire::kHeaderOctets && target < start;
+    }
+    if (octet > wire::kMaxLabelOctets) {
+      return false;
+    }
+    at += octet + 1;
+  }
+  return false;
+}
+
+bool OptionsAreWhole(const std::byte* m, std::size_t at, std::size_t end) noexcept {
+  while (at < end) {
+    if (end - at < 4 || LoadBe16(m + at + 2) > end - at - 4) {
+      return false;
+    }
+    at += 4U + LoadBe16(m + at + 2);
+  }
+  return true;
+}
+
+// The OPT record whose TYPE stands at `at`; its RDATA lies within the message.
+bool TakeOpt(const std::byte* m, std::size_t at, Query& query) noexcept {
+  if (query.has_edns) {
+    return false;  // RFC 6891 6.1.1: one at most
+  }
+  query.has_edns = true;
+  query.client_octets = LoadBe16(m + at + 2);
+  query.edns_version = static_cast<std::uint8_t>(Octet(m, at + 5));
+  query.dnssec_ok = (Octet(m, at + 6) & 0x80U) != 0;
+  const std::size_t rdata = at + kRecordTail;
+  return OptionsAreWhole(m, rdata, rdata + LoadBe16(m + at + 8));
+}
+
+// Walks all records behind the question. An OPT in the additional section is taken over into
+// `query`, also when something after it turns out to be malformed.
+bool ReadRecords(const std::byte* m,
+                 std::size_t size,
+                 std::size_t& at,
+                 const Counts& counts,
+                 Query& query) noexcept {
+  const unsigned before = counts.answers + counts.authorities;
+  const unsigned total = before + counts.additionals;
+  for (unsigned i = 0; i < total; ++i) {
+    const std::size_t owner = at;
+    if (!SkipOwner(m, size, at) || size - at < kRecordTail) {
+      return false;
+    }
+    const unsigned type = LoadBe16(m + at);
+    const std::size_t rdlength = LoadBe16(m + at + 8);
+    if (rdlength > size - at - kRecordTail) {
+      return false;
+    }
+    if (IsType(type, Type::kOpt)) {
+      const bool root = at == owner + 1;  // RFC 6891 6.1.2; a compressed root has two octets
+      if (!root || i < before || !TakeOpt(m, at, query)) {
+        return false;
+      }
+    } else if (IsType(type, Type::kTsig) && i + 1 != total) {
+      return false;  // RFC 8945 5.2: the last record, and so the only one
+    }
+    at += kRecordTail + rdlength;
+  }
+  return true;
+}
+
+void Fail(Query& query, Rcode rcode) noexcept {
+  query.todo = Todo::kError;
+  query.rcode = rcode;
+}
+
+// A message that is answered without its question: an opcode we do not serve, or not exactly one
+// question. Reads it as far as it goes, only to see whether the reply must carry an OPT.
+[[gnu::cold, gnu::noinline]] void FailWholly(const std::byte* m,
+                                             std::size_t size,
+                                             const Counts& counts,
+                                             Rcode rcode,
+                                             Query& query) noexcept {
+  Fail(query, rcode);
+  std::size_t at = wire::kHeaderOctets;
+  for (unsigned i = 0; i < counts.questions; ++i) {
+    if (!SkipOwner(m, size, at) || size - at < kQuestionTail) {
+      return;
+    }
+    at += kQuestionTail;
+  }
+  (void)ReadRecords(m, size, at, counts, query);
+}
+
+// Types that are no data (RFC 6895 3.1). kNoError: none of them.
+[[gnu::cold, gnu::noinline]] Rcode RefuseMetaType(unsigned qtype, Transport transport) noexcept {
+  switch (static_cast<Type>(qtype)) {
+    case Type::kAny:
+      return Rcode::kNoError;
+    case Type::kAxfr:  // RFC 5936 4.2: not over UDP; over TCP nobody may yet
+      return transport == Transport::kUdp ? Rcode::kFormErr : Rcode::kRefused;
+    case Type::kIxfr:
+      return Rcode::kRefused;
+    case Type::kOpt:
+    case Type::kTsig:
+    case Type::kTkey:
+    case Type::kNxname:  // RFC 9824 3.5
+      return Rcode::kFormErr;
+    default:
+      return qtype == 0 ? Rcode::kFormErr : Rcode::kNotImp;
+  }
+}
+
+bool MayBeMeta(unsigned qtype) noexcept {
+  return (qtype & 0xFF80U) == 0x80U || qtype == 0 || IsType(qtype, Type::kOpt);
+}
+
+// The length of the name at the first octet of the question, or 0 when it is none: labels of type
+// 00 only, so that a pointer is refused like any other wrong octet.
+std::size_t QnameOctets(const std::byte* m, std::size_t size) noexcept {
+  const std::size_t limit = std::min(size, wire::kHeaderOctets + wire::kMaxNameOctets);
+  for (std::size_t at = wire::kHeaderOctets; at < limit;) {
+    const unsigned octet = Octet(m, at);
+    if (octet == 0) {
+      return at + 1 - wire::kHeaderOctets;
+    }
+    if (octet > wire::kMaxLabelOctets) [[unlikely]] {
+      return 0;
+    }
+    at += octet + 1;
+  }
+  return 0;
+}
+
+// The one way an OPT stands in nearly every query: alone and last, without options.
+bool TakePlainOpt(const std::byte* m, std::size_t size, std::size_t at, Query& query) noexcept {
+  constexpr std::uint32_t kRootAndType = 0x00290000;  // root, type 41, read little-endian
+  if (size - at != 1 + kRecordTail ||
+      (LoadAs<std::uint32_t>(m + at) & 0x00FFFFFFU) != (kRootAndType & 0x00FFFFFFU) ||
+      LoadAs<std::uint16_t>(m + at + 9) != 0) {
+    return false;
+  }
+  query.has_edns = true;
+  query.client_octets = LoadBe16(m + at + 3);
+  query.edns_version = static_cast<std::uint8_t>(Octet(m, at + 6));
+  query.dnssec_ok = (Octet(m, at + 7) & 0x80U) != 0;
+  return true;
+}
+
+// Everything behind the question, and what it says about answering it.
+bool ReadRest(const std::byte* m,
+              std::size_t size,
+              std::size_t at,
+              const Counts& counts,
+              Query& query) noexcept {
+  if (counts.answers + counts.authorities + counts.additionals == 0) {
+    return at == size;
+  }
+  if (counts.answers + counts.authorities == 0 && counts.additionals == 1 &&
+      TakePlainOpt(m, size, at, query)) [[likely]] {
+    return true;
+  }
+  // RFC 1035 4.1: a query holds no answers; only IXFR carries a SOA in authority.
+  const bool is_plain = counts.answers + counts.authorities == 0;
+  const bool is_ixfr = IsType(query.qtype, Type::kIxfr) && counts.answers == 0;
+  const bool whole = ReadRecords(m, size, at, counts, query);
+  return whole && (is_plain || is_ixfr) && at == size;
+}
+
+}  // namespace
+
+void Parse(const Job& job, Query& query) noexcept {
+  const std::byte* m = job.message;
+  const std::size_t size = job.query_octets;
+  query.has_question = false;
+  query.has_edns = false;
+  query.dnssec_ok = false;
+  query.edns_version = 0;
+  query.record = nullptr;
+  query.entry = nullptr;
+  query.choice.kind = ChoiceKind::kNone;
+  if (size < wire::kHeaderOctets) [[unlikely]] {
+    query.todo = Todo::kDropShort;
+    return;
+  }
+  const unsigned flags = Octet(m, 2);
+  if ((flags & 0x80U) != 0) [[unlikely]] {
+    query.todo = Todo::kDropResponse;
+    return;
+  }
+  const Counts counts{LoadBe16(m + 4), LoadBe16(m + 6), LoadBe16(m + 8), LoadBe16(m + 10)};
+  if ((flags & 0x78U) != 0) [[unlikely]] {
+    return FailWholly(m, size, counts, Rcode::kNotImp, query);
+  }
+  if (counts.questions != 1) [[unlikely]] {
+    return FailWholly(m, size, counts, Rcode::kFormErr, query);
+  }
+  const std::size_t octets = QnameOctets(m, size);
+  std::size_t at = wire::kHeaderOctets + octets;
+  if (octets == 0 || size - at < kQuestionTail) [[unlikely]] {
+    return Fail(query, Rcode::kFormErr);
+  }
+  query.has_question = true;
+  query.key.name = query.folded.data();
+  query.key.octets = octets;
+  query.qtype = LoadBe16(m + at);
+  const unsigned qclass = LoadBe16(m + at + 2);
+  at += kQuestionTail;
+  if (!ReadRest(m, size, at, counts, query)) [[unlikely]] {
+    return Fail(query, Rcode::kFormErr);
+  }
+  if (query.edns_version != 0) [[unlikely]] {
+    return Fail(query, Rcode::kBadVers);
+  }
+  if (MayBeMeta(query.qtype)) [[unlikely]] {
+    if (const Rcode rcode = RefuseMetaType(query.qtype, job.transport); rcode != Rcode::kNoError) {
+      return Fail(query, rcode);
+    }
+  }
+  if (qclass != static_cast<unsigned>(wire::Class::kIn)) [[unlikely]] {
+    return Fail(query, Rcode::kRefused);
+  }
+  FoldName(m + wire::kHeaderOctets, octets, query.folded.data());
+  query.todo = Todo::kLookUp;
+}
+
+void FoldName(const std::byte* from, std::size_t octets, std::byte* to) noexcept {
+  const __m128i iota = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  // A length octet is at most 63 and so is never taken for a letter. Octets from 0x80 on are
+  // negative here and lie outside the range too.
+  const auto fold = [&](std::size_t at) {
+    const __m128i raw = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
+    const __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(raw, _mm_set1_epi8('A' - 1)),
+                                        _mm_cmplt_epi8(raw, _mm_set1_epi8('Z' + 1)));
+    const __m128i lower = _mm_or_si128(raw, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
+    const auto left = static_cast<int>(octets) - static_cast<int>(at);
+    const auto keep = static_cast<char>(std::clamp(left, 0, 16));
+    const __m128i mask = _mm_cmpgt_epi8(_mm_set1_epi8(keep), iota);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), _mm_and_si128(lower, mask));
+  };
+  // Two vectors hold most names: no branch on the length for those.
+  fold(0);
+  fold(16);
+  std::size_t at = 32;
+  for (; at < octets; at += 16) {
+    fold(at);
+  }
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), _mm_setzero_si128());
+}
+
+void FoldNameScalar(const std::byte* from, std::size_t octets, std::byte* to) noexcept {
+  for (std::size_t i = 0; i < octets; ++i) {
+    const auto octet = std::to_integer<unsigned char>(from[i]);
+    to[i] = static_cast<std::byte>(octet >= 'A' && octet <= 'Z' ? octet + 32 : octet);
+  }
+  std::fill_n(to + octets, table::kHashPadding, std::byte{0});
+}
+
+}  // namespace holdfast::answer

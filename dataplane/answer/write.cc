@@ -1,0 +1,301 @@
+// See write.h.
+#include "dataplane/answer/write.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "dataplane/answer/copy.h"
+#include "dataplane/base/bytes.h"
+
+namespace holdfast::answer {
+namespace {
+
+using table::ImageKind;
+using table::ImageParts;
+using table::Relocation;
+using table::RelocationBase;
+
+constexpr std::size_t kRecordHead = 12;  // pointer, type, class, TTL, RDLENGTH
+constexpr std::uint16_t kQuestionPointer = 0xC00C;
+constexpr std::uint16_t kPointerBits = 0xC000;
+
+unsigned Units(const ImageParts& image) noexcept {
+  return image.record_ends.empty() ? 1U : static_cast<unsigned>(image.record_ends.size());
+}
+
+std::size_t UnitEnd(const ImageParts& image, unsigned unit) noexcept {
+  return image.record_ends.empty() ? image.wire.size() : image.record_ends[unit];
+}
+
+std::size_t UnitStart(const ImageParts& image, unsigned unit) noexcept {
+  return unit == 0 ? 0 : image.record_ends[unit - 1];
+}
+
+// A pointer inside the image pins the order of its records: what it points at must stay before it.
+bool MayRotate(const ImageParts& image) noexcept {
+  return std::ranges::none_of(image.relocations, [](const Relocation& r) {
+    return (r.code >> 14U) == static_cast<unsigned>(RelocationBase::kImage);
+  });
+}
+
+// Adds the stretch [from, to) of the image; false when record ends do not ascend within it.
+bool AddRun(const ImageParts& image, std::size_t from, std::size_t to, Runs& runs) noexcept {
+  if (from >= to || to > image.wire.size()) [[unlikely]] {
+    return false;
+  }
+  runs.run[runs.count++] = {from, to, 0};
+  return true;
+}
+
+bool ChooseAll(const ImageParts& image, Random& random, Runs& runs) noexcept {
+  const unsigned units = Units(image);
+  const std::size_t end = image.wire.size();
+  const unsigned first = units > 1 && MayRotate(image) ? random.Below(units) : 0;
+  if (first == 0) {
+    return AddRun(image, 0, end, runs);
+  }
+  const std::size_t split = UnitStart(image, first);
+  return AddRun(image, split, end, runs) && AddRun(image, 0, split, runs);
+}
+
+// `take` of the units without replacement: each draw is among those left, counted past the ones
+// that were drawn, so no array of all units is needed.
+bool ChooseSome(const ImageParts& image, unsigned take, Random& random, Runs& runs) noexcept {
+  const unsigned units = Units(image);
+  std::array<unsigned, kMaxSubset> drawn{};  // ascending
+  for (unsigned i = 0; i < take; ++i) {
+    unsigned unit = random.Below(units - i);
+    unsigned slot = 0;
+    for (; slot < i && drawn[slot] <= unit; ++slot) {
+      ++unit;
+    }
+    std::copy_backward(drawn.begin() + slot, drawn.begin() + i, drawn.begin() + i + 1);
+    drawn[slot] = unit;
+    if (!AddRun(image, UnitStart(image, unit), UnitEnd(image, unit), runs)) [[unlikely]] {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::size_t OctetsOf(const Runs& runs) noexcept {
+  std::size_t octets = 0;
+  for (unsigned i = 0; i < runs.count; ++i) {
+    octets += runs.run[i].to - runs.run[i].from;
+  }
+  return octets;
+}
+
+void Copy(const ImageParts& image, Reply& reply, Runs& runs) noexcept {
+  std::size_t at = reply.at;
+  for (unsigned i = 0; i < runs.count; ++i) {
+    Runs::Run& run = runs.run[i];
+    run.at = at;
+    const std::size_t octets = run.to - run.from;
+    CopyOctets(reply.message + at, image.wire.data() + run.from, octets);
+    at += octets;
+  }
+}
+
+// Steps over the records of an rrset that were placed and counts them; -1 when the octets are no
+// records. Their owners are C0 0C, which is rewritten when the name being answered is not the
+// question. Read from the reply, which nobody else writes.
+int CountRecords(const Reply& reply, std::size_t from, std::size_t to, std::size_t owner) noexcept {
+  int records = 0;
+  for (std::size_t at = from; at < to; ++records) {
+    if (to - at < kRecordHead) [[unlikely]] {
+      return -1;
+    }
+    std::byte* record = reply.message + at;
+    if (LoadBe16(record) != kQuestionPointer) [[unlikely]] {
+      return -1;
+    }
+    if (owner != wire::kHeaderOctets) {
+      StoreBe16(record, static_cast<std::uint16_t>(kPointerBits | owner));
+    }
+    at += kRecordHead + LoadBe16(record + kRecordHead - 2);
+    if (at > to) [[unlikely]] {
+      return -1;
+    }
+  }
+  return records;
+}
+
+// As CountRecords, for records with owners of any form, after relocation.
+int CountOwned(const Reply& reply, std::size_t from, std::size_t to) noexcept {
+  int records = 0;
+  for (std::size_t at = from; at < to; ++records) {
+    for (unsigned octet = 1; octet != 0 && octet < 0xC0 && at < to;) {
+      octet = std::to_integer<unsigned>(reply.message[at]);
+      at += octet >= 0xC0 ? 2 : octet + 1;
+    }
+    if (at >= to || to - at < kRecordHead - 2) {
+      return -1;
+    }
+    at += kRecordHead - 2 + LoadBe16(reply.message + at + kRecordHead - 4);
+    if (at > to) {
+      return -1;
+    }
+  }
+  return records;
+}
+
+bool Relocate(const Relocation& relocation,
+              const Place& owner,
+              const Runs& runs,
+              Reply& reply) noexcept {
+  const std::size_t at = runs.PlaceOf(relocation.at);
+  if (at == 0) {
+    return true;  // of a record that was not placed
+  }
+  if (runs.PlaceOf(relocation.at + 1U) != at + 1) {
+    return false;
+  }
+  const std::size_t addend = relocation.code & 0x3FFFU;
+  std::size_t target = 0;
+  switch (static_cast<RelocationBase>(relocation.code >> 14U)) {
+    case RelocationBase::kOwner:
+      target = owner.at;
+      break;
+    case RelocationBase::kSuffix:
+      target = addend > owner.octets ? 0 : owner.at + owner.octets - addend;
+      break;
+    case RelocationBase::kImage:
+      target = runs.PlaceOf(addend);
+      break;
+    default:
+      break;
+  }
+  if (target == 0 || target >= at || target >= kPointerLimit) {
+    return false;
+  }
+  StoreBe16(reply.message + at, static_cast<std::uint16_t>(kPointerBits | target));
+  return true;
+}
+
+bool RelocateAll(const ImageParts& image,
+                 const Place& owner,
+                 const Runs& runs,
+                 Reply& reply) noexcept {
+  return std::ranges::all_of(image.relocations, [&](const Relocation& relocation) {
+    return Relocate(relocation, owner, runs, reply);
+  });
+}
+
+}  // namespace
+
+Put PutRrset(const ImageParts& image,
+             const Choice& choice,
+             const Place& owner,
+             Random& random,
+             Reply& reply,
+             std::uint16_t& section,
+             Runs& runs) noexcept {
+  runs.count = 0;
+  if (image.image == nullptr || image.image->kind != ImageKind::kRrset || choice.take > kMaxSubset)
+      [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  const bool some = choice.take != 0 && choice.take < Units(image);
+  const bool chosen =
+      some ? ChooseSome(image, choice.take, random, runs) : ChooseAll(image, random, runs);
+  if (!chosen) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  const std::size_t octets = OctetsOf(runs);
+  if (octets > reply.limit - reply.at) [[unlikely]] {
+    return Put::kNoRoom;
+  }
+  Copy(image, reply, runs);
+  const int records = CountRecords(reply, reply.at, reply.at + octets, owner.at);
+  if (records < 0 || !RelocateAll(image, owner, runs, reply)) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  section = static_cast<std::uint16_t>(section + records);
+  reply.at += octets;
+  return Put::kDone;
+}
+
+Put PutNegative(const ImageParts& image, const Place& owner, Reply& reply) noexcept {
+  Runs runs;
+  if (image.image == nullptr || image.image->kind != ImageKind::kNegative ||
+      !AddRun(image, 0, image.wire.size(), runs)) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  const std::size_t octets = image.wire.size();
+  if (octets > reply.limit - reply.at) [[unlikely]] {
+    return Put::kNoRoom;
+  }
+  Copy(image, reply, runs);
+  if (!RelocateAll(image, owner, runs, reply) ||
+      CountOwned(reply, reply.at, reply.at + octets) != 1) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  ++reply.authorities;
+  reply.at += octets;
+  return Put::kDone;
+}
+
+Put PutReferral(const ImageParts& image, const Place& owner, Reply& reply, Runs& runs) noexcept {
+  runs.count = 0;
+  if (image.image == nullptr || image.image->kind != ImageKind::kReferral) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  const unsigned authority = image.image->authority;
+  const unsigned required = std::max<unsigned>(authority, image.image->required);
+  unsigned records = Units(image);
+  if (authority == 0 || required > records) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  const std::size_t room = reply.limit - reply.at;
+  while (records > required && UnitEnd(image, records - 1) > room) {
+    --records;
+  }
+  const std::size_t octets = UnitEnd(image, records - 1);
+  if (octets > room) {
+    return Put::kNoRoom;
+  }
+  if (!AddRun(image, 0, octets, runs)) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  Copy(image, reply, runs);
+  if (!RelocateAll(image, owner, runs, reply) ||
+      CountOwned(reply, reply.at, reply.at + octets) != static_cast<int>(records)) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  reply.authorities = static_cast<std::uint16_t>(reply.authorities + authority);
+  reply.additionals = static_cast<std::uint16_t>(reply.additionals + (records - authority));
+  reply.at += octets;
+  return Put::kDone;
+}
+
+std::size_t Close(const Query& query, std::uint16_t udp_octets, Reply& reply) noexcept {
+  std::byte* m = reply.message;
+  const auto rcode = static_cast<unsigned>(reply.rcode);
+  const unsigned asked = std::to_integer<unsigned>(m[2]);
+  // QR; opcode and RD as asked; RA, Z, AD and CD are always 0.
+  const unsigned flags =
+      0x80U | (asked & 0x79U) | (reply.authoritative ? 0x04U : 0U) | (reply.truncated ? 0x02U : 0U);
+  m[2] = static_cast<std::byte>(flags);
+  m[3] = static_cast<std::byte>(rcode & 0x0FU);
+  StoreBe16(m + 4, query.has_question ? 1 : 0);
+  StoreBe16(m + 6, reply.answers);
+  StoreBe16(m + 8, reply.authorities);
+  StoreBe16(m + 10, static_cast<std::uint16_t>(reply.additionals + (query.has_edns ? 1 : 0)));
+  if (!query.has_edns) {
+    return reply.at;
+  }
+  std::byte* opt = m + reply.at;
+  opt[0] = std::byte{0};
+  StoreBe16(opt + 1, static_cast<std::uint16_t>(wire::Type::kOpt));
+  StoreBe16(opt + 3, udp_octets);
+  opt[5] = static_cast<std::byte>(rcode >> 4U);
+  opt[6] = std::byte{0};  // our EDNS version
+  opt[7] = query.dnssec_ok ? std::byte{0x80} : std::byte{0};
+  opt[8] = std::byte{0};
+  StoreBe16(opt + 9, 0);
+  return reply.at + kOptOctets;
+}
+
+}  // namespace holdfast::answer
