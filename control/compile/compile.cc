@@ -1,0 +1,115 @@
+#include "control/compile/compile.h"
+
+#include <unordered_map>
+
+#include "control/compile/zone.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+// For each zone the origins of the zones right below it.
+std::vector<std::vector<std::string_view>> ChildOrigins(const Model& model) {
+  std::unordered_map<std::string_view, std::size_t> by_origin;
+  for (std::size_t i = 0; i < model.zones.size(); ++i) {
+    by_origin.emplace(model.zones[i].origin, i);
+  }
+  std::vector<std::vector<std::string_view>> children(model.zones.size());
+  for (const auto& zone : model.zones) {
+    for (std::string_view name = zone.origin; name.size() > 1;) {
+      name = wire::Parent(name);
+      if (const auto found = by_origin.find(name); found != by_origin.end()) {
+        children[found->second].push_back(zone.origin);
+        break;
+      }
+    }
+  }
+  return children;
+}
+
+std::vector<CompiledHealth> HealthOf(const Model& model, std::span<const CompiledHealth> given) {
+  std::unordered_map<std::string_view, const CompiledHealth*> by_id;
+  for (const auto& status : given) {
+    by_id.emplace(status.id, &status);
+  }
+  std::vector<CompiledHealth> out;
+  out.reserve(model.checks.size());
+  for (const auto& check : model.checks) {
+    const auto found = by_id.find(check.id);
+    out.push_back(found == by_id.end() ? CompiledHealth{.id = check.id} : *found->second);
+  }
+  return out;
+}
+
+}  // namespace
+
+Evaluation::Evaluation(std::unique_ptr<Pools> pools, std::vector<CompiledHealth> checks)
+    : pools_(std::move(pools)),
+      health_(std::move(checks)),
+      bits_(health_.size()),
+      decider_(*pools_) {
+  for (CheckIndex i = 0; i < health_.size(); ++i) {
+    bits_.Set(i, health_[i].healthy);
+  }
+}
+
+std::vector<CompiledPool> Evaluation::CompileAll() {
+  decider_.Begin(bits_);
+  std::vector<CompiledPool> out;
+  out.reserve(pools_->size());
+  for (RuleId id = 0; id < pools_->size(); ++id) {
+    if (pools_->IsPool(id)) {
+      decider_.Compile(id, out.emplace_back());
+    }
+  }
+  return out;
+}
+
+std::vector<CompiledPool> Evaluation::Recompile(std::span<const CompiledHealth> changed) {
+  std::vector<CheckIndex> checks;
+  for (const auto& status : changed) {
+    const CheckIndex check = pools_->FindCheck(status.id);
+    if (check == kNoCheck) {
+      continue;
+    }
+    if (health_[check].healthy != status.healthy) {
+      checks.push_back(check);
+    }
+    health_[check] = status;
+    bits_.Set(check, status.healthy);
+  }
+  std::vector<RuleId> touched;
+  pools_->Touched(checks, touched);
+  decider_.Begin(bits_);
+  std::vector<CompiledPool> out(touched.size());
+  for (std::size_t i = 0; i < touched.size(); ++i) {
+    decider_.Compile(touched[i], out[i]);
+  }
+  return out;
+}
+
+Result<Compiled> Compile(const Model& model,
+                         std::span<const CompiledHealth> health,
+                         std::int64_t loaded_ms) {
+  Compiled out;
+  auto pools = std::make_unique<Pools>(model.checks);
+  const auto children = ChildOrigins(model);
+  out.zones.reserve(model.zones.size());
+  for (std::size_t i = 0; i < model.zones.size(); ++i) {
+    auto zone = CompileZone(model.zones[i],
+                            {.child_origins = children[i], .loaded_ms = loaded_ms},
+                            *pools,
+                            out.warnings);
+    if (!zone) {
+      return std::unexpected(zone.error());
+    }
+    out.zones.push_back(*std::move(zone));
+  }
+  pools->Finish();
+  out.health = HealthOf(model, health);
+  out.evaluation = std::make_unique<Evaluation>(std::move(pools), out.health);
+  out.pools = out.evaluation->CompileAll();
+  return out;
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,99 @@
+// The walk of spec/routing.md section 6, folded: what a rule answers under one state of health, as
+// outcomes with exact shares, and those as the thresholds of a decision. explain goes the same way.
+// Control core only.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "control/compile/compiled.h"
+#include "control/compile/pools.h"
+
+namespace holdfast::control {
+
+/// A decision takes over its targets' outcomes while it has no more than this many; beyond, they
+/// stay pools of their own that a reader goes on with.
+inline constexpr std::size_t kInlineOutcomes = 64;
+/// Most records of one multivalue answer.
+inline constexpr std::size_t kMultivalueRecords = 8;
+
+/// One way a rule can answer: with chance numerator / Folded::denominator.
+struct FoldedOutcome {
+  std::uint64_t numerator = 1;
+  table::OutcomeKind kind = table::OutcomeKind::kNodata;
+  std::uint8_t take = 0;
+  RuleId pool = kNoRule;  // kPool
+  ImageSpecPtr image;     // kImage, kSubset
+};
+
+/// What a rule answers; the numerators sum to the denominator.
+struct Folded {
+  std::uint64_t denominator = 1;
+  bool last_resort = false;  // fired here or in a target that was taken over
+  std::vector<FoldedOutcome> outcomes;
+};
+
+/// Who of a rule's members may answer.
+struct Choice {
+  struct Chosen {
+    std::uint32_t member = 0;  // in Pools::Members
+    std::uint32_t weight = 1;  // chance is weight / total; multivalue: all answer
+  };
+  std::vector<Chosen> chosen;
+  std::uint64_t total = 1;
+  bool last_resort = false;  // none was healthy: all were taken as healthy
+};
+
+/// Folds rules under one state of health. What is found out of targets is kept until Begin.
+class Decider {
+ public:
+  /// @param pools  finished; outlives this.
+  explicit Decider(const Pools& pools);
+
+  /// Starts an evaluation: everything is found out anew, from `health`, which must stay as it is
+  /// until the next Begin.
+  void Begin(const HealthBits& health);
+
+  /// H of section 5: own check, and under EvaluateTargetHealth some healthy member of the target.
+  [[nodiscard]] bool Healthy(const RuleMember& member);
+  /// Whether some member of the rule is healthy.
+  [[nodiscard]] bool AnyHealthy(RuleId id);
+
+  /// Members that may answer, in the rule's order. Section 4.
+  void Choose(RuleId id, Choice& choice);
+
+  /// What the rule answers. Valid until Begin or the next Fold.
+  const Folded& Fold(RuleId id);
+
+  /// The decision of a pool. Each outcome's width differs from its exact share of 2^32 by less than
+  /// 1, and is never 0.
+  void Compile(RuleId id, CompiledPool& out);
+
+ private:
+  struct Memo {
+    std::uint32_t health_seen = 0;  // evaluation that `healthy` is of
+    std::uint32_t fold_seen = 0;
+    bool healthy = false;
+    Folded folded;
+  };
+  void FoldInto(RuleId id, Folded& out, unsigned depth);
+  const Folded& Target(RuleId id, unsigned depth);
+  void FoldSingle(const RuleMember& member, Folded& out, unsigned depth);
+  void FoldDraw(const Rule& rule, const Choice& choice, Folded& out, unsigned depth);
+  bool TakeOver(const Rule& rule, const Choice& choice, Folded& out, unsigned depth);
+  void FoldUnion(const Rule& rule, const Choice& choice, Folded& out);
+  void GoOn(RuleId target, FoldedOutcome& outcome) const;
+
+  const Pools& pools_;
+  const HealthBits* health_ = nullptr;
+  std::uint32_t evaluation_ = 0;
+  std::vector<Memo> memos_;
+  std::vector<Choice> choices_;  // working space, one per depth
+  Folded folded_;                // of a rule that is nobody's target
+};
+
+/// Upper ends of the outcomes' ranges of a 32-bit draw, rounded from their exact shares.
+std::vector<std::uint32_t> Thresholds(const Folded& folded);
+
+}  // namespace holdfast::control

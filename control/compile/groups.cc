@@ -1,0 +1,342 @@
+#include "control/compile/groups.h"
+
+#include <algorithm>
+
+#include "control/compile/render.h"
+#include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
+
+namespace holdfast::control {
+namespace {
+
+using wire::Type;
+
+constexpr auto kA = static_cast<std::uint16_t>(Type::kA);
+constexpr auto kAaaa = static_cast<std::uint16_t>(Type::kAaaa);
+constexpr auto kNs = static_cast<std::uint16_t>(Type::kNs);
+constexpr std::size_t kBeforeRdata = 12;  // owner pointer, type, class, TTL, rdlength
+
+bool Contains(std::span<const std::uint32_t> list, std::uint32_t value) {
+  return std::ranges::find(list, value) != list.end();
+}
+
+}  // namespace
+
+Groups::Groups(const Zone& zone,
+               const ZoneIndex& index,
+               Pools& pools,
+               std::vector<std::string>& warnings)
+    : zone_(zone),
+      index_(index),
+      pools_(pools),
+      warnings_(warnings),
+      images_(index.entries().size()),
+      rules_(zone.record_sets.empty() ? 0 : index.entries().size(), kNoRule),
+      heights_(rules_.size(), 0) {}
+
+Status Groups::status() const {
+  if (error_) {
+    return std::unexpected(*error_);
+  }
+  return {};
+}
+
+void Groups::Refuse(const Source& source, const std::string& what) {
+  if (!error_) {
+    error_ = Error{ErrorCode::kInvalid, source.Text() + ": " + what};
+  }
+}
+
+// The records of an entry that needs no rule to be answered.
+std::optional<Groups::Records> Groups::PlainRecords(std::uint32_t at) const {
+  const auto& entry = index_.entries()[at];
+  if (!entry.routed) {
+    const auto& rrset = zone_.rrsets[entry.first];
+    return Records{.ttl = rrset.ttl, .rdata = rrset.rdata, .source = &rrset.source};
+  }
+  const auto& set = zone_.record_sets[index_.Group(entry)[0]];
+  if (entry.count == 1 && set.policy == Policy::kSimple && !set.alias) {
+    return Records{.ttl = set.ttl, .rdata = set.rdata, .source = &set.source};
+  }
+  return std::nullopt;
+}
+
+std::optional<AnswerRef> Groups::Answer(std::uint32_t at) {
+  const auto& entry = index_.entries()[at];
+  if (entry.type == kNs && (index_.names()[entry.name].flags & table::kNameCut) != 0) {
+    auto referral = Referral(at);
+    return referral == nullptr ? std::nullopt : std::optional<AnswerRef>(std::move(referral));
+  }
+  if (PlainRecords(at)) {
+    auto image = Image(at, entry.name);
+    return image == nullptr ? std::nullopt : std::optional<AnswerRef>(std::move(image));
+  }
+  const RuleId rule = RuleOf(at);
+  return rule == kNoRule ? std::nullopt : pools_.Answer(rule);
+}
+
+RuleId Groups::RuleOf(std::uint32_t at) {
+  if (rules_.empty()) {  // nothing of this zone is routed, so nothing is an alias's target
+    rules_.assign(index_.entries().size(), kNoRule);
+    heights_.assign(rules_.size(), 0);
+  }
+  if (rules_[at] == kNoRule) {
+    visits_ = 0;
+    const Built built = Build(at);
+    rules_[at] = built.rule;
+    heights_[at] = built.clean ? built.height : 0;
+  }
+  return rules_[at];
+}
+
+std::uint32_t Groups::TargetOf(const RecordSet& set) const {
+  if (set.alias->hosted_zone_id != zone_.id) {
+    return kNoIndex;
+  }
+  const std::uint32_t name = index_.Find(wire::Fold(set.alias->name));
+  return name == kNoIndex ? kNoIndex : index_.FindServed(name, set.type);
+}
+
+CheckIndex Groups::CheckOf(const RecordSet& set) {
+  if (set.health_check_id.empty()) {
+    return kNoCheck;
+  }
+  const CheckIndex check = pools_.FindCheck(set.health_check_id);
+  if (check == kNoCheck) {
+    warnings_.push_back(set.source.Text() + ": health check \"" + set.health_check_id +
+                        "\" does not exist; the record counts as healthy");
+  }
+  return check;
+}
+
+bool Groups::FormIsGood(const ZoneEntry& entry) {
+  const auto group = index_.Group(entry);
+  const auto& first = zone_.record_sets[group[0]];
+  if (group.size() > (first.policy == Policy::kSimple ? 1 : table::kMaxOutcomes)) {
+    Refuse(first.source,
+           std::to_string(group.size()) + " record sets share a name and type; " +
+               "expected at most " +
+               (first.policy == Policy::kSimple ? "one without a routing policy"
+                                                : std::to_string(table::kMaxOutcomes)));
+    return false;
+  }
+  for (const auto i : group) {
+    const auto& set = zone_.record_sets[i];
+    if (set.policy != first.policy) {
+      Refuse(set.source, "two routing policies at one name and type; expected one");
+      return false;
+    }
+    if (set.alias ? set.policy == Policy::kMultivalue : set.rdata.empty()) {
+      Refuse(set.source,
+             set.alias ? "a multivalue record set is an alias; expected values"
+                       : "a record set has no values; expected at least one");
+      return false;
+    }
+  }
+  return true;
+}
+
+// The path decides only where aliases lead back into it or run too deep. Anything else is built
+// once per entry; such a subtree is the same from everywhere.
+Groups::Built Groups::Build(std::uint32_t at) {
+  if (heights_[at] != 0 && path_.size() + heights_[at] <= kMaxAliasDepth) {
+    return {.rule = rules_[at], .height = heights_[at]};
+  }
+  ++visits_;
+  const auto& entry = index_.entries()[at];
+  Built built;
+  std::vector<RuleMember> members(entry.count);
+  Policy policy = Policy::kSimple;
+  path_.push_back(at);
+  if (!entry.routed) {
+    members[0].image = Image(at, kNoIndex);
+  } else if (FormIsGood(entry)) {
+    const auto group = index_.Group(entry);
+    policy = zone_.record_sets[group[0]].policy;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const auto& set = zone_.record_sets[group[i]];
+      auto& member = members[i];
+      member.check = CheckOf(set);
+      member.weight = policy == Policy::kWeighted   ? set.weight
+                      : policy == Policy::kFailover ? (set.primary ? 0 : 1)
+                                                    : 0;
+      if (set.alias) {
+        FollowAlias(set, member, built);
+      } else {
+        member.image = Render(set.type, set.ttl, set.rdata, kNoIndex, set.source);
+      }
+    }
+  }
+  path_.pop_back();
+  std::size_t octets = 0;
+  for (const auto& member : members) {
+    if (member.kind == MemberKind::kImage && member.image == nullptr) {
+      return built;  // refused
+    }
+    octets += member.image == nullptr ? 0 : member.image->wire.size();
+  }
+  if (policy == Policy::kMultivalue && octets > kMaxImageOctets) {
+    Refuse(zone_.record_sets[index_.Group(entry)[0]].source,
+           "the values of the group need " + std::to_string(octets) + " octets; expected at most " +
+               std::to_string(kMaxImageOctets));
+    return built;
+  }
+  std::vector<std::uint32_t> order;
+  built.rule = pools_.Add(entry.type, policy, std::move(members), keep_order_ ? &order : nullptr);
+  if (keep_order_) {
+    orders_[{built.rule, at}] = std::move(order);
+  }
+  if (built.clean) {
+    rules_[at] = built.rule;
+    heights_[at] = built.height;
+  }
+  return built;
+}
+
+void Groups::FollowAlias(const RecordSet& set, RuleMember& member, Built& built) {
+  member.kind = MemberKind::kMissing;
+  member.evaluate_target_health = set.alias->evaluate_target_health;
+  const std::uint32_t target = TargetOf(set);
+  if (target == kNoIndex) {
+    warnings_.push_back(set.source.Text() + ": alias target " + wire::ToText(set.alias->name) +
+                        " " + wire::TypeText(set.type) +
+                        " does not exist in the zone; it answers with no data");
+    return;
+  }
+  if (Contains(path_, target) || path_.size() >= kMaxAliasDepth || visits_ >= kMaxLoopVisits) {
+    built.clean = false;
+    return;
+  }
+  const Built below = Build(target);
+  built.clean = built.clean && below.clean;
+  built.height = std::max<std::uint8_t>(built.height, below.height + 1);
+  if (below.rule != kNoRule) {
+    member.kind = MemberKind::kAlias;
+    member.child = below.rule;
+  }
+}
+
+const std::vector<std::uint32_t>* Groups::OrderOf(RuleId rule, std::uint32_t at) const {
+  const auto found = orders_.find({rule, at});
+  return found == orders_.end() ? nullptr : &found->second;
+}
+
+// `owner`: the name it is answered for, or kNoIndex when that may be any (an alias leads here).
+ImageSpecPtr Groups::Image(std::uint32_t at, std::uint32_t owner) {
+  const auto records = *PlainRecords(at);
+  const auto type = index_.entries()[at].type;
+  // A target of "." means the owner itself, so an alias cannot share that image.
+  const bool names_owner = type == static_cast<std::uint16_t>(Type::kSvcb) ||
+                           type == static_cast<std::uint16_t>(Type::kHttps);
+  if (names_owner && owner == kNoIndex) {
+    return Render(type, records.ttl, records.rdata, kNoIndex, *records.source);
+  }
+  if (images_[at] == nullptr) {
+    images_[at] = Render(type, records.ttl, records.rdata, owner, *records.source);
+  }
+  return images_[at];
+}
+
+ImageSpecPtr Groups::Render(std::uint16_t type,
+                            std::uint32_t ttl,
+                            std::span<const std::string> rdata,
+                            std::uint32_t owner,
+                            const Source& source) {
+  auto image = RenderRrset(type, ttl, rdata, zone_.origin);
+  if (!image) {
+    Refuse(source, image.error().message);
+    return nullptr;
+  }
+  if (TargetOffset(type) >= 0) {
+    AddBeside(*image, rdata, owner);
+  }
+  return std::make_shared<const ImageSpec>(*std::move(image));
+}
+
+void Groups::AddBeside(ImageSpec& image, std::span<const std::string> rdata, std::uint32_t owner) {
+  const auto offset = static_cast<std::size_t>(TargetOffset(image.type));
+  std::vector<std::uint32_t> done;
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < rdata.size(); ++i) {
+    const auto target = NameInRdata(rdata[i], offset);
+    const bool service = offset == 2 && image.type != static_cast<std::uint16_t>(Type::kMx) &&
+                         rdata[i].size() > 2 && (rdata[i][0] != 0 || rdata[i][1] != 0);
+    std::uint32_t name = kNoIndex;
+    std::size_t name_at = start + kBeforeRdata + offset;
+    if (target.size() > 1) {
+      name = index_.Find(wire::Fold(target));
+    } else if (service && owner != kNoIndex) {  // RFC 9460 2.5.2: "." is the owner
+      name = owner;
+      name_at = start;
+    }
+    if (name != kNoIndex && !Contains(done, name)) {
+      if (!AddAddresses(image, name, name_at)) {
+        return;
+      }
+      done.push_back(name);
+    }
+    start = image.record_ends[i];
+  }
+}
+
+// False when no more may be added.
+bool Groups::AddAddresses(ImageSpec& image, std::uint32_t name, std::size_t name_at) {
+  for (const auto type : {kA, kAaaa}) {
+    const std::uint32_t entry = index_.FindServed(name, type);
+    if (entry == kNoIndex) {
+      continue;
+    }
+    if (image.additional.size() == table::kMaxAdditional) {
+      return false;
+    }
+    if (auto answer = Answer(entry)) {
+      image.additional.push_back({.type = type,
+                                  .name_at = static_cast<std::uint16_t>(name_at),
+                                  .answer = *std::move(answer)});
+    }
+  }
+  return true;
+}
+
+// NS of a cut with the addresses this zone knows of its servers: those below cuts are known here
+// for nothing else.
+ImageSpecPtr Groups::Referral(std::uint32_t at) {
+  if (images_[at] != nullptr) {
+    return images_[at];
+  }
+  const auto records = PlainRecords(at);
+  if (!records) {
+    Refuse(zone_.record_sets[index_.Group(index_.entries()[at])[0]].source,
+           "NS records are routed or an alias; expected a simple record set");
+    return nullptr;
+  }
+  std::vector<Glue> glue;
+  std::vector<std::uint32_t> done;
+  for (const auto& rdata : records->rdata) {
+    const std::uint32_t name = index_.Find(wire::Fold(NameInRdata(rdata, 0)));
+    if (name == kNoIndex || Contains(done, name)) {
+      continue;
+    }
+    done.push_back(name);
+    for (const auto type : {kA, kAaaa}) {
+      const std::uint32_t entry = index_.FindEntry(name, type);
+      const auto addresses = entry == kNoIndex ? std::nullopt : PlainRecords(entry);
+      if (addresses) {
+        glue.push_back({.target = index_.names()[name].name,
+                        .type = type,
+                        .ttl = addresses->ttl,
+                        .rdata = addresses->rdata});
+      }
+    }
+  }
+  const auto& cut = index_.names()[index_.entries()[at].name].name;
+  auto image = RenderReferral(cut, zone_.origin, records->ttl, records->rdata, glue);
+  if (!image) {
+    Refuse(*records->source, image.error().message);
+    return nullptr;
+  }
+  images_[at] = std::make_shared<const ImageSpec>(*std::move(image));
+  return images_[at];
+}
+
+}  // namespace holdfast::control
