@@ -69,7 +69,8 @@ def test_a_port_of_the_chosen_kind_takes_the_place_of_the_users():
     assert dataplane["lcores"] == [1]
     assert dataplane["burst"] == 16
     assert dataplane["hugepages"] is False
-    assert rendered("af_packet")["dataplane"]["port"][0]["device"] == "net_af_packet0,iface=s0"
+    assert rendered("af_packet")["dataplane"]["port"][0]["device"].startswith(
+        "net_af_packet0,iface=s0,qdisc_bypass=1")
 
 
 def test_a_node_without_a_dataplane_gets_one_unless_the_lab_uses_sockets():

@@ -1,7 +1,6 @@
 """How tools/test counts: from the records that the runners leave, and never a pass without one."""
 
 import json
-from pathlib import Path
 
 import pytest
 import testrun
@@ -81,16 +80,23 @@ def test_the_closing_line_counts_and_the_status_follows(capsys, outcomes, status
     assert capsys.readouterr().out.splitlines()[-1] == line
 
 
-def test_meson_without_a_record_is_a_failed_part(tmp_path, monkeypatch):
+@pytest.mark.parametrize("log, outcome", [
+    (None, "left no record"), ("", "has no tests"), (json.dumps(entry()) + "\n", "counted"),
+])
+def test_meson_without_a_record_or_a_test_is_a_failed_part(tmp_path, monkeypatch, log, outcome):
     (tmp_path / "meson-logs").mkdir()
-    monkeypatch.setattr(testrun, "run", lambda *_, **__: 0)
+
+    def run(*_, **__):
+        if log is not None:
+            (tmp_path / "meson-logs" / "testlog.json").write_text(log)
+
+    monkeypatch.setattr(testrun, "run", run)
     monkeypatch.setattr(testrun, "ROOT", tmp_path)
-    with pytest.raises(testrun.PartFailed):
+    if outcome == "counted":
+        assert testrun.run_meson(tmp_path, ("unit",)) == [Case("unit/wire", "passed")]
+        return
+    with pytest.raises(testrun.PartFailed, match=outcome):
         testrun.run_meson(tmp_path, ("unit",))
-    log = json.dumps(entry()) + "\n"
-    monkeypatch.setattr(testrun, "run",
-                        lambda *_, **__: Path(tmp_path / "meson-logs/testlog.json").write_text(log))
-    assert testrun.run_meson(tmp_path, ("unit",)) == [Case("unit/wire", "passed")]
 
 
 def test_a_command_past_its_limit_is_stopped_with_its_children(tmp_path):

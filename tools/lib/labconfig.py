@@ -11,6 +11,9 @@ from collections import namedtuple
 from pathlib import Path
 
 IO_KINDS = ("af_xdp", "af_packet", "sockets")
+# More arguments of each driver: frames of AF_PACKET as small as Ethernet's, sent past the qdisc.
+DEVICE_ARGUMENTS = {"af_xdp": "",
+                    "af_packet": ",qdisc_bypass=1,blocksz=4096,framesz=2048,framecnt=2048"}
 DEFAULT_TABLE_OCTETS = 256 << 20
 DEFAULT_MEMORY_MB = 256
 
@@ -114,7 +117,7 @@ def render(config, folder, place, cores=None):
     ports = tables(dataplane, "port")
     port = {key: value for key, value in (ports[0] if ports else {}).items()
             if key not in ("device", "queues", "addresses")}
-    port["device"] = f"net_{place.io}0,iface={place.interface}"
+    port["device"] = f"net_{place.io}0,iface={place.interface}{DEVICE_ARGUMENTS[place.io]}"
     port["queues"] = 1  # a veth with our own XDP program has one
     dataplane["enabled"], dataplane["port"] = True, [port]
     lcores = dataplane.get("lcores") or [cores - 1]

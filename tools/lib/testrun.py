@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
 MESON_SUITES = ("lint", "unit", "fuzz")
 E2E = ROOT / "tests" / "e2e"
+OPTIONS = ("-Dtests=enabled", "-Dbenchmarks=enabled")  # auto would leave out what is not found
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 STYLE = ROOT / "tools" / "lib" / "style_check.py"
 E2E_LIMIT_SECONDS = 15 * 60
@@ -69,14 +70,30 @@ def run(command, limit=None, quiet=False, **options):
 
 
 def build(folder, options=(), targets=(), quiet=False, **environment):
-    """Configures the folder once and builds it there."""
+    """Configures the folder, unless it is configured with these options already, and builds."""
     env = {**os.environ, **environment}
     stdout = sys.stderr if quiet else None
     if not (folder / "build.ninja").is_file():
         if run(["meson", "setup", *options, folder, ROOT], stdout=stdout, env=env):
             raise PartFailed(f"meson could not configure {folder.name}")
+    elif not has_options(folder, options):
+        # Somebody else's folder, such as quickstart's, which has no tests.
+        if run(["meson", "configure", *options, folder], stdout=stdout, env=env):
+            raise PartFailed(f"meson could not configure {folder.name}")
     if run(["ninja", "-C", folder, *targets], stdout=stdout, env=env):
         raise PartFailed(f"the build in {folder.name} failed")
+
+
+def has_options(folder, options):
+    """Whether a configured folder has these -Dname=value options."""
+    listed = subprocess.run(["meson", "introspect", "--buildoptions", str(folder)], check=False,
+                            capture_output=True, text=True)
+    try:
+        values = {one["name"]: one["value"] for one in json.loads(listed.stdout)}
+    except json.JSONDecodeError:
+        return False
+    wanted = dict(option.removeprefix("-D").split("=", 1) for option in options)
+    return all(str(values.get(name)).lower() == value for name, value in wanted.items())
 
 
 def meson_tests(folder):
@@ -111,6 +128,8 @@ def run_meson(folder, suites, label=""):
     cases = []
     for line in log.read_text().splitlines():
         cases += meson_cases(json.loads(line), records, label)
+    if not cases:
+        raise PartFailed(f"{folder.name} has no tests in the suites {', '.join(suites)}")
     return cases
 
 
@@ -255,7 +274,7 @@ def gtest_names(program):
 
 def list_tests(options, folder):
     """Prints the name of every test, one a line, to standard output; all else goes to the other."""
-    build(folder, quiet=True)
+    build(folder, OPTIONS, quiet=True)
     for suite, name, command in meson_tests(folder):
         if is_gtest(Path(command[0])):
             for case in gtest_names(command[0]):
@@ -325,7 +344,7 @@ def main(arguments):
         return 0
     cases = []
     try:
-        build(folder)
+        build(folder, OPTIONS)
     except PartFailed as error:
         return report([Case("build/g++", "failed", str(error))])
     for name, part in parts(options, folder):
