@@ -1,0 +1,70 @@
+// Immutable blobs of an image, kept once per content and counted: rrset images, tables of rrsets,
+// long names. Also renders an ImageSpec into its octets. Control core only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "control/compile/compiled.h"
+#include "control/publish/image_writer.h"
+
+namespace holdfast::control {
+
+enum class BlobKind : std::uint8_t { kImage, kRrsetTable, kName };
+
+class Blobs {
+ public:
+  /// Told when a blob that goes away referred to a pool.
+  using ReleasePool = std::function<void(std::uint32_t pool_at)>;
+  /// Finds a pool's slot and counts the reference; 0 when there is no such pool.
+  using UsePool = std::function<std::uint32_t(const RuleDigest&)>;
+
+  Blobs(ImageWriter& writer, UsePool use_pool, ReleasePool release_pool)
+      : writer_(writer), use_pool_(std::move(use_pool)), release_pool_(std::move(release_pool)) {}
+
+  /// Each returns the offset with one reference counted for the caller, who gives it back with
+  /// Release; kExhausted when the arena is full (nothing is counted then).
+  Result<std::uint32_t> Image(const ImageSpec& spec);
+  /// Takes over the references that the entries hold.
+  Result<std::uint32_t> RrsetTable(std::span<const table::RrsetEntry> entries);
+  Result<std::uint32_t> Name(std::string_view folded);
+
+  /// Gives one reference back; the last one frees the blob at once, so the caller must know that no
+  /// reader can reach it any more.
+  void Release(BlobKind kind, std::uint32_t at);
+  void ReleaseEntry(const table::RrsetEntry& entry);
+
+  /// While a new control walks an image: counts a reference to a blob found there.
+  /// @return true at the first one (its own references are then to be followed).
+  bool Adopt(BlobKind kind, std::uint32_t at);
+  [[nodiscard]] std::size_t OctetsOf(BlobKind kind, std::uint32_t at);
+  /// Every blob's place, for the arena of a new control.
+  void AppendExtents(std::vector<Extent>& used);
+  [[nodiscard]] std::size_t size() const noexcept { return blobs_.size(); }
+
+ private:
+  struct Blob {
+    std::uint32_t at;
+    std::uint32_t references;
+    BlobKind kind;
+  };
+  using Map = std::unordered_multimap<std::uint64_t, Blob>;
+  /// @return the offset and whether the blob is new.
+  Result<std::pair<std::uint32_t, bool>> Intern(BlobKind kind, std::string_view octets);
+  Map::iterator Find(BlobKind kind, std::uint32_t at);
+  Result<std::string> Render(const ImageSpec& spec);
+  void ReleaseReferencesOf(BlobKind kind, const std::byte* octets);
+
+  ImageWriter& writer_;
+  UsePool use_pool_;
+  ReleasePool release_pool_;
+  Map blobs_;
+};
+
+/// Ones-complement sum of octets for an even start, folded to 16 bits, in network order's value.
+std::uint16_t OnesComplementSum(std::string_view octets) noexcept;
+
+}  // namespace holdfast::control

@@ -1,0 +1,105 @@
+// The writer's hold on one mapped image: its arena, and the log of stores into what readers can
+// reach. Every change of something reachable goes through Poke, so that a transaction can be undone
+// store by store; new blobs are written freely, nobody knows them yet. Control core only.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "control/publish/arena.h"
+#include "dataplane/base/result.h"
+#include "dataplane/table/readers.h"
+
+namespace holdfast::control {
+
+class ImageWriter {
+ public:
+  /// @param mapping  writable, of a whole image file whose header is right.
+  explicit ImageWriter(table::Mapping mapping)
+      : mapping_(std::move(mapping)),
+        arena_(sizeof(table::ImageHeader) / kOffsetUnit,
+               static_cast<std::uint32_t>(mapping_.size() / kOffsetUnit)) {}
+
+  [[nodiscard]] table::View view() const noexcept { return {mapping_.data(), mapping_.size()}; }
+  [[nodiscard]] table::ImageHeader& header() noexcept {
+    return *reinterpret_cast<table::ImageHeader*>(mapping_.data());
+  }
+  Arena& arena() noexcept { return arena_; }
+
+  /// The T at an offset of our own; not bounded (see table::View for octets that are not trusted).
+  template <class T>
+  [[nodiscard]] T* At(std::uint32_t at) noexcept {
+    return reinterpret_cast<T*>(mapping_.data() + (std::uint64_t{at} * kOffsetUnit));
+  }
+
+  /// Stores into something reachable and remembers what was there. Relaxed: the release store of
+  /// the generation makes it visible where it matters.
+  void Poke(std::uint32_t& where, std::uint32_t value) {
+    log_.push_back({&where, where});
+    __atomic_store_n(&where, value, __ATOMIC_RELAXED);
+  }
+  void Poke(std::atomic<std::uint32_t>& where, std::uint32_t value) {
+    Poke(reinterpret_cast<std::uint32_t&>(where), value);
+  }
+  /// Overwrites an object word by word, in address order.
+  template <class T>
+  void PokeAll(T& where, const T& value) {
+    static_assert(sizeof(T) % sizeof(std::uint32_t) == 0);
+    auto* words = reinterpret_cast<std::uint32_t*>(&where);
+    for (std::size_t i = 0; i < sizeof(T) / sizeof(std::uint32_t); ++i) {
+      std::uint32_t word = 0;
+      std::memcpy(&word, reinterpret_cast<const char*>(&value) + (i * sizeof(word)), sizeof(word));
+      if (words[i] != word) {
+        Poke(words[i], word);
+      }
+    }
+  }
+  [[nodiscard]] bool poked() const noexcept { return !log_.empty(); }
+  void Forget() { log_.clear(); }
+  /// Takes back every Poke since the last Forget, newest first.
+  void Undo() {
+    for (auto it = log_.rbegin(); it != log_.rend(); ++it) {
+      __atomic_store_n(it->where, it->old, __ATOMIC_RELAXED);
+    }
+    log_.clear();
+  }
+  /// Tells tools how far the arena was ever used. Before each publish.
+  void NoteHighWater() noexcept {
+    header().used_units.store(arena_.high_water(), std::memory_order_relaxed);
+  }
+
+ private:
+  struct Store {
+    std::uint32_t* where;
+    std::uint32_t old;
+  };
+  table::Mapping mapping_;
+  Arena arena_;
+  std::vector<Store> log_;
+};
+
+/// Units that `octets` octets take.
+inline std::uint32_t UnitsOf(std::size_t octets) noexcept {
+  return static_cast<std::uint32_t>((octets + kOffsetUnit - 1) / kOffsetUnit);
+}
+
+/// Where an image is to lie.
+struct ImagePlace {
+  std::string directory;  // hugetlbfs mount, or any folder (plain shared memory when it is tmpfs)
+  std::uint64_t octets = 0;  // rounded up to the page size of the folder
+  std::string stem;          // file name without the number: "holdfast-ns1"
+};
+
+/// Makes a new image file "STEM-image-SEQ", all of it allocated now so that no store can fail
+/// later. A file of that name that we may not take over is never touched: the next free number is
+/// used.
+/// @return the mapping and, in `path` and `seq`, what it became; kExhausted with the remedy when
+/// the folder has no room (hugepages), kIo otherwise.
+Result<table::Mapping> CreateImage(const ImagePlace& place, std::uint16_t& seq, std::string& path);
+
+/// Page size of the file system of `directory`: 4096, or a hugepage's for hugetlbfs.
+Result<std::uint64_t> PageOctets(const std::string& directory);
+
+}  // namespace holdfast::control

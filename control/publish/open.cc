@@ -1,0 +1,185 @@
+// Taking hold of a run folder: the root block and its lock, the image that is there or a new one.
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+#include "control/publish/publisher.h"
+#include "control/publish/recovery.h"
+#include "dataplane/base/check.h"
+
+namespace holdfast::control {
+namespace {
+
+constexpr auto kMapPause = std::chrono::milliseconds(1);
+
+std::string Reason(const std::string& what, const std::string& path) {
+  return what + " " + path + ": " + std::strerror(errno);
+}
+
+// A root block as it is before anything was published.
+bool WriteRoot(int fd) {
+  table::RootBlock root{};
+  root.magic = table::kRootMagic;
+  root.version = table::kFormatVersion;
+  root.endian = table::kEndianMark;
+  return ftruncate(fd, 0) == 0 && pwrite(fd, &root, sizeof(root), 0) == sizeof(root);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Publisher>> Publisher::Open(const PublisherOptions& options,
+                                                   std::vector<std::string>& notes) {
+  std::unique_ptr<Publisher> publisher(new Publisher(options));
+  HF_TRY(publisher->OpenRoot(notes));
+  publisher->grace_ = std::make_unique<Grace>(options.run_dir);
+  if (publisher->root_->published.load(std::memory_order_acquire) != 0) {
+    if (const auto adopted = publisher->AdoptImage(notes); adopted) {
+      return publisher;
+    } else {
+      notes.push_back(adopted.error().message + "; the tables are built anew");
+    }
+  }
+  HF_TRY(publisher->NewImage(notes));
+  return publisher;
+}
+
+Status Publisher::OpenRoot(std::vector<std::string>& notes) {
+  if (mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST) {
+    return Fail(ErrorCode::kIo, Reason("cannot make", options_.run_dir));
+  }
+  const std::string path = options_.run_dir + "/root";
+  root_fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (root_fd_ < 0) {
+    return Fail(ErrorCode::kIo, Reason("cannot open", path));
+  }
+  if (flock(root_fd_, LOCK_EX | LOCK_NB) != 0) {
+    table::RootBlock root{};
+    const bool known = pread(root_fd_, &root, sizeof(root), 0) == sizeof(root);
+    return Fail(ErrorCode::kConflict,
+                "another holdfast-control" +
+                    (known ? " (pid " + std::to_string(root.control_pid) + ")" : std::string()) +
+                    " serves " + options_.run_dir);
+  }
+  struct stat st{};
+  if (fstat(root_fd_, &st) != 0 || (st.st_size == 0 && !WriteRoot(root_fd_))) {
+    return Fail(ErrorCode::kIo, Reason("cannot set up", path));
+  }
+  auto mapping = table::Mapping::Map(path, true);
+  if (!mapping) {
+    return std::unexpected(mapping.error());
+  }
+  if (mapping->size() < sizeof(table::RootBlock)) {
+    return Fail(ErrorCode::kInvalid,
+                path + " is shorter than a root block; remove it when no holdfast process uses it");
+  }
+  root_map_ = std::move(*mapping);
+  root_ = reinterpret_cast<table::RootBlock*>(root_map_.data());
+  if (const auto ours = table::CheckRoot(*root_, path); !ours) {
+    return Fail(ErrorCode::kInvalid,
+                ours.error().message + "; remove it when no holdfast process uses it");
+  }
+  root_->control_pid = static_cast<std::uint32_t>(getpid());
+  if (st.st_size == 0) {
+    notes.push_back("new run folder " + options_.run_dir);
+  }
+  return {};
+}
+
+void Publisher::SetUp(table::Mapping mapping) {
+  writer_ = std::make_unique<ImageWriter>(std::move(mapping));
+  blobs_ = std::make_unique<Blobs>(
+      *writer_,
+      [this](const RuleDigest& rule) { return UsePool(rule); },
+      [this](std::uint32_t slot_at) { ReleasePool(slot_at); });
+  index_ = std::make_unique<NameIndex>(*writer_, 0);
+  slots_.clear();
+  pools_.clear();
+  zones_.clear();
+  waiting_.clear();
+}
+
+Status Publisher::AdoptImage(std::vector<std::string>& notes) {
+  const table::Published published{root_->published.load(std::memory_order_acquire)};
+  const char* name = root_->names[published.ImageSeq() % table::kImageNames];
+  const std::string path(name, strnlen(name, sizeof(root_->names[0])));
+  auto mapping = table::Mapping::Map(path, true);
+  if (!mapping) {
+    return std::unexpected(mapping.error());
+  }
+  if (mapping->size() < sizeof(table::ImageHeader)) {
+    return Fail(ErrorCode::kInvalid, path + " is shorter than an image header");
+  }
+  HF_TRY(table::CheckImageHeader(
+      *reinterpret_cast<const table::ImageHeader*>(mapping->data()), mapping->size(), path));
+  SetUp(std::move(*mapping));
+  if (const auto recovered = Recovery(*this).Run(); !recovered) {
+    return Fail(recovered.error().code, path + ": " + recovered.error().message);
+  }
+  image_path_ = path;
+  image_seq_ = published.ImageSeq();
+  adopted_ = announced_ = true;
+  notes.push_back("adopted " + path + " at generation " + std::to_string(generation().value()) +
+                  ": " + std::to_string(index_->entries()) + " names, " +
+                  std::to_string(pools_.size()) + " pools");
+  return {};
+}
+
+Status Publisher::NewImage(std::vector<std::string>& notes) {
+  image_seq_ = static_cast<std::uint16_t>(
+      table::Published{root_->published.load(std::memory_order_acquire)}.ImageSeq() + 1);
+  auto mapping = CreateImage(options_.image, image_seq_, image_path_);
+  if (!mapping) {
+    return std::unexpected(mapping.error());
+  }
+  if (image_path_.size() >= sizeof(root_->names[0])) {
+    return Fail(ErrorCode::kInvalid, "the path of the tables is too long: " + image_path_);
+  }
+  SetUp(std::move(*mapping));
+  adopted_ = announced_ = false;
+  notes.push_back("new tables " + image_path_ + ", " +
+                  std::to_string(writer_->view().octets() >> 20U) + " MiB");
+  return {};
+}
+
+// Lets the readers map the new image before the generation leads them to it.
+Status Publisher::Announce() {
+  const table::Published before{root_->published.load(std::memory_order_acquire)};
+  char* name = root_->names[image_seq_ % table::kImageNames];
+  std::memset(name, 0, sizeof(root_->names[0]));
+  std::memcpy(name, image_path_.data(), image_path_.size());
+  root_->announced_seq.store(image_seq_, std::memory_order_release);
+  std::string laggard;
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.map_wait_ms);
+  while (!grace_->AllMapped(image_seq_, &laggard) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kMapPause);
+  }
+  announced_ = true;
+  if (before.word != 0) {
+    // Readers keep the old image mapped until they end; its name is not needed any more.
+    const char* old = root_->names[before.ImageSeq() % table::kImageNames];
+    unlink(std::string(old, strnlen(old, sizeof(root_->names[0]))).c_str());
+  }
+  return {};
+}
+
+void Publisher::Beat() noexcept {
+  root_->control_beat.fetch_add(1, std::memory_order_relaxed);
+}
+
+TableUse Publisher::Use() {
+  TableUse use;
+  use.total_octets = writer_->arena().total_units() * kOffsetUnit;
+  use.free_octets = writer_->arena().free_units() * kOffsetUnit;
+  use.names = index_->entries();
+  use.pools = pools_.size();
+  use.blobs = blobs_->size();
+  use.waiting = waiting_.size();
+  return use;
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,532 @@
+// A transaction, from the first Put to the one store that publishes it.
+#include "control/publish/publisher.h"
+
+#include <algorithm>
+#include <cstring>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
+
+namespace holdfast::control {
+
+using table::NameRecord;
+using table::RrsetEntry;
+using table::RrsetKind;
+
+namespace {
+
+std::unexpected<Error> Full() {
+  return Fail(ErrorCode::kExhausted, "the tables are full; raise [tables] size");
+}
+
+}  // namespace
+
+Publisher::~Publisher() {
+  if (root_fd_ >= 0) {
+    close(root_fd_);
+  }
+}
+
+Generation Publisher::generation() const noexcept {
+  return table::Published{root_->published.load(std::memory_order_relaxed)}.generation();
+}
+
+// Records keep the low 32 bits of a generation, where 0 means "always": such a number is left out.
+Generation Publisher::Next() const noexcept {
+  const std::uint64_t next = generation().value() + 1;
+  return Generation{(next & 0xFFFFFFFFU) == 0 ? next + 1 : next};
+}
+
+table::Snapshot Publisher::AtNext() {
+  return {writer_->view(), Next()};
+}
+
+// ---- pools ------------------------------------------------------------------------------------
+
+std::uint32_t Publisher::UsePool(const RuleDigest& rule) {
+  const auto it = slots_.find(rule);
+  if (it == slots_.end()) {
+    return 0;
+  }
+  ++pools_.at(it->second).references;
+  return it->second;
+}
+
+// The last reference gone: the pool goes at the next generation, unless someone uses it by then.
+void Publisher::ReleasePool(std::uint32_t slot_at) {
+  Pool& pool = pools_.at(slot_at);
+  HF_CHECK(pool.references > 0);
+  if (--pool.references == 0) {
+    Wait({Next().value(), Kind::kPool, slot_at});
+  }
+}
+
+void Publisher::ReleaseOutcomes(const char* decision) {
+  const auto count = LoadAs<table::Decision>(decision).count;
+  for (unsigned i = 0; i < count; ++i) {
+    const auto outcome =
+        LoadAs<table::Outcome>(decision + sizeof(table::Decision) + (i * sizeof(table::Outcome)));
+    if (outcome.kind == table::OutcomeKind::kPool) {
+      ReleasePool(outcome.at);
+    } else if (outcome.kind != table::OutcomeKind::kNodata) {
+      blobs_->Release(BlobKind::kImage, outcome.at);
+    }
+  }
+}
+
+// The decision without `born` and `older_at`, with the references of its outcomes counted.
+Result<std::string> Publisher::DecisionOctets(const CompiledPool& pool) {
+  HF_CHECK(!pool.outcomes.empty() && pool.outcomes.size() <= table::kMaxOutcomes);
+  table::Decision decision{};
+  decision.op = table::DecisionOp::kDraw;
+  decision.flags = pool.flags;
+  std::string octets(sizeof(decision), '\0');
+  std::optional<Error> error;
+  for (const CompiledOutcome& from : pool.outcomes) {
+    table::Outcome outcome{from.upto, 0, from.kind, from.take, 0};
+    if (from.kind == table::OutcomeKind::kPool) {
+      outcome.at = UsePool(std::get<RuleDigest>(from.answer));
+      HF_CHECK(outcome.at != 0);
+    } else if (from.kind != table::OutcomeKind::kNodata) {
+      const auto at = blobs_->Image(*std::get<ImageSpecPtr>(from.answer));
+      if (!at) {
+        error = at.error();
+        break;
+      }
+      outcome.at = *at;
+    }
+    octets.append(reinterpret_cast<const char*>(&outcome), sizeof(outcome));
+  }
+  decision.count =
+      static_cast<std::uint16_t>((octets.size() - sizeof(decision)) / sizeof(table::Outcome));
+  std::memcpy(octets.data(), &decision, sizeof(decision));
+  if (error) {
+    ReleaseOutcomes(octets.data());
+    return std::unexpected(*error);
+  }
+  constexpr std::size_t kSealed = offsetof(table::Decision, crc32c) + sizeof(decision.crc32c);
+  decision.crc32c = table::Crc32c(octets.data() + kSealed, octets.size() - kSealed);
+  std::memcpy(octets.data(), &decision, sizeof(decision));
+  return octets;
+}
+
+Status Publisher::PutPool(const CompiledPool& pool) {
+  auto octets = DecisionOctets(pool);
+  if (!octets) {
+    return std::unexpected(octets.error());
+  }
+  const auto slot = slots_.find(pool.rule);
+  if (slot == slots_.end()) {
+    return MakePool(pool, *octets);
+  }
+  const auto& now = *writer_->At<table::Decision>(
+      writer_->At<table::PoolSlot>(slot->second)->decision_at.load(std::memory_order_relaxed));
+  constexpr std::size_t kSame = offsetof(table::Decision, crc32c);
+  if (sizeof(now) + (now.count * sizeof(table::Outcome)) == octets->size() &&
+      std::memcmp(reinterpret_cast<const char*>(&now) + kSame,
+                  octets->data() + kSame,
+                  octets->size() - kSame) == 0) {
+    ReleaseOutcomes(octets->data());
+    return {};
+  }
+  return PutDecision(slot->second, *octets);
+}
+
+Status Publisher::MakePool(const CompiledPool& pool, const std::string& octets) {
+  const std::uint32_t at = writer_->arena().Allocate(UnitsOf(octets.size()));
+  const std::uint32_t slot_at =
+      at == 0 ? 0 : writer_->arena().Allocate(UnitsOf(sizeof(table::PoolSlot)));
+  if (slot_at == 0) {
+    ReleaseOutcomes(octets.data());
+    if (at != 0) {
+      writer_->arena().Free(at, UnitsOf(octets.size()));
+    }
+    return Full();
+  }
+  std::memcpy(writer_->At<char>(at), octets.data(), octets.size());
+  auto& slot = *writer_->At<table::PoolSlot>(slot_at);
+  std::memset(static_cast<void*>(&slot), 0, sizeof(slot));
+  slot.type = pool.type;
+  slot.rule[0] = pool.rule.word[0];
+  slot.rule[1] = pool.rule.word[1];
+  slot.decision_at.store(at, std::memory_order_relaxed);  // born 0: nobody knows the slot yet
+  slots_.emplace(pool.rule, slot_at);
+  pools_.emplace(slot_at, Pool{pool.rule, 0, 1});
+  Wait({Next().value(), Kind::kPool, slot_at});  // made for nothing if nobody comes to use it
+  return {};
+}
+
+Status Publisher::PutDecision(std::uint32_t slot_at, const std::string& octets) {
+  Pool& pool = pools_.at(slot_at);
+  if (pool.versions + 1 >= table::kMaxVersions) {
+    ReleaseOutcomes(octets.data());
+    return Fail(ErrorCode::kExhausted,
+                "a reader holds back " + std::to_string(pool.versions) + " versions of one pool");
+  }
+  const std::uint32_t at = writer_->arena().Allocate(UnitsOf(octets.size()));
+  if (at == 0) {
+    ReleaseOutcomes(octets.data());
+    return Full();
+  }
+  auto& newest = writer_->At<table::PoolSlot>(slot_at)->decision_at;
+  const std::uint32_t before = newest.load(std::memory_order_relaxed);
+  std::memcpy(writer_->At<char>(at), octets.data(), octets.size());
+  auto& decision = *writer_->At<table::Decision>(at);
+  decision.born = Next().value();
+  decision.older_at = before;
+  Crash("pool");
+  writer_->Poke(newest, at);
+  ++pool.versions;
+  fresh_.push_back({0, Kind::kDecision, at, 0, slot_at});
+  replaced_.push_back({0, Kind::kDecision, before, at, slot_at});
+  return {};
+}
+
+// ---- names ------------------------------------------------------------------------------------
+
+Result<RrsetEntry> Publisher::EntryOf(const CompiledRrset& rrset) {
+  RrsetEntry entry{rrset.type, rrset.kind, 0, 0};
+  if (rrset.kind == RrsetKind::kPool) {
+    entry.at = UsePool(std::get<RuleDigest>(rrset.answer));
+    HF_CHECK(entry.at != 0);
+    return entry;
+  }
+  const auto at = blobs_->Image(*std::get<ImageSpecPtr>(rrset.answer));
+  if (!at) {
+    return std::unexpected(at.error());
+  }
+  entry.at = *at;
+  return entry;
+}
+
+// The record as it should stand, with its references counted; `born` and `died` are zero.
+Result<NameRecord> Publisher::RecordOf(std::uint32_t zone_at, const CompiledName& name) {
+  NameRecord record{};
+  record.zone_at = zone_at;
+  record.name_octets = static_cast<std::uint8_t>(name.name.size());
+  record.flags = name.flags;
+  HF_CHECK(name.rrsets.size() <= table::kMaxNameRrsets);
+  std::vector<RrsetEntry> entries;
+  entries.reserve(name.rrsets.size());
+  const auto give_back = [&](Error error) {
+    std::ranges::for_each(entries, [this](const RrsetEntry& e) { blobs_->ReleaseEntry(e); });
+    return std::unexpected(std::move(error));
+  };
+  for (const CompiledRrset& rrset : name.rrsets) {
+    const auto entry = EntryOf(rrset);
+    if (!entry) {
+      return give_back(entry.error());
+    }
+    entries.push_back(*entry);
+  }
+  record.rrsets = static_cast<std::uint8_t>(entries.size());
+  if (name.name.size() <= table::kInlineNameOctets) {
+    std::memcpy(record.name, name.name.data(), name.name.size());
+  } else {
+    const auto at = blobs_->Name(name.name);
+    if (!at) {
+      return give_back(at.error());
+    }
+    StoreAs(record.name, *at);
+  }
+  if (entries.size() <= 2) {
+    std::ranges::copy(entries, record.rrset);
+    return record;
+  }
+  const auto at = blobs_->RrsetTable(entries);
+  if (!at) {
+    if (record.name_octets > table::kInlineNameOctets) {
+      blobs_->Release(BlobKind::kName, LoadAs<std::uint32_t>(record.name));
+    }
+    return std::unexpected(at.error());
+  }
+  record.rrset[0] = {0, RrsetKind::kTable, 0, *at};
+  return record;
+}
+
+void Publisher::ReleaseRecord(const NameRecord& record) {
+  if (record.name_octets > table::kInlineNameOctets) {
+    blobs_->Release(BlobKind::kName, LoadAs<std::uint32_t>(record.name));
+  }
+  const unsigned inline_entries = record.rrsets > 2 ? 1 : record.rrsets;
+  for (unsigned i = 0; i < inline_entries; ++i) {
+    blobs_->ReleaseEntry(record.rrset[i]);
+  }
+}
+
+Result<std::uint32_t> Publisher::LinkRecord(const NameRecord& record) {
+  const std::uint32_t at = writer_->arena().AllocateLine();
+  if (at == 0) {
+    return Full();
+  }
+  auto& placed = *writer_->At<NameRecord>(at);
+  placed = record;
+  placed.born = static_cast<std::uint32_t>(Next().value());
+  if (!index_->Enter(at)) {
+    if (auto grown = GrowIndex(index_->entries() + 1); !grown || !index_->Enter(at)) {
+      writer_->arena().FreeLine(at);
+      return grown ? Full() : std::unexpected(grown.error());
+    }
+  }
+  fresh_.push_back({0, Kind::kRecordFree, at});
+  return at;
+}
+
+Status Publisher::GrowIndex(std::uint64_t names) {
+  Crash("index");
+  if (!index_before_) {
+    index_before_ = {index_->index_at(), index_->entries()};
+  }
+  const auto before = index_->Grow(names, Next());
+  if (!before) {
+    return std::unexpected(before.error());
+  }
+  fresh_.push_back({0, Kind::kIndex, index_->index_at()});
+  if (*before != 0) {
+    replaced_.push_back({0, Kind::kIndex, *before, index_->index_at()});
+  }
+  return {};
+}
+
+void Publisher::EndRecord(std::uint32_t record_at) {
+  auto& record = *writer_->At<NameRecord>(record_at);
+  if (record.died == 0) {
+    Crash("end");
+    writer_->Poke(record.died, static_cast<std::uint32_t>(Next().value()));
+    replaced_.push_back({0, Kind::kRecordEnd, record_at});
+  }
+}
+
+// Puts one name; what stands there and is equal stays. `zone.records` gets the record that holds.
+Status Publisher::PutRecord(std::uint32_t zone_at, const CompiledName& name, Zone& zone) {
+  auto wanted = RecordOf(zone_at, name);
+  if (!wanted) {
+    return std::unexpected(wanted.error());
+  }
+  const PaddedName padded(name.name, index_->key());
+  const NameRecord* found = AtNext().Find(padded.key());
+  if (found != nullptr) {
+    const auto at = static_cast<std::uint32_t>(
+        (reinterpret_cast<const std::byte*>(found) - writer_->view().base()) / kOffsetUnit);
+    constexpr std::size_t kSame = offsetof(NameRecord, zone_at);
+    if (std::memcmp(reinterpret_cast<const char*>(found) + kSame,
+                    reinterpret_cast<const char*>(&*wanted) + kSame,
+                    sizeof(NameRecord) - kSame) == 0) {
+      ReleaseRecord(*wanted);
+      zone.records.push_back(at);
+      return {};
+    }
+    EndRecord(at);
+  }
+  Crash("record");
+  const auto at = LinkRecord(*wanted);
+  if (!at) {
+    ReleaseRecord(*wanted);
+    return std::unexpected(at.error());
+  }
+  zone.records.push_back(*at);
+  return {};
+}
+
+// ---- zones ------------------------------------------------------------------------------------
+
+Status Publisher::PutZoneVersion(std::uint32_t slot_at, const CompiledZone& zone) {
+  auto& slot = *writer_->At<table::ZoneSlot>(slot_at);
+  const std::uint32_t before = slot.version_at.load(std::memory_order_relaxed);
+  std::uint32_t negative_at = 0;
+  if (zone.negative != nullptr) {
+    const auto at = blobs_->Image(*zone.negative);
+    if (!at) {
+      return std::unexpected(at.error());
+    }
+    negative_at = *at;
+  }
+  const auto give_back_negative = [&] {
+    if (negative_at != 0) {
+      blobs_->Release(BlobKind::kImage, negative_at);
+    }
+  };
+  if (before != 0) {
+    const auto& now = *writer_->At<table::ZoneVersion>(before);
+    if (now.serial == zone.serial && now.negative_at == negative_at && now.flags == zone.flags &&
+        now.max_labels == zone.max_labels && now.names == zone.names.size()) {
+      give_back_negative();
+      return {};
+    }
+  }
+  const auto name_at = blobs_->Name(zone.origin);
+  const std::uint32_t at =
+      name_at ? writer_->arena().Allocate(UnitsOf(sizeof(table::ZoneVersion))) : 0;
+  if (at == 0) {
+    give_back_negative();
+    if (name_at) {
+      blobs_->Release(BlobKind::kName, *name_at);
+    }
+    return Full();
+  }
+  table::ZoneVersion version{};
+  version.born = before == 0 ? 0 : Next().value();
+  version.older_at = before;
+  version.serial = zone.serial;
+  version.negative_at = negative_at;
+  version.name_at = *name_at;
+  version.name_octets = static_cast<std::uint8_t>(zone.origin.size());
+  version.flags = zone.flags;
+  version.max_labels = zone.max_labels;
+  version.names = static_cast<std::uint32_t>(zone.names.size());
+  version.loaded_ms = zone.loaded_ms;
+  version.crc32c =
+      table::Crc32c(&version.serial, sizeof(version) - offsetof(table::ZoneVersion, serial));
+  *writer_->At<table::ZoneVersion>(at) = version;
+  Crash("zone");
+  writer_->Poke(slot.version_at, at);
+  fresh_.push_back({0, Kind::kZoneVersion, at});
+  if (before != 0) {
+    replaced_.push_back({0, Kind::kZoneVersion, before, at});
+  }
+  return {};
+}
+
+Status Publisher::PutZone(const CompiledZone& compiled) {
+  if (!index_->HasRoomFor(compiled.names.size())) {
+    HF_TRY(GrowIndex(index_->entries() + compiled.names.size()));
+  }
+  Zone zone;
+  if (const auto it = zones_.find(compiled.origin); it != zones_.end()) {
+    zone.slot_at = it->second.slot_at;
+  } else {
+    zone.slot_at = writer_->arena().Allocate(UnitsOf(sizeof(table::ZoneSlot)));
+    if (zone.slot_at == 0) {
+      return Full();
+    }
+    std::memset(
+        static_cast<void*>(writer_->At<table::ZoneSlot>(zone.slot_at)), 0, sizeof(table::ZoneSlot));
+    fresh_.push_back({0, Kind::kZoneSlot, zone.slot_at});
+  }
+  auto& max_labels = writer_->header().max_labels;
+  if (compiled.max_labels > max_labels.load(std::memory_order_relaxed)) {
+    max_labels.store(compiled.max_labels, std::memory_order_relaxed);  // too large harms nobody
+  }
+  HF_TRY(PutZoneVersion(zone.slot_at, compiled));
+  zone.records.reserve(compiled.names.size());
+  for (const CompiledName& name : compiled.names) {
+    HF_TRY(PutRecord(zone.slot_at, name, zone));
+  }
+  std::ranges::sort(zone.records);
+  RememberZone(compiled.origin);
+  if (const auto it = zones_.find(compiled.origin); it != zones_.end()) {
+    std::vector<std::uint32_t> gone;
+    std::ranges::set_difference(it->second.records, zone.records, std::back_inserter(gone));
+    std::ranges::for_each(gone, [this](std::uint32_t at) { EndRecord(at); });
+  }
+  zones_[compiled.origin] = std::move(zone);
+  return {};
+}
+
+Status Publisher::DropZone(const std::string& origin) {
+  const auto it = zones_.find(origin);
+  if (it == zones_.end()) {
+    return Fail(ErrorCode::kNotFound, "no such zone in the tables");
+  }
+  RememberZone(origin);
+  std::ranges::for_each(it->second.records, [this](std::uint32_t at) { EndRecord(at); });
+  const std::uint32_t slot_at = it->second.slot_at;
+  replaced_.push_back(
+      {0, Kind::kZoneVersion, writer_->At<table::ZoneSlot>(slot_at)->version_at.load()});
+  replaced_.push_back({0, Kind::kZoneSlot, slot_at});
+  zones_.erase(it);
+  return {};
+}
+
+void Publisher::RememberZone(const std::string& origin) {
+  const auto it = zones_.find(origin);
+  zones_before_.try_emplace(origin, it == zones_.end() ? std::nullopt : std::optional(it->second));
+}
+
+std::vector<std::string> Publisher::Origins() const {
+  std::vector<std::string> origins;
+  for (const auto& [origin, zone] : zones_) {
+    origins.push_back(origin);
+  }
+  std::ranges::sort(origins);
+  return origins;
+}
+
+// ---- the end of a transaction -----------------------------------------------------------------
+
+Result<Committed> Publisher::Commit() {
+  Committed committed{generation(), false, 0};
+  if (!writer_->poked() && announced_) {
+    ForgetTransaction();
+    return committed;
+  }
+  const Generation next = Next();
+  writer_->NoteHighWater();
+  if (!announced_) {
+    if (index_->index_at() == 0) {
+      HF_TRY(GrowIndex(0));
+    }
+    HF_TRY(Announce());
+  }
+  Crash("commit");
+  // Release: pairs with the acquire in Attachment::Take. Everything above is of generation `next`
+  // and seen by nobody before this store; nothing of it is written after it.
+  root_->published.store(table::Published::Of(image_seq_, next).word, std::memory_order_release);
+  committed = {next, true, Tsc()};
+  Crash("committed");
+  writer_->Forget();
+  for (Waiting waiting : replaced_) {
+    waiting.generation = next.value();
+    Wait(waiting);
+  }
+  for (const Waiting& made : fresh_) {
+    if (made.kind == Kind::kRecordFree) {
+      Wait({next.value(), Kind::kRecordSettle, made.at});
+    }
+  }
+  ForgetTransaction();
+  Reclaim();
+  return committed;
+}
+
+void Publisher::ForgetTransaction() {
+  fresh_.clear();
+  replaced_.clear();
+  zones_before_.clear();
+  index_before_.reset();
+}
+
+void Publisher::Abort() {
+  writer_->Undo();
+  const auto records = std::ranges::count(fresh_, Kind::kRecordFree, &Waiting::kind);
+  if (index_before_) {
+    index_->Return(index_before_->first, index_before_->second);
+  } else {
+    index_->set_entries(index_->entries() - static_cast<std::uint64_t>(records));
+  }
+  for (auto& [origin, zone] : zones_before_) {
+    if (zone) {
+      zones_[origin] = std::move(*zone);
+    } else {
+      zones_.erase(origin);
+    }
+  }
+  // A reader may be looking at something unpublished this very moment (to find that it is not for
+  // it), so all of it waits for the next generation.
+  for (Waiting made : fresh_) {
+    made.generation = Next().value();
+    Wait(made);
+  }
+  ForgetTransaction();
+  if (announced_ && !waiting_.empty()) {
+    // An empty generation for the readers to pass: otherwise what a full table refused would wait
+    // for a publish that itself finds no room.
+    root_->published.store(table::Published::Of(image_seq_, Next()).word,
+                           std::memory_order_release);
+    Reclaim();
+  }
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,195 @@
+// Publishing: puts compiled zones, pools and health into the tables and makes all of it visible
+// with one store. The only writer of the shared files. A transaction is: Put... and Drop... calls,
+// then Commit (all of it at one generation) or Abort (none of it). Control core only; not
+// thread-safe.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "control/compile/compiled.h"
+#include "control/publish/blobs.h"
+#include "control/publish/grace.h"
+#include "control/publish/image_writer.h"
+#include "control/publish/name_index.h"
+
+namespace holdfast::control {
+
+struct PublisherOptions {
+  std::string run_dir;               // folder of `root` and `readers/`; made when it is not there
+  ImagePlace image;                  // where and how large
+  std::uint32_t map_wait_ms = 2000;  // how long readers may take to map a new image
+  /// Called with a name before each store that a crash could come between; tests kill themselves in
+  /// it. Empty in production.
+  std::function<void(const char* point)> crash_point;
+};
+
+/// What a commit did.
+struct Committed {
+  Generation generation;            // the one that readers now get
+  bool changed = false;             // false: nothing differed, nothing was published
+  std::uint64_t published_tsc = 0;  // TSC right after the store
+};
+
+struct TableUse {
+  std::uint64_t total_octets = 0;
+  std::uint64_t free_octets = 0;
+  std::uint64_t names = 0;
+  std::uint64_t pools = 0;
+  std::uint64_t blobs = 0;
+  std::uint64_t waiting = 0;  // replaced things that a reader may still hold
+};
+
+class Publisher {
+ public:
+  /// Takes the run folder's lock; adopts the image that is published there, or prepares a new one
+  /// (announced with the first Commit). Says in `notes` what it found and did, one line each.
+  /// @return kConflict when another control holds the folder (its pid is named).
+  static Result<std::unique_ptr<Publisher>> Open(const PublisherOptions& options,
+                                                 std::vector<std::string>& notes);
+  ~Publisher();
+  Publisher(const Publisher&) = delete;
+  Publisher& operator=(const Publisher&) = delete;
+
+  /// Whether the tables hold what an earlier control published.
+  [[nodiscard]] bool adopted() const noexcept { return adopted_; }
+  [[nodiscard]] Generation generation() const noexcept;
+  /// The health snapshot that the published generation was compiled from.
+  [[nodiscard]] std::vector<CompiledHealth> Health();
+  [[nodiscard]] std::vector<std::string> Origins() const;
+
+  // Each returns kExhausted when the tables are full: Abort then.
+  /// A pool's decision. Before the zones and pools that refer to it. No-op when it is the same.
+  Status PutPool(const CompiledPool& pool);
+  /// Puts a zone in place of what is there under its origin: what is equal stays, what differs is
+  /// replaced, what is gone dies.
+  Status PutZone(const CompiledZone& zone);
+  Status DropZone(const std::string& origin);
+  /// All checks with their status, in any order.
+  Status PutHealth(std::vector<CompiledHealth> health);
+
+  /// Makes the transaction visible with one store, then frees what no reader holds any more.
+  Result<Committed> Commit();
+  void Abort();
+
+  /// Frees what no reader holds any more; finds new readers and forgets dead ones. A few times a
+  /// second from the control loop.
+  void Reclaim();
+  /// Whether every live reader has passed `g`; `laggard` names one that has not.
+  [[nodiscard]] bool Passed(Generation g, std::string* laggard = nullptr);
+  /// Says that control lives; for supervisors.
+  void Beat() noexcept;
+  [[nodiscard]] TableUse Use();
+  [[nodiscard]] const std::string& image_path() const noexcept { return image_path_; }
+
+ private:
+  struct Pool {
+    RuleDigest rule;
+    std::uint32_t references = 0;  // of records, tables, images and decisions
+    std::uint32_t versions = 0;    // decisions that hang at the slot
+  };
+  struct Zone {
+    std::uint32_t slot_at = 0;
+    std::vector<std::uint32_t> records;  // sorted; the zone's live NameRecords
+  };
+  enum class Kind : std::uint8_t {
+    kRecordEnd,     // died: taken out of the index now, freed when a later generation was passed
+    kRecordFree,    // known to nobody
+    kRecordSettle,  // `born` is of no interest any more
+    kDecision,
+    kZoneVersion,
+    kZoneSlot,
+    kIndex,
+    kHealth,
+    kPool,  // goes if nothing refers to it by then
+    kRun,   // `owner` units of unknown content (what a control that died left behind)
+  };
+  struct Waiting {
+    std::uint64_t generation;  // freed when every reader has passed it
+    Kind kind;
+    std::uint32_t at;
+    std::uint32_t newer = 0;  // the version that replaced this one and still leads to it
+    std::uint32_t owner = 0;  // kDecision: its pool's slot
+  };
+
+  explicit Publisher(const PublisherOptions& options) : options_(options) {}
+  Status OpenRoot(std::vector<std::string>& notes);
+  Status AdoptImage(std::vector<std::string>& notes);
+  Status NewImage(std::vector<std::string>& notes);
+  Status Announce();
+  void SetUp(table::Mapping mapping);
+  [[nodiscard]] Generation Next() const noexcept;
+  [[nodiscard]] table::Snapshot AtNext();
+  void Crash(const char* point) const {
+    if (options_.crash_point) {
+      options_.crash_point(point);
+    }
+  }
+
+  // publisher.cc
+  Result<std::string> DecisionOctets(const CompiledPool& pool);
+  void ReleaseOutcomes(const char* decision);
+  Status PutDecision(std::uint32_t slot_at, const std::string& octets);
+  Status MakePool(const CompiledPool& pool, const std::string& octets);
+  std::uint32_t UsePool(const RuleDigest& rule);
+  void ReleasePool(std::uint32_t slot_at);
+  Status PutRecord(std::uint32_t zone_at, const CompiledName& name, Zone& zone);
+  Result<table::NameRecord> RecordOf(std::uint32_t zone_at, const CompiledName& name);
+  Result<table::RrsetEntry> EntryOf(const CompiledRrset& rrset);
+  Result<std::uint32_t> LinkRecord(const table::NameRecord& record);
+  Status GrowIndex(std::uint64_t names);
+  void EndRecord(std::uint32_t record_at);
+  void ReleaseRecord(const table::NameRecord& record);
+  Status PutZoneVersion(std::uint32_t slot_at, const CompiledZone& zone);
+  void RememberZone(const std::string& origin);
+  void ForgetTransaction();
+
+  // health_table.cc
+  Status NewHealth(const std::vector<CompiledHealth>& health);
+  void UpdateHealth(table::HealthEntry& entry, const CompiledHealth& health);
+
+  // reclaim.cc
+  void Wait(Waiting waiting) { waiting_.push_back(waiting); }
+  void Free(const Waiting& waiting);
+  void FreeRecord(std::uint32_t at);
+  void FreeDecision(std::uint32_t at);
+  void FreeZoneVersion(std::uint32_t at);
+  void FreePool(std::uint32_t slot_at);
+  template <class V>
+  void Detach(const Waiting& waiting);
+
+  // recover.cc
+  friend class Recovery;
+
+  PublisherOptions options_;
+  int root_fd_ = -1;  // holds the lock
+  table::Mapping root_map_;
+  table::RootBlock* root_ = nullptr;
+  std::string image_path_;
+  std::uint16_t image_seq_ = 0;
+  bool adopted_ = false;
+  bool announced_ = false;
+
+  std::unique_ptr<ImageWriter> writer_;
+  std::unique_ptr<Blobs> blobs_;
+  std::unique_ptr<NameIndex> index_;
+  std::unique_ptr<Grace> grace_;
+  std::map<RuleDigest, std::uint32_t> slots_;      // rule -> PoolSlot
+  std::unordered_map<std::uint32_t, Pool> pools_;  // PoolSlot -> what is known of it
+  std::unordered_map<std::string, Zone> zones_;
+  std::deque<Waiting> waiting_;  // generation ascending
+
+  // The transaction.
+  std::vector<Waiting> fresh_;     // what it made: given back by Abort
+  std::vector<Waiting> replaced_;  // what it replaces: given back after Commit
+  std::unordered_map<std::string, std::optional<Zone>> zones_before_;
+  std::optional<std::pair<std::uint32_t, std::uint64_t>> index_before_;
+};
+
+}  // namespace holdfast::control

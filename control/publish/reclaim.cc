@@ -1,0 +1,116 @@
+// What was replaced, until no reader can hold it; then it is free again. Everything waits for a
+// generation that all readers must have passed; names need two: one to leave the index, one more
+// because a reader may have found the record just before.
+#include "control/publish/publisher.h"
+#include "dataplane/base/check.h"
+
+namespace holdfast::control {
+
+void Publisher::Reclaim() {
+  if (waiting_.empty()) {
+    return;
+  }
+  const std::uint64_t now = generation().value();
+  const std::uint64_t passed = std::min(grace_->MinPassed(now), now);
+  while (!waiting_.empty() && waiting_.front().generation <= passed) {
+    const Waiting waiting = waiting_.front();
+    waiting_.pop_front();
+    Free(waiting);
+  }
+}
+
+bool Publisher::Passed(Generation g, std::string* laggard) {
+  return grace_->MinPassed(g.value(), laggard) >= g.value();
+}
+
+// The newer version no longer leads to one that goes.
+template <class V>
+void Publisher::Detach(const Waiting& waiting) {
+  if (waiting.newer != 0) {
+    auto& older_at = writer_->At<V>(waiting.newer)->older_at;
+    if (older_at == waiting.at) {
+      __atomic_store_n(&older_at, 0U, __ATOMIC_RELAXED);
+    }
+  }
+}
+
+void Publisher::Free(const Waiting& waiting) {
+  switch (waiting.kind) {
+    case Kind::kRecordEnd:
+      index_->TakeOut(waiting.at);
+      Wait({Next().value(), Kind::kRecordFree, waiting.at});
+      break;
+    case Kind::kRecordFree:
+      FreeRecord(waiting.at);
+      break;
+    case Kind::kRecordSettle:
+      __atomic_store_n(&writer_->At<table::NameRecord>(waiting.at)->born, 0U, __ATOMIC_RELAXED);
+      break;
+    case Kind::kDecision:
+      Detach<table::Decision>(waiting);
+      --pools_.at(waiting.owner).versions;
+      FreeDecision(waiting.at);
+      break;
+    case Kind::kZoneVersion:
+      Detach<table::ZoneVersion>(waiting);
+      FreeZoneVersion(waiting.at);
+      break;
+    case Kind::kZoneSlot:
+      writer_->arena().Free(waiting.at, UnitsOf(sizeof(table::ZoneSlot)));
+      break;
+    case Kind::kIndex:
+      Detach<table::IndexVersion>(waiting);
+      index_->Free(waiting.at);
+      break;
+    case Kind::kHealth: {
+      Detach<table::HealthTable>(waiting);
+      const auto count = writer_->At<table::HealthTable>(waiting.at)->count;
+      writer_->arena().Free(
+          waiting.at, UnitsOf(sizeof(table::HealthTable) + (count * sizeof(table::HealthEntry))));
+      break;
+    }
+    case Kind::kPool:
+      FreePool(waiting.at);
+      break;
+    case Kind::kRun:
+      writer_->arena().Free(waiting.at, waiting.owner);
+      break;
+  }
+}
+
+void Publisher::FreeRecord(std::uint32_t at) {
+  ReleaseRecord(*writer_->At<table::NameRecord>(at));
+  writer_->arena().FreeLine(at);
+}
+
+void Publisher::FreeDecision(std::uint32_t at) {
+  const auto count = writer_->At<table::Decision>(at)->count;
+  ReleaseOutcomes(writer_->At<char>(at));
+  writer_->arena().Free(at, UnitsOf(sizeof(table::Decision) + (count * sizeof(table::Outcome))));
+}
+
+void Publisher::FreeZoneVersion(std::uint32_t at) {
+  const auto& version = *writer_->At<table::ZoneVersion>(at);
+  if (version.negative_at != 0) {
+    blobs_->Release(BlobKind::kImage, version.negative_at);
+  }
+  blobs_->Release(BlobKind::kName, version.name_at);
+  writer_->arena().Free(at, UnitsOf(sizeof(table::ZoneVersion)));
+}
+
+void Publisher::FreePool(std::uint32_t slot_at) {
+  const auto it = pools_.find(slot_at);
+  if (it == pools_.end() || it->second.references != 0) {
+    return;  // gone already, or in use again
+  }
+  if (it->second.versions > 1) {
+    Wait({Next().value(), Kind::kPool, slot_at});  // after its older decisions
+    return;
+  }
+  slots_.erase(it->second.rule);
+  pools_.erase(it);
+  FreeDecision(writer_->At<table::PoolSlot>(slot_at)->decision_at.load(std::memory_order_relaxed));
+  writer_->arena().Free(slot_at, UnitsOf(sizeof(table::PoolSlot)));
+}
+
+}  // namespace holdfast::control
