@@ -1,0 +1,93 @@
+// From a check's settings to the octets that go out.
+#include "health/probe/request.h"
+
+#include <arpa/inet.h>
+#include <cstring>
+#include <utility>
+
+namespace holdfast::health {
+
+namespace {
+
+bool ParseAddress(const std::string& text, std::uint16_t port, SocketAddress& address) {
+  in_addr v4{};
+  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) {
+    address = MakeAddress(v4, port);
+    return true;
+  }
+  sockaddr_in6 v6{};
+  if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) != 1) {
+    return false;
+  }
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  std::memcpy(&address.storage, &v6, sizeof(v6));
+  address.octets = sizeof(v6);
+  return true;
+}
+
+// A server name is a name (RFC 6066, 3): literal addresses are not sent, nor is the root's dot.
+std::string ServerName(const CheckConfig& check) {
+  SocketAddress ignored;
+  if (!UsesTls(check.type) || !check.enable_sni || ParseAddress(check.fqdn, 0, ignored)) {
+    return {};
+  }
+  std::string name = check.fqdn;
+  if (!name.empty() && name.back() == '.') {
+    name.pop_back();
+  }
+  return name;
+}
+
+std::string Request(const CheckConfig& check) {
+  std::string text = "GET ";
+  text += check.resource_path.empty() ? "/" : check.resource_path;
+  text += " HTTP/1.1\r\nHost: " + HostField(check);
+  text += "\r\nUser-Agent: Holdfast-Health-Check/" HF_VERSION " (check " + check.id + ")";
+  text += "\r\nAccept: */*";
+  if (MatchesString(check.type)) {
+    text += "\r\nAccept-Encoding: gzip, deflate";
+  }
+  return text + "\r\nConnection: close\r\n\r\n";
+}
+
+}  // namespace
+
+SocketAddress MakeAddress(in_addr address, std::uint16_t port) noexcept {
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  v4.sin_addr = address;
+  SocketAddress made;
+  std::memcpy(&made.storage, &v4, sizeof(v4));
+  made.octets = sizeof(v4);
+  return made;
+}
+
+std::string HostField(const CheckConfig& check) {
+  std::string host = check.fqdn;
+  if (host.empty()) {
+    const bool v6 = check.ip_address.find(':') != std::string::npos;
+    host = v6 ? "[" + check.ip_address + "]" : check.ip_address;
+  }
+  const std::uint16_t usual = UsesTls(check.type) ? 443 : 80;
+  return check.port == usual ? host : host + ":" + std::to_string(check.port);
+}
+
+Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
+                                                  std::shared_ptr<const Pattern> pattern) {
+  HF_TRY(ValidateCheck(check));
+  auto task = std::make_shared<ProbeTask>();
+  task->check = check;
+  if (!check.ip_address.empty()) {
+    ParseAddress(check.ip_address, check.port, task->address);
+  }
+  if (check.type != CheckType::kTcp) {
+    task->request = Request(check);
+  }
+  task->sni = ServerName(check);
+  task->pattern = std::move(pattern);
+  return task;
+}
+
+}  // namespace holdfast::health

@@ -1,0 +1,310 @@
+// Beast's parser, fed octet by octet if need be, with our own bounds around it. The only place that
+// includes Beast. What the parser throws or refuses ends as a failure with a reason.
+#include "health/probe/response_reader.h"
+
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/status.hpp>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "health/probe/inflate.h"
+
+namespace holdfast::health {
+
+namespace {
+
+namespace http = boost::beast::http;
+using ErrorCodeOf = boost::beast::error_code;
+using Text = boost::beast::string_view;
+
+constexpr std::size_t kMaxPhraseOctets = 64;
+constexpr std::size_t kPieceOctets = 4096;
+
+bool IsCoding(Text value, Text name) {
+  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) {
+    value.remove_prefix(1);
+  }
+  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) {
+    value.remove_suffix(1);
+  }
+  return boost::beast::iequals(value, name);
+}
+
+// What a stranger's server says, fit for a log line.
+std::string Phrase(int status, Text sent) {
+  if (sent.empty()) {
+    sent = http::obsolete_reason(static_cast<http::status>(status));
+  }
+  std::string phrase;
+  for (const char c : sent.substr(0, kMaxPhraseOctets)) {
+    phrase += c >= 0x20 && c < 0x7F ? c : '?';
+  }
+  return phrase;
+}
+
+}  // namespace
+
+class ResponseReader::State {
+ public:
+  explicit State(std::shared_ptr<const Pattern> pattern) : pattern_(std::move(pattern)) {}
+
+  void Feed(std::span<const std::byte> octets);
+  void Finish();
+
+  Progress progress = Progress::kHeader;
+  Outcome outcome = Outcome::kFail;
+  std::string reason;
+
+ private:
+  class Parser;
+
+  void Advance();
+  void OnHeaderEnd();
+  bool OnStatus(int status, Text phrase);
+  void OnCoding(Text value);
+  void OnBody(std::span<const std::byte> octets);
+  bool OnPlain(std::span<const std::byte> octets);
+  void EndBody();
+  void End(Outcome how, std::string why);
+
+  std::shared_ptr<const Pattern> pattern_;
+  std::unique_ptr<PatternSearch> search_;
+  std::unique_ptr<Inflate> inflate_;
+  std::unique_ptr<Parser> parser_;
+  std::string pending_;  // octets the parser wants to see again, with more behind them
+  std::size_t header_octets_ = 0;
+  std::size_t body_octets_ = 0;
+  std::size_t plain_octets_ = 0;
+  int status_ = 0;
+  std::string status_text_;
+  std::size_t codings_ = 0;
+  std::optional<Inflate::Coding> coding_;
+};
+
+class ResponseReader::State::Parser final : public http::basic_parser<false> {
+ public:
+  explicit Parser(State& owner) : owner_(owner) {
+    // Our own bound counts interim responses too and is checked after each call; a body is bounded
+    // by what we read of it, not by what it announces.
+    header_limit(static_cast<std::uint32_t>(2 * kMaxHeaderOctets));
+    body_limit(boost::none);
+  }
+
+ private:
+  void on_request_impl(http::verb /*method*/,
+                       Text /*text*/,
+                       Text /*target*/,
+                       int /*version*/,
+                       ErrorCodeOf& /*ec*/) override {}
+  void on_response_impl(int code, Text phrase, int /*version*/, ErrorCodeOf& /*ec*/) override {
+    owner_.status_ = code;
+    owner_.status_text_ = Phrase(code, phrase);
+    owner_.codings_ = 0;
+    owner_.coding_.reset();
+  }
+  void on_field_impl(http::field name, Text /*as_sent*/, Text value, ErrorCodeOf& /*ec*/) override {
+    if (name == http::field::content_encoding) {
+      owner_.OnCoding(value);
+    }
+  }
+  void on_header_impl(ErrorCodeOf& /*ec*/) override {}
+  void on_body_init_impl(boost::optional<std::uint64_t> const& /*octets*/,
+                         ErrorCodeOf& /*ec*/) override {}
+  std::size_t on_body_impl(Text body, ErrorCodeOf& /*ec*/) override {
+    owner_.OnBody(std::as_bytes(std::span(body.data(), body.size())));
+    return body.size();
+  }
+  void on_chunk_header_impl(std::uint64_t /*octets*/,
+                            Text /*extensions*/,
+                            ErrorCodeOf& /*ec*/) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t /*remain*/,
+                                 Text body,
+                                 ErrorCodeOf& /*ec*/) override {
+    owner_.OnBody(std::as_bytes(std::span(body.data(), body.size())));
+    return body.size();
+  }
+  void on_finish_impl(ErrorCodeOf& /*ec*/) override {}
+
+  State& owner_;
+};
+
+void ResponseReader::State::Feed(std::span<const std::byte> octets) {
+  // A piece at a time, so that a large one costs no more memory than many small ones.
+  while (progress != Progress::kDone && !octets.empty()) {
+    const auto piece = octets.first(std::min(octets.size(), kPieceOctets));
+    octets = octets.subspan(piece.size());
+    pending_.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+    Advance();
+  }
+}
+
+void ResponseReader::State::Advance() {
+  std::size_t used = 0;
+  while (progress != Progress::kDone && used < pending_.size()) {
+    if (parser_ == nullptr) {
+      parser_ = std::make_unique<Parser>(*this);
+    }
+    ErrorCodeOf ec;
+    const std::size_t taken =
+        parser_->put(boost::asio::const_buffer(pending_.data() + used, pending_.size() - used), ec);
+    used += taken;
+    if (progress == Progress::kDone) {
+      break;  // the string was seen, or the window is full
+    }
+    if (progress == Progress::kHeader) {
+      header_octets_ += taken;
+      const bool complete = parser_->is_header_done();
+      if (header_octets_ + (complete ? 0 : pending_.size() - used) > kMaxHeaderOctets) {
+        return End(Outcome::kFail, "Failure: The response header is longer than 16384 octets.");
+      }
+      if (complete && (!ec || ec == http::error::need_more)) {
+        OnHeaderEnd();
+        continue;
+      }
+    } else {
+      body_octets_ += taken;
+    }
+    if (ec == http::error::need_more) {
+      break;
+    }
+    if (ec) {
+      return End(Outcome::kFail, "Failure: The response is malformed: " + ec.message() + ".");
+    }
+    if (parser_->is_done()) {
+      return EndBody();
+    }
+    if (taken == 0) {
+      break;
+    }
+  }
+  pending_.erase(0, used);
+  // A chunk header or trailer without an end; or framing without content.
+  if (progress == Progress::kBody &&
+      (pending_.size() > kMaxHeaderOctets || body_octets_ > kMaxBodyOctets)) {
+    EndBody();
+  }
+}
+
+void ResponseReader::State::OnHeaderEnd() {
+  const std::string text =
+      "HTTP Status Code " + std::to_string(status_) + ", " + std::exchange(status_text_, {});
+  if (status_ >= 100 && status_ < 200) {
+    parser_.reset();  // an interim response; the real one follows
+    return;
+  }
+  if (status_ < 200 || status_ > 399) {
+    return End(Outcome::kFail, "Failure: " + text);
+  }
+  reason = "Success: " + text;
+  if (pattern_ == nullptr) {
+    return End(Outcome::kPass, std::move(reason));
+  }
+  search_ = PatternSearch::Open(pattern_);
+  if (search_ == nullptr) {
+    return End(Outcome::kUnknown, "Unknown: The health checker has no memory for a search.");
+  }
+  if (coding_ && codings_ == 1) {
+    inflate_ = std::make_unique<Inflate>(*coding_);
+  }
+  progress = Progress::kBody;
+  parser_->eager(true);
+  if (parser_->is_done()) {
+    EndBody();
+  }
+}
+
+void ResponseReader::State::OnCoding(Text value) {
+  // Several codings, or one we do not know: the body is searched as it is.
+  ++codings_;
+  if (IsCoding(value, "gzip") || IsCoding(value, "x-gzip")) {
+    coding_ = Inflate::Coding::kGzip;
+  } else if (IsCoding(value, "deflate")) {
+    coding_ = Inflate::Coding::kDeflate;
+  } else {
+    coding_.reset();
+  }
+}
+
+void ResponseReader::State::OnBody(std::span<const std::byte> octets) {
+  if (progress != Progress::kBody) {
+    return;
+  }
+  if (inflate_ == nullptr) {
+    OnPlain(octets);
+    return;
+  }
+  const auto how =
+      inflate_->Feed(octets, [this](std::span<const std::byte> plain) { return OnPlain(plain); });
+  if (how == Inflate::Progress::kDamaged) {
+    End(Outcome::kFail, "Failure: The body cannot be decompressed.");
+  } else if (how == Inflate::Progress::kEnd) {
+    EndBody();
+  }
+}
+
+bool ResponseReader::State::OnPlain(std::span<const std::byte> octets) {
+  const auto inside = octets.first(std::min(octets.size(), kBodyWindowOctets - plain_octets_));
+  plain_octets_ += inside.size();
+  if (search_->Feed(inside)) {
+    End(Outcome::kPass, std::move(reason));
+  } else if (plain_octets_ == kBodyWindowOctets) {
+    EndBody();
+  }
+  return progress == Progress::kBody;
+}
+
+void ResponseReader::State::EndBody() {
+  End(Outcome::kFail,
+      "Failure: The search string is not within the first 5120 octets of the body.");
+}
+
+void ResponseReader::State::Finish() {
+  if (progress == Progress::kHeader) {
+    End(Outcome::kFail, "Failure: The endpoint closed the connection before a complete response.");
+  } else if (progress == Progress::kBody) {
+    EndBody();
+  }
+}
+
+void ResponseReader::State::End(Outcome how, std::string why) {
+  progress = Progress::kDone;
+  outcome = how;
+  reason = std::move(why);
+}
+
+ResponseReader::ResponseReader(std::shared_ptr<const Pattern> pattern)
+    : state_(std::make_unique<State>(std::move(pattern))) {}
+
+ResponseReader::~ResponseReader() = default;
+
+ResponseReader::Progress ResponseReader::Feed(std::span<const std::byte> octets) {
+  try {
+    state_->Feed(octets);
+  } catch (const std::exception& thrown) {
+    state_->outcome = Outcome::kUnknown;
+    state_->reason = std::string("Unknown: The health checker could not read the response: ") +
+                     thrown.what() + ".";
+    state_->progress = Progress::kDone;
+  }
+  return state_->progress;
+}
+
+void ResponseReader::Finish() {
+  state_->Finish();
+}
+
+ResponseReader::Progress ResponseReader::progress() const noexcept {
+  return state_->progress;
+}
+
+Outcome ResponseReader::outcome() const noexcept {
+  return state_->outcome;
+}
+
+const std::string& ResponseReader::reason() const noexcept {
+  return state_->reason;
+}
+
+}  // namespace holdfast::health

@@ -1,0 +1,88 @@
+#include "tests/health/probe_run.h"
+
+#include <algorithm>
+#include <csignal>
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <zlib.h>
+
+#include "dataplane/base/check.h"
+#include "health/probe/probe.h"
+
+namespace holdfast::health::testing {
+
+CheckConfig LoopbackCheck(CheckType type, std::uint16_t port) {
+  CheckConfig check;
+  check.id = "c1";
+  check.type = type;
+  check.ip_address = "127.0.0.1";
+  check.port = port;
+  check.search_string = MatchesString(type) ? "holdfast" : "";
+  check.connect_timeout = check.response_timeout = check.body_timeout = Milliseconds(5000);
+  return check;
+}
+
+std::vector<Observation> Probes(const std::vector<CheckConfig>& checks, RunOptions options) {
+  sigset_t pipe_signal;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_signal, nullptr);
+
+  boost::asio::io_context io;
+  auto tls = TlsContext::Create();
+  auto resolver = Resolver::Create(io, options.dns_servers);
+  HF_CHECK(tls.has_value() && resolver.has_value());
+  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
+  std::vector<std::vector<Observation>> seen(checks.size());
+  std::vector<std::shared_ptr<Probe>> probes;
+  for (std::size_t n = 0; n < checks.size(); ++n) {
+    std::shared_ptr<const Pattern> pattern;
+    if (MatchesString(checks[n].type)) {
+      pattern = Pattern::Compile(checks[n].search_string).value();
+    }
+    const auto task = MakeTask(checks[n], pattern);
+    HF_CHECK(task.has_value());
+    probes.push_back(Probe::Make(loop, *task, [&seen, n](Observation observation) {
+      seen[n].push_back(std::move(observation));
+    }));
+  }
+  for (const auto& probe : probes) {
+    probe->Start();
+  }
+  probes.clear();  // what is under way keeps itself alive
+  if (options.meanwhile) {
+    options.meanwhile(io);
+  }
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (std::ranges::any_of(seen, [](const auto& of_one) { return of_one.empty(); }) &&
+         io.run_one_until(patience) != 0) {
+  }
+  io.poll();  // would bring a second observation, if there were one
+  std::vector<Observation> observations;
+  for (auto& of_one : seen) {
+    EXPECT_EQ(of_one.size(), 1U);
+    observations.push_back(of_one.empty() ? Observation{} : std::move(of_one.front()));
+  }
+  return observations;
+}
+
+Observation ProbeOnce(const CheckConfig& check, RunOptions options) {
+  return Probes({check}, std::move(options)).front();
+}
+
+std::string Compress(const std::string& plain, Squeeze form) {
+  z_stream stream{};
+  const int bits = form == Squeeze::kGzip ? 15 + 16 : (form == Squeeze::kZlib ? 15 : -15);
+  HF_CHECK(deflateInit2(&stream, 9, Z_DEFLATED, bits, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string packed(deflateBound(&stream, plain.size()) + 64, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
+  stream.avail_in = static_cast<uInt>(plain.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  HF_CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+}  // namespace holdfast::health::testing

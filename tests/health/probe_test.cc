@@ -1,0 +1,474 @@
+// What probes send, how they end when an endpoint misbehaves (fault matrix D1-D4), and what they
+// never hold against it.
+#include "health/probe/probe.h"
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+#include "tests/health/probe_run.h"
+#include "tests/health/scripted_dns.h"
+#include "tests/health/scripted_server.h"
+
+namespace holdfast::health {
+namespace {
+
+using namespace testing;
+
+long ResidentKb() {
+  std::ifstream status("/proc/self/statm");
+  long total = 0;
+  long resident = 0;
+  status >> total >> resident;
+  return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+std::string Request(const CheckConfig& check) {
+  std::shared_ptr<const Pattern> pattern;
+  return MakeTask(check, pattern).value()->request;
+}
+
+TEST(ProbeRequest, NamesTheHostAsTheSpecificationSays) {
+  CheckConfig check = LoopbackCheck(CheckType::kHttp, 80);
+  EXPECT_EQ(HostField(check), "127.0.0.1");
+  check.port = 443;
+  EXPECT_EQ(HostField(check), "127.0.0.1:443");
+  check.type = CheckType::kHttps;
+  EXPECT_EQ(HostField(check), "127.0.0.1");
+  check.port = 80;
+  EXPECT_EQ(HostField(check), "127.0.0.1:80");
+  check.fqdn = "www.example.test";
+  EXPECT_EQ(HostField(check), "www.example.test:80");
+  check.port = 443;
+  EXPECT_EQ(HostField(check), "www.example.test");
+  check.fqdn.clear();
+  check.ip_address = "2001:db8::1";
+  EXPECT_EQ(HostField(check), "[2001:db8::1]");
+  check.port = 8443;
+  EXPECT_EQ(HostField(check), "[2001:db8::1]:8443");
+}
+
+TEST(ProbeRequest, IsAPlainGetThatClosesAndSaysWhoAsks) {
+  CheckConfig check = LoopbackCheck(CheckType::kHttp, 8080);
+  check.resource_path = "/up?full=1";
+  EXPECT_EQ(Request(check),
+            "GET /up?full=1 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
+            "User-Agent: Holdfast-Health-Check/0.1.0 (check c1)\r\n"
+            "Accept: */*\r\nConnection: close\r\n\r\n");
+  check.resource_path.clear();
+  EXPECT_TRUE(Request(check).starts_with("GET / HTTP/1.1\r\n"));
+  check.type = CheckType::kTcp;
+  EXPECT_EQ(Request(check), "");
+}
+
+TEST(ProbeRequest, SendsAServerNameOnlyIfItIsOne) {
+  CheckConfig check = LoopbackCheck(CheckType::kHttps, 443);
+  const auto sni = [&check] { return MakeTask(check, nullptr).value()->sni; };
+  EXPECT_EQ(sni(), "");
+  check.fqdn = "www.example.test.";
+  EXPECT_EQ(sni(), "www.example.test");
+  check.fqdn = "192.0.2.1";
+  EXPECT_EQ(sni(), "");
+  check.fqdn = "www.example.test";
+  check.enable_sni = false;
+  EXPECT_EQ(sni(), "");
+  check.enable_sni = true;
+  check.type = CheckType::kHttp;
+  EXPECT_EQ(sni(), "");
+}
+
+TEST(Probe, ReachesTheEndpointWithItsRequestAndClosesTheConnection) {
+  ScriptedServer server([&server](Peer& peer) {
+    server.Note(peer.ReadRequest());
+    peer.Send(Response(200));
+    server.Note(peer.ReadRequest());  // empty: the client closed
+  });
+  const CheckConfig check = LoopbackCheck(CheckType::kHttp, server.port());
+  EXPECT_EQ(ProbeOnce(check).outcome, Outcome::kPass);
+  for (int wait = 0; wait < 100 && server.notes().size() < 2; ++wait) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  ASSERT_EQ(server.notes().size(), 2U);
+  EXPECT_EQ(server.notes()[0], Request(check));
+  EXPECT_EQ(server.notes()[1], "");
+}
+
+TEST(Probe, PassesTcpOnAnOpenPortAndFailsOnARefusedOne) {
+  const ScriptedServer server([](Peer&) {});
+  EXPECT_EQ(ProbeOnce(LoopbackCheck(CheckType::kTcp, server.port())).outcome, Outcome::kPass);
+  const Observation seen = ProbeOnce(LoopbackCheck(CheckType::kTcp, RefusedPort()));
+  EXPECT_EQ(seen.outcome, Outcome::kFail);
+  EXPECT_EQ(seen.reason,
+            "Failure: The health checker could not establish a connection: Connection refused.");
+}
+
+TEST(Probe, ReachesAnIpv6Endpoint) {
+  const int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  socklen_t octets = sizeof(address);
+  if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    close(listener);
+    GTEST_SKIP() << "no IPv6 on loopback";
+  }
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &octets), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  CheckConfig check = LoopbackCheck(CheckType::kTcp, ntohs(address.sin6_port));
+  check.ip_address = "::1";
+  EXPECT_EQ(ProbeOnce(check).outcome, Outcome::kPass);
+  close(listener);
+}
+
+TEST(Probe, FailsWithinOneTimeoutWhateverAnEndpointDrips) {
+  const struct {
+    const char* what;
+    CheckType type;
+    ScriptedServer::Script script;
+  } cases[] = {
+      {"silent listener",
+       CheckType::kHttp,
+       [](Peer& peer) { peer.PauseUntil(milliseconds(5000)); }},
+      {"one octet of header every 20 ms",
+       CheckType::kHttp,
+       [](Peer& peer) {
+         const std::string header = "HTTP/1.1 200 OK\r\nX: " + std::string(1000, 'x');
+         for (std::size_t n = 0; n < header.size(); ++n) {
+           if (!peer.Send(header.substr(n, 1)) ||
+               !peer.PauseUntil(milliseconds(20 * (static_cast<int>(n) + 1)))) {
+             return;
+           }
+         }
+       }},
+      {"interim responses without end, slowly",
+       CheckType::kHttp,
+       [](Peer& peer) {
+         for (int n = 1; n < 500; ++n) {
+           if (!peer.Send("HTTP/1.1 100 Continue\r\n\r\n") ||
+               !peer.PauseUntil(milliseconds(20 * n))) {
+             return;
+           }
+         }
+       }},
+      {"one octet of body every 20 ms",
+       CheckType::kHttpStrMatch,
+       [](Peer& peer) {
+         peer.ReadRequest();
+         peer.Send("HTTP/1.1 200 OK\r\n\r\n");
+         for (int n = 1; n < 500; ++n) {
+           if (!peer.Send("x") || !peer.PauseUntil(milliseconds(20 * n))) {
+             return;
+           }
+         }
+       }},
+      {"silent in the TLS handshake",
+       CheckType::kHttps,
+       [](Peer& peer) { peer.PauseUntil(milliseconds(5000)); }},
+  };
+  for (const auto& c : cases) {
+    const ScriptedServer server(c.script);
+    CheckConfig check = LoopbackCheck(c.type, server.port());
+    check.response_timeout = check.body_timeout = Milliseconds(150);
+    const Observation seen = ProbeOnce(check);
+    EXPECT_NE(seen.outcome, Outcome::kPass) << c.what;
+    EXPECT_GE(seen.rtt, milliseconds(150)) << c.what;
+    EXPECT_LT(seen.rtt, milliseconds(300)) << c.what;
+    if (seen.outcome == Outcome::kFail) {  // else this machine was late
+      EXPECT_TRUE(seen.reason.ends_with("within the timeout limit.")) << seen.reason;
+    }
+  }
+}
+
+TEST(Probe, TakesLittleOfEndlessHeadersAndBodies) {
+  const std::string block(65'536, '.');
+  const struct {
+    const char* what;
+    CheckType type;
+    ScriptedServer::Script script;
+    Outcome outcome;
+  } cases[] = {
+      {"endless headers",
+       CheckType::kHttp,
+       [](Peer& peer) {
+         peer.ReadRequest();
+         peer.Send("HTTP/1.1 200 OK\r\n");
+         while (peer.Send("X-Endless: 0123456789abcdef0123456789abcdef\r\n")) {
+         }
+       },
+       Outcome::kFail},
+      {"endless body, not asked for",
+       CheckType::kHttp,
+       [&block](Peer& peer) {
+         peer.ReadRequest();
+         peer.Send("HTTP/1.1 200 OK\r\n\r\n");
+         while (peer.Send(block)) {
+         }
+       },
+       Outcome::kPass},
+      {"endless body without the string",
+       CheckType::kHttpStrMatch,
+       [&block](Peer& peer) {
+         peer.ReadRequest();
+         peer.Send("HTTP/1.1 200 OK\r\n\r\n");
+         while (peer.Send(block)) {
+         }
+       },
+       Outcome::kFail},
+      {"100 MB body",
+       CheckType::kHttpStrMatch,
+       [&block](Peer& peer) {
+         peer.ReadRequest();
+         peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n");
+         for (int n = 0; n < 1600 && peer.Send(block); ++n) {
+         }
+       },
+       Outcome::kFail},
+  };
+  for (const auto& c : cases) {
+    const ScriptedServer server(c.script);
+    const CheckConfig check = LoopbackCheck(c.type, server.port());
+    const long before = ResidentKb();
+    const Observation seen = ProbeOnce(check);
+    EXPECT_EQ(seen.outcome, c.outcome) << c.what << ": " << seen.reason;
+    EXPECT_LT(seen.rtt, milliseconds(2000)) << c.what;
+    EXPECT_LT(ResidentKb() - before, 8192) << c.what;
+  }
+}
+
+TEST(Probe, FailsWhenTheEndpointHangsUp) {
+  const struct {
+    const char* what;
+    CheckType type;
+    ScriptedServer::Script script;
+  } cases[] = {
+      {"at once", CheckType::kHttp, [](Peer&) {}},
+      {"in the header",
+       CheckType::kHttp,
+       [](Peer& peer) {
+         peer.ReadRequest();
+         peer.Send("HTTP/1.1 200 OK\r\nX:");
+       }},
+      {"in the handshake", CheckType::kHttps, [](Peer&) {}},
+      {"in the body",
+       CheckType::kHttpStrMatch,
+       [](Peer& peer) {
+         peer.ReadRequest();
+         peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nholdfas");
+       }},
+  };
+  for (const auto& c : cases) {
+    const ScriptedServer server(c.script);
+    const Observation seen = ProbeOnce(LoopbackCheck(c.type, server.port()));
+    EXPECT_EQ(seen.outcome, Outcome::kFail) << c.what;
+    EXPECT_TRUE(seen.reason.starts_with("Failure: ")) << seen.reason;
+  }
+}
+
+TEST(ProbeTls, RetriesOnceWithoutTheNameThatTheCertificateDoesNotCover) {
+  CheckConfig check = LoopbackCheck(CheckType::kHttpsStrMatch, 1);
+  check.fqdn = "www.example.test";
+  {
+    ScriptedServer server({.name = "*.example.test"}, Answer(Response(200, "holdfast")));
+    check.port = server.port();
+    EXPECT_EQ(ProbeOnce(check).outcome, Outcome::kPass);
+    EXPECT_EQ(server.names(), std::vector<std::string>{"www.example.test"});
+  }
+  ScriptedServer server({.name = "other.test"}, Answer(Response(200, "holdfast")));
+  check.port = server.port();
+  const Observation seen = ProbeOnce(check);
+  EXPECT_EQ(seen.outcome, Outcome::kPass) << seen.reason;
+  EXPECT_EQ(server.names(), (std::vector<std::string>{"www.example.test", ""}));
+}
+
+TEST(ProbeTls, SaysWhichAlertAServerGaveThatNeedsAName) {
+  ScriptedServer server({.needs_sni = true}, Answer(Response(200)));
+  CheckConfig check = LoopbackCheck(CheckType::kHttps, server.port());
+  check.fqdn = "www.example.test";
+  EXPECT_EQ(ProbeOnce(check).outcome, Outcome::kPass);
+  check.enable_sni = false;
+  const Observation seen = ProbeOnce(check);
+  EXPECT_EQ(seen.outcome, Outcome::kFail);
+  EXPECT_EQ(seen.reason, "Failure: SSL alert handshake_failure");
+}
+
+TEST(ProbeTls, TakesAnOldServer) {
+  const ScriptedServer server({.old = true}, Answer(Response(200)));
+  const Observation seen = ProbeOnce(LoopbackCheck(CheckType::kHttps, server.port()));
+  EXPECT_EQ(seen.outcome, Outcome::kPass) << seen.reason;
+}
+
+TEST(ProbeTls, ReadsABodyOfManyRecords) {
+  const ScriptedServer server(TlsSetup{}, [](Peer& peer) {
+    peer.ReadRequest();
+    peer.Send("HTTP/1.1 200 OK\r\n\r\n");
+    for (int n = 0; n < 500; ++n) {
+      peer.Send("0123456789");
+    }
+    peer.Send("holdfast");
+  });
+  EXPECT_EQ(ProbeOnce(LoopbackCheck(CheckType::kHttpsStrMatch, server.port())).outcome,
+            Outcome::kPass);
+}
+
+TEST(ProbeBlame, IsNotLaidOnTheEndpointWhenNoDescriptorIsFree) {
+  const ScriptedServer server(Answer(Response(200)));
+  const auto checks = {LoopbackCheck(CheckType::kHttp, server.port())};
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  boost::asio::io_context io;
+  auto tls = TlsContext::Create();
+  auto resolver = Resolver::Create(io, "127.0.0.1:1");
+  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
+  std::vector<Observation> seen;
+  const auto probe = Probe::Make(loop,
+                                 MakeTask(*checks.begin(), nullptr).value(),
+                                 [&seen](Observation observation) { seen.push_back(observation); });
+  const int free = dup(0);
+  close(free);
+  const rlimit none{.rlim_cur = static_cast<rlim_t>(free), .rlim_max = usual.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  probe->Start();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  io.run_for(std::chrono::seconds(1));
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].outcome, Outcome::kUnknown);
+  EXPECT_EQ(seen[0].reason,
+            "Unknown: The health checker could not make a socket: Too many open files.");
+}
+
+TEST(ProbeBlame, IsNotLaidOnTheEndpointWhenOurOwnLoopWasLate) {
+  const ScriptedServer server([](Peer& peer) { peer.PauseUntil(milliseconds(5000)); });
+  CheckConfig check = LoopbackCheck(CheckType::kHttp, server.port());
+  check.response_timeout = Milliseconds(100);
+  boost::asio::io_context* loop = nullptr;
+  std::unique_ptr<boost::asio::steady_timer> stall;
+  const Observation seen =
+      ProbeOnce(check, {.meanwhile = [&](boost::asio::io_context& io) {
+                  loop = &io;
+                  stall = std::make_unique<boost::asio::steady_timer>(io, milliseconds(50));
+                  stall->async_wait([](auto) { std::this_thread::sleep_for(milliseconds(250)); });
+                }});
+  EXPECT_EQ(seen.outcome, Outcome::kUnknown);
+  EXPECT_EQ(seen.reason, "Unknown: the health checker itself was late.");
+}
+
+TEST(ProbeBlame, DependsOnHowLateTheDeadlineWasLookedAt) {
+  using namespace std::chrono_literals;
+  const ProbeClock::time_point deadline{1h};
+  const struct {
+    milliseconds timeout;
+    milliseconds allowed;
+  } cases[] = {{10ms, 10ms}, {40ms, 10ms}, {100ms, 25ms}, {1000ms, 250ms}, {60'000ms, 250ms}};
+  for (const auto& c : cases) {
+    EXPECT_EQ(JudgeTimeout(deadline, c.timeout, deadline), Outcome::kFail);
+    EXPECT_EQ(JudgeTimeout(deadline, c.timeout, deadline + c.allowed), Outcome::kFail);
+    EXPECT_EQ(JudgeTimeout(deadline, c.timeout, deadline + c.allowed + 1ns), Outcome::kUnknown);
+  }
+}
+
+TEST(ProbeBlame, TellsErrorsOfThisMachineFromThoseOfTheEndpoint) {
+  for (const int ours : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, EAGAIN, EPERM}) {
+    EXPECT_TRUE(IsOwnShortage(ours)) << ours;
+  }
+  for (const int theirs : {ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EPIPE}) {
+    EXPECT_FALSE(IsOwnShortage(theirs)) << theirs;
+  }
+}
+
+TEST(Probe, KnowsAConnectionThatMetItself) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t octets = sizeof(address);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &octets), 0);
+  EXPECT_FALSE(MetItself(fd));
+  ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_TRUE(MetItself(fd));
+  close(fd);
+}
+
+TEST(Probe, SaysNothingAnyMoreOnceAbandoned) {
+  const ScriptedServer server(Answer(Response(200)));
+  boost::asio::io_context io;
+  auto tls = TlsContext::Create();
+  auto resolver = Resolver::Create(io, "127.0.0.1:1");
+  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
+  int spoken = 0;
+  const auto task = MakeTask(LoopbackCheck(CheckType::kHttp, server.port()), nullptr).value();
+  const auto probe = Probe::Make(loop, task, [&spoken](const Observation&) { ++spoken; });
+  probe->Start();
+  probe->Abandon();
+  io.run_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(spoken, 0);
+}
+
+CheckConfig NamedCheck(std::uint16_t port, const std::string& name) {
+  CheckConfig check = LoopbackCheck(CheckType::kTcp, port);
+  check.ip_address.clear();
+  check.fqdn = name;
+  return check;
+}
+
+TEST(Resolver, TakesTurnsAmongTheAddressesOfAName) {
+  ScriptedDns dns({{"two.example.test", {.addresses = {"127.0.0.1", "127.0.0.2"}}}});
+  boost::asio::io_context io;
+  const auto resolver = Resolver::Create(io, dns.address());
+  ASSERT_TRUE(resolver.has_value());
+  std::map<std::uint32_t, int> seen;
+  const auto count = [&seen](Resolved resolved) {
+    EXPECT_EQ(resolved.outcome, ResolveOutcome::kFound);
+    ++seen[ntohl(resolved.address.s_addr)];
+  };
+  for (int n = 0; n < 5; ++n) {
+    (*resolver)->Resolve("two.example.test", count);  // one query for all that wait
+  }
+  while (seen.size() < 2 && io.run_one_for(std::chrono::seconds(2)) != 0) {
+  }
+  for (int n = 0; n < 5; ++n) {
+    (*resolver)->Resolve("two.example.test", count);  // cached: answered at once
+  }
+  EXPECT_EQ(seen[INADDR_LOOPBACK], 5);
+  EXPECT_EQ(seen[INADDR_LOOPBACK + 1], 5);
+  EXPECT_EQ(dns.queries(), 1);
+}
+
+TEST(Resolver, TellsANameWithoutAddressFromAResolverWithoutAnswer) {
+  ScriptedDns dns({{"empty.example.test", {.aaaa_only = true}},
+                   {"failing.example.test", {.rcode = 2}},
+                   {"silent.example.test", {.silent = true}}});
+  const ScriptedServer server([](Peer&) {});
+  for (const char* name : {"empty.example.test", "absent.example.test"}) {
+    const Observation seen =
+        ProbeOnce(NamedCheck(server.port(), name), {.dns_servers = dns.address()});
+    EXPECT_EQ(seen.outcome, Outcome::kFail) << name;
+    EXPECT_EQ(seen.reason, "Failure: DNS resolution failed") << name;
+  }
+  Observation seen =
+      ProbeOnce(NamedCheck(server.port(), "failing.example.test"), {.dns_servers = dns.address()});
+  EXPECT_EQ(seen.outcome, Outcome::kUnknown) << seen.reason;
+  CheckConfig check = NamedCheck(server.port(), "silent.example.test");
+  check.connect_timeout = Milliseconds(100);
+  seen = ProbeOnce(check, {.dns_servers = dns.address()});
+  EXPECT_EQ(seen.outcome, Outcome::kUnknown) << seen.reason;
+  EXPECT_LT(seen.rtt, milliseconds(500));
+  seen = ProbeOnce(check, {.dns_servers = "127.0.0.1:1"});
+  EXPECT_EQ(seen.outcome, Outcome::kUnknown) << seen.reason;
+}
+
+TEST(Resolver, RefusesServersItCannotRead) {
+  boost::asio::io_context io;
+  const auto resolver = Resolver::Create(io, "not an address");
+  ASSERT_FALSE(resolver.has_value());
+  EXPECT_EQ(resolver.error().code, ErrorCode::kInvalid);
+  EXPECT_NE(resolver.error().message.find("not an address"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace holdfast::health
