@@ -1,0 +1,66 @@
+// What an HTTP endpoint may send back, through the same parser, inflater and search as the probe.
+// The first octet chooses: bit 0 whether a string is wanted, the rest the size of the pieces. The
+// judgement must not depend on the pieces, and a pass must have had a status for it.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "dataplane/base/check.h"
+#include "health/probe/response_reader.h"
+
+namespace holdfast::health {
+namespace {
+
+using Progress = ResponseReader::Progress;
+
+const std::shared_ptr<const Pattern>& Wanted() {
+  static const std::shared_ptr<const Pattern> kWanted = Pattern::Compile("hold").value();
+  return kWanted;
+}
+
+Outcome Judge(std::span<const std::byte> octets, bool search, std::size_t piece) {
+  ResponseReader reader(search ? Wanted() : nullptr);
+  Progress last = Progress::kHeader;
+  while (!octets.empty()) {
+    const auto now = octets.first(std::min(piece, octets.size()));
+    octets = octets.subspan(now.size());
+    const Progress progress = reader.Feed(now);
+    HF_CHECK(progress >= last && progress == reader.progress());
+    HF_CHECK(search || progress != Progress::kBody);
+    last = progress;
+  }
+  reader.Finish();
+  HF_CHECK(reader.progress() == Progress::kDone);
+  const std::string& reason = reader.reason();
+  if (reader.outcome() == Outcome::kPass) {
+    HF_CHECK(reason.starts_with("Success: HTTP Status Code 2") ||
+             reason.starts_with("Success: HTTP Status Code 3"));
+  } else {
+    HF_CHECK(reason.starts_with("Failure: "));
+  }
+  for (const char c : reason) {
+    HF_CHECK(c >= 0x20 && c < 0x7F);
+  }
+  return reader.outcome();
+}
+
+}  // namespace
+}  // namespace holdfast::health
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace holdfast::health;
+  if (size == 0) {
+    return 0;
+  }
+  const bool search = (data[0] & 1U) != 0;
+  const std::size_t piece = 1 + (data[0] >> 1U);
+  const auto octets = std::as_bytes(std::span(data, size)).subspan(1);
+  const Outcome whole = Judge(octets, search, octets.size());
+  // Beyond this, where a chunk's framing is given up depends on how it came.
+  if (size <= kMaxHeaderOctets) {
+    HF_CHECK(Judge(octets, search, piece) == whole);
+  }
+  return 0;
+}
