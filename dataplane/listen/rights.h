@@ -1,0 +1,21 @@
+// Gives up what the process does not need once it runs. Cold, main thread, before other threads
+// start.
+#pragma once
+
+#include <string>
+
+#include "dataplane/base/result.h"
+
+namespace holdfast::listen {
+
+/// Becomes `user` (name; its group, no supplementary groups) when started as root and `user` is not
+/// empty; gives up all capabilities; new ones can never be had again (no_new_privs). Started
+/// without root, `user` must be empty or the user it runs as.
+/// @return kNotFound when there is no such user, kInvalid when it is root or cannot be become
+/// without being root, kIo when the kernel refuses.
+Status DropRights(const std::string& user);
+
+/// Raises the limit of open descriptors to the hard limit. @return the limit that holds now.
+unsigned long RaiseDescriptorLimit() noexcept;
+
+}  // namespace holdfast::listen
