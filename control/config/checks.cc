@@ -1,0 +1,314 @@
+#include "control/config/checks.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "control/config/fields.h"
+#include "control/config/json.h"
+#include "control/config/text_file.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+using health::CheckConfig;
+using health::CheckType;
+using health::Milliseconds;
+
+bool IsHttps(CheckType type) noexcept {
+  return type == CheckType::kHttps || type == CheckType::kHttpsStrMatch;
+}
+bool Matches(CheckType type) noexcept {
+  return type == CheckType::kHttpStrMatch || type == CheckType::kHttpsStrMatch;
+}
+
+std::string TextMember(const Value& table, std::string_view name) {
+  const Value* member = table.Find(name);
+  return member != nullptr && member->kind == Value::Kind::kString ? member->text : "";
+}
+
+// Reads one HealthCheckConfig; gives nothing when a part of it was refused.
+class CheckReader {
+ public:
+  CheckReader(const Value& config, const std::string& file, std::string id, Findings& findings)
+      : findings_(findings),
+        errors_before_(findings.error_count()),
+        fields_(config, file, "health check '" + id + "'", findings) {
+    check_.id = std::move(id);
+  }
+  std::optional<CheckConfig> Read();
+
+ private:
+  bool ReadType();
+  void ReadEndpoint();
+  void ReadRequest();
+  void ReadTiming();
+  void ReadRegions();
+  void RefuseOtherTypes();
+  std::string Plain(std::string_view name, Range length);
+
+  Findings& findings_;
+  std::size_t errors_before_;
+  Fields fields_;
+  CheckConfig check_;
+};
+
+std::optional<CheckConfig> CheckReader::Read() {
+  if (!ReadType()) {
+    return std::nullopt;
+  }
+  ReadEndpoint();
+  ReadRequest();
+  ReadTiming();
+  ReadRegions();
+  RefuseOtherTypes();
+  check_.inverted = fields_.Bool("Inverted").value_or(false);
+  check_.disabled = fields_.Bool("Disabled").value_or(false);
+  check_.measure_latency = fields_.Bool("MeasureLatency").value_or(false);
+  fields_.RefuseUnknown();
+  if (findings_.error_count() != errors_before_) {
+    return std::nullopt;
+  }
+  return std::move(check_);
+}
+
+bool CheckReader::ReadType() {
+  if (!fields_.Require("Type", "HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH or TCP")) {
+    return false;
+  }
+  const std::string text = TextMember(fields_.table(), "Type");
+  for (const char* later : {"CALCULATED", "CLOUDWATCH_METRIC", "RECOVERY_CONTROL"}) {
+    if (text == later) {
+      fields_.Refuse("Type", "is \"" + text + "\", which is not yet supported");
+      return false;
+    }
+  }
+  const auto word =
+      fields_.Word("Type", {"HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP"});
+  if (word) {
+    check_.type = static_cast<CheckType>(*word);
+  }
+  return word.has_value();
+}
+
+// Text that goes into a request line or header as it is: no blank, no control character.
+std::string CheckReader::Plain(std::string_view name, Range length) {
+  std::string text = fields_.Text(name, length).value_or("");
+  if (std::ranges::any_of(text, [](unsigned char c) { return c <= 0x20 || c == 0x7f; })) {
+    fields_.Expected(name, *fields_.Find(name), "no blanks or control characters");
+  }
+  return text;
+}
+
+void CheckReader::ReadEndpoint() {
+  if (const auto address = fields_.Text("IPAddress", {2, 45})) {
+    std::array<unsigned char, 16> octets{};
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    for (const int family : {AF_INET, AF_INET6}) {
+      if (inet_pton(family, address->c_str(), octets.data()) == 1) {
+        check_.ip_address = inet_ntop(family, octets.data(), text.data(), text.size());
+      }
+    }
+    if (check_.ip_address.empty()) {
+      fields_.Expected("IPAddress", *fields_.Find("IPAddress"), "an IPv4 or IPv6 address");
+    }
+  }
+  check_.fqdn = Plain("FullyQualifiedDomainName", {1, 255});
+  if (!check_.fqdn.empty()) {
+    if (const auto name = wire::FromText(check_.fqdn); !name) {
+      fields_.Refuse("FullyQualifiedDomainName",
+                     "is \"" + check_.fqdn + "\": " + name.error().message);
+    }
+  }
+  if (!fields_.Has("IPAddress") && !fields_.Has("FullyQualifiedDomainName")) {
+    fields_.Refuse("IPAddress", "and FullyQualifiedDomainName are missing; expected one or both");
+  }
+  if (check_.type == CheckType::kTcp) {
+    fields_.Require("Port", "1..65535, since the type is TCP");
+  }
+  const int usual = IsHttps(check_.type) ? 443 : 80;
+  check_.port = static_cast<std::uint16_t>(fields_.Integer("Port", {1, 65535}).value_or(usual));
+}
+
+void CheckReader::ReadRequest() {
+  const bool tcp = check_.type == CheckType::kTcp;
+  if (tcp && fields_.Has("ResourcePath")) {
+    fields_.Refuse("ResourcePath", "is given; expected none for type TCP");
+  } else if (!tcp) {
+    check_.resource_path = Plain("ResourcePath", {0, 255});
+    if (!check_.resource_path.starts_with('/')) {
+      check_.resource_path.insert(0, "/");
+    }
+  }
+  if (Matches(check_.type)) {
+    if (fields_.Require("SearchString", "1..255 characters, since the type searches the body")) {
+      check_.search_string = fields_.Text("SearchString", {1, 255}).value_or("");
+    }
+  } else if (fields_.Has("SearchString")) {
+    fields_.Refuse("SearchString", "is given; expected none unless the type ends in _STR_MATCH");
+  }
+  check_.enable_sni = fields_.Bool("EnableSNI").value_or(true) && IsHttps(check_.type);
+}
+
+void CheckReader::ReadTiming() {
+  const auto interval = fields_.Integer("RequestInterval", {10, 30});
+  if (interval && *interval != 10 && *interval != 30) {
+    fields_.Expected("RequestInterval", *fields_.Find("RequestInterval"), "10 or 30");
+  }
+  check_.interval = Milliseconds(interval.value_or(30) * 1000);
+  const auto threshold =
+      static_cast<std::uint32_t>(fields_.Integer("FailureThreshold", {1, 10}).value_or(3));
+  check_.healthy_threshold = threshold;
+  check_.unhealthy_threshold = threshold;
+  if (check_.type == CheckType::kTcp) {
+    check_.connect_timeout = Milliseconds(10'000);  // spec/health-checks.md section 3
+  }
+}
+
+// Checker regions have no meaning for a single checker, but a list must still be one.
+void CheckReader::ReadRegions() {
+  constexpr std::size_t kMaxRegions = 64;
+  if (const auto regions = fields_.Strings("Regions"); regions.size() > kMaxRegions) {
+    fields_.Refuse("Regions", "has " + std::to_string(regions.size()) + " names; expected 1..64");
+  }
+}
+
+void CheckReader::RefuseOtherTypes() {
+  constexpr std::array<std::pair<const char*, const char*>, 5> kOthers{{
+      {"HealthThreshold", "CALCULATED"},
+      {"ChildHealthChecks", "CALCULATED"},
+      {"AlarmIdentifier", "CLOUDWATCH_METRIC"},
+      {"InsufficientDataHealthStatus", "CLOUDWATCH_METRIC"},
+      {"RoutingControlArn", "RECOVERY_CONTROL"},
+  }};
+  for (const auto& [name, type] : kOthers) {
+    const Value* value = fields_.Find(name);
+    const bool empty_list =
+        value != nullptr && value->kind == Value::Kind::kArray && value->items.empty();
+    if (value != nullptr && !empty_list) {
+      fields_.Refuse(name, std::string("is given; expected none unless the type is ") + type);
+    }
+  }
+}
+
+// One [check."ID"] laid over its check.
+class Overlayer {
+ public:
+  Overlayer(const CheckOverlay& overlay, CheckConfig& check, Findings& findings)
+      : overlay_(overlay), check_(check), findings_(findings) {}
+
+  void Apply() {
+    RefuseUseless();
+    Set(overlay_.interval_ms, check_.interval);
+    Set(overlay_.connect_timeout_ms, check_.connect_timeout);
+    Set(overlay_.response_timeout_ms, check_.response_timeout);
+    Set(overlay_.body_timeout_ms, check_.body_timeout);
+    check_.healthy_threshold = overlay_.healthy_threshold.value_or(check_.healthy_threshold);
+    check_.unhealthy_threshold = overlay_.unhealthy_threshold.value_or(check_.unhealthy_threshold);
+    check_.jitter_percent = overlay_.jitter_percent.value_or(check_.jitter_percent);
+    CheckTimeout("connect_timeout_ms", check_.connect_timeout);
+    if (check_.type != CheckType::kTcp) {
+      CheckTimeout("response_timeout_ms", check_.response_timeout);
+    }
+    if (Matches(check_.type)) {
+      CheckTimeout("body_timeout_ms", check_.body_timeout);
+    }
+  }
+
+ private:
+  static void Set(const std::optional<std::uint32_t>& from, Milliseconds& to) {
+    if (from) {
+      to = Milliseconds(*from);
+    }
+  }
+  void Refuse(const std::string& what) {
+    findings_.AddError(overlay_.place, "check '" + overlay_.id + "': " + what);
+  }
+  void RefuseUseless() {
+    if (overlay_.response_timeout_ms && check_.type == CheckType::kTcp) {
+      Refuse("key 'response_timeout_ms' is given; expected none for type TCP");
+    }
+    if (overlay_.body_timeout_ms && !Matches(check_.type)) {
+      Refuse("key 'body_timeout_ms' is given; expected none unless the type ends in _STR_MATCH");
+    }
+  }
+  void CheckTimeout(const char* key, Milliseconds timeout) {
+    const Milliseconds limit = check_.interval * check_.unhealthy_threshold;
+    if (timeout >= limit) {
+      Refuse("key '" + std::string(key) + "' is " + std::to_string(timeout.count()) +
+             "; expected less than interval_ms x unhealthy_threshold, which is " +
+             std::to_string(limit.count()));
+    }
+  }
+
+  const CheckOverlay& overlay_;
+  CheckConfig& check_;
+  Findings& findings_;
+};
+
+}  // namespace
+
+void ReadChecksText(std::string_view text,
+                    const std::string& file,
+                    std::vector<CheckConfig>& checks,
+                    Findings& findings) {
+  std::unordered_map<std::string, std::uint32_t> lines;
+  const auto on_item = [&](const Value& item) {
+    const std::string shown = TextMember(item, "Id");
+    Fields fields(item, file, "health check '" + shown + "'", findings);
+    // Written by AWS beside the configuration; they say nothing about probing.
+    for (const char* ignored : {"CallerReference", "HealthCheckVersion", "LinkedService"}) {
+      fields.Find(ignored);
+    }
+    if (fields.Has("CloudWatchAlarmConfiguration")) {
+      fields.Refuse("CloudWatchAlarmConfiguration", "is not yet supported");
+    }
+    const bool has_id = fields.Require("Id", "1..64 characters");
+    const auto id = fields.Text("Id", {1, 64});
+    const bool has_config = fields.Require("HealthCheckConfig", "an object");
+    const Value* config = fields.Table("HealthCheckConfig");
+    fields.RefuseUnknown();
+    if (!has_id || !id || !has_config || config == nullptr) {
+      return;
+    }
+    if (const auto [known, fresh] = lines.try_emplace(*id, item.line); !fresh) {
+      fields.Refuse("Id", "is that of the check of line " + std::to_string(known->second) + " too");
+    }
+    if (auto check = CheckReader(*config, file, *id, findings).Read()) {
+      checks.push_back(std::move(*check));
+    }
+  };
+  ReadJsonList(text, file, "HealthChecks", on_item, findings);
+}
+
+void ReadChecks(const std::string& path, std::vector<CheckConfig>& checks, Findings& findings) {
+  const auto text = ReadFile(path, kMaxJsonOctets);
+  if (!text) {
+    findings.AddError("", text.error().message);
+    return;
+  }
+  ReadChecksText(*text, path, checks, findings);
+}
+
+void ApplyOverlays(const std::vector<CheckOverlay>& overlays,
+                   std::vector<CheckConfig>& checks,
+                   Findings& findings) {
+  std::unordered_map<std::string_view, CheckConfig*> by_id;
+  for (CheckConfig& check : checks) {
+    by_id.emplace(check.id, &check);
+  }
+  for (const CheckOverlay& overlay : overlays) {
+    const auto found = by_id.find(overlay.id);
+    if (found == by_id.end()) {
+      findings.AddError(overlay.place, "check '" + overlay.id + "' names no health check");
+    } else {
+      Overlayer(overlay, *found->second, findings).Apply();
+    }
+  }
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,34 @@
+// Health checks as `aws route53 list-health-checks` prints them (spec/health-checks.md sections 1
+// and 2), and the native extensions of the node's file (section 11) laid over them. Control core.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/config/node.h"
+#include "control/model/findings.h"
+#include "health/check.h"
+
+namespace holdfast::control {
+
+/// Reads {"HealthChecks": [{"Id", "HealthCheckConfig": {...}}]} into `checks`, defaults filled in.
+/// Private addresses are allowed: they are what a checker of one's own mostly looks at. Types that
+/// are not probed yet are refused by name. Errors: "FILE:LINE: health check 'ID': Port is 0; ...".
+void ReadChecks(const std::string& path,
+                std::vector<health::CheckConfig>& checks,
+                Findings& findings);
+
+/// As ReadChecks, from text; `file` is for messages.
+void ReadChecksText(std::string_view text,
+                    const std::string& file,
+                    std::vector<health::CheckConfig>& checks,
+                    Findings& findings);
+
+/// Applies [check."ID"] tables. Errors: an ID that no check has, a key that the type of the check
+/// has no use for, a timeout that is not below interval x unhealthy_threshold.
+void ApplyOverlays(const std::vector<CheckOverlay>& overlays,
+                   std::vector<health::CheckConfig>& checks,
+                   Findings& findings);
+
+}  // namespace holdfast::control

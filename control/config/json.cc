@@ -1,0 +1,246 @@
+#include "control/config/json.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+namespace holdfast::control {
+namespace {
+
+using Json = nlohmann::json;
+
+// Where the lexer stands. It reads one character past a number, so a line end counts only when the
+// character behind it is read.
+struct Cursor {
+  std::uint32_t line = 1;
+  bool line_ended = false;
+};
+
+class CountingIterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  CountingIterator(const char* at, Cursor* cursor) : at_(at), cursor_(cursor) {}
+  reference operator*() const { return *at_; }
+  CountingIterator& operator++() {
+    cursor_->line += cursor_->line_ended ? 1 : 0;
+    cursor_->line_ended = *at_ == '\n';
+    ++at_;
+    return *this;
+  }
+  CountingIterator operator++(int) {
+    CountingIterator before = *this;
+    ++*this;
+    return before;
+  }
+  bool operator==(const CountingIterator& other) const { return at_ == other.at_; }
+
+ private:
+  const char* at_;
+  Cursor* cursor_;
+};
+
+// Members beside the list that the command prints when it pages.
+constexpr std::array<std::string_view, 9> kPaging{"IsTruncated",
+                                                  "MaxItems",
+                                                  "Marker",
+                                                  "NextMarker",
+                                                  "NextToken",
+                                                  "NextRecordName",
+                                                  "NextRecordType",
+                                                  "NextRecordIdentifier",
+                                                  "ResponseMetadata"};
+
+// nlohmann's SAX interface. Values are built on a stack; an item of the list is handed out when it
+// is complete and then forgotten.
+class ListReader : public nlohmann::json_sax<Json> {
+ public:
+  ListReader(const std::string& file,
+             std::string_view list,
+             const std::function<void(const Value&)>& on_item,
+             const Cursor& cursor,
+             Findings& findings)
+      : file_(file), list_(list), on_item_(on_item), cursor_(cursor), findings_(findings) {}
+
+  bool null() override { return Leaf(Value::Kind::kNull); }
+  bool boolean(bool value) override {
+    return Leaf(Value::Kind::kBool, [value](Value& leaf) { leaf.boolean = value; });
+  }
+  bool number_integer(number_integer_t value) override {
+    return Leaf(Value::Kind::kInteger, [value](Value& leaf) { leaf.integer = value; });
+  }
+  bool number_unsigned(number_unsigned_t value) override {
+    if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max())) {
+      return number_float(static_cast<number_float_t>(value), {});
+    }
+    return number_integer(static_cast<number_integer_t>(value));
+  }
+  bool number_float(number_float_t value, const string_t&) override {
+    return Leaf(Value::Kind::kFloat, [value](Value& leaf) { leaf.real = value; });
+  }
+  bool string(string_t& value) override {
+    return Leaf(Value::Kind::kString, [&value](Value& leaf) { leaf.text = std::move(value); });
+  }
+  bool binary(binary_t&) override { return false; }  // never in text
+  bool start_object(std::size_t) override { return Open(Value::Kind::kTable); }
+  bool start_array(std::size_t) override { return Open(Value::Kind::kArray); }
+  bool end_object() override { return Close(); }
+  bool end_array() override { return Close(); }
+  bool key(string_t& name) override;
+  bool parse_error(std::size_t, const std::string&, const Json::exception& fault) override;
+  void Finish();
+
+ private:
+  template <class Fill>
+  bool Leaf(Value::Kind kind, Fill fill) {
+    Value leaf = New(kind);
+    fill(leaf);
+    return Put(std::move(leaf));
+  }
+  bool Leaf(Value::Kind kind) { return Put(New(kind)); }
+  Value New(Value::Kind kind);
+  bool Open(Value::Kind kind);
+  bool Close();
+  bool Put(Value value);
+  [[nodiscard]] bool InList() const {
+    return open_.size() == 2 && open_[1].kind == Value::Kind::kArray && open_[1].key == list_;
+  }
+  bool Refuse(const std::string& what) {
+    findings_.AddError(Source{file_, cursor_.line}, what);
+    return false;
+  }
+
+  const std::string& file_;
+  std::string_view list_;
+  const std::function<void(const Value&)>& on_item_;
+  const Cursor& cursor_;
+  Findings& findings_;
+  std::vector<Value> open_;  // the root and what is open below it
+  std::string key_;          // of the member that comes next
+  Value root_;               // without the items of the list
+};
+
+Value ListReader::New(Value::Kind kind) {
+  Value value;
+  value.kind = kind;
+  value.line = cursor_.line;
+  value.key = std::move(key_);
+  key_.clear();
+  return value;
+}
+
+bool ListReader::Open(Value::Kind kind) {
+  if (open_.size() >= kMaxJsonDepth) {
+    return Refuse("values are nested deeper than " + std::to_string(kMaxJsonDepth));
+  }
+  open_.push_back(New(kind));
+  return true;
+}
+
+bool ListReader::Close() {
+  Value value = std::move(open_.back());
+  open_.pop_back();
+  return Put(std::move(value));
+}
+
+bool ListReader::Put(Value value) {
+  if (open_.empty()) {
+    root_ = std::move(value);
+    return true;
+  }
+  if (!InList()) {
+    open_.back().items.push_back(std::move(value));
+    return true;
+  }
+  if (value.kind != Value::Kind::kTable) {
+    Refuse(std::string(list_) + " holds " + Describe(value) + "; expected objects");
+  } else {
+    on_item_(value);
+  }
+  return findings_.error_count() < Findings::kKept;
+}
+
+bool ListReader::key(string_t& name) {
+  if (open_.back().Find(name) != nullptr) {
+    return Refuse("'" + name + "' is given twice in one object");
+  }
+  key_ = std::move(name);
+  return true;
+}
+
+// "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while ..."
+bool ListReader::parse_error(std::size_t, const std::string&, const Json::exception& fault) {
+  const std::string_view what = fault.what();
+  const auto digits_behind = [what](std::string_view mark) {
+    const auto at = what.find(mark);
+    if (at == std::string_view::npos) {
+      return std::string();
+    }
+    const std::string_view rest = what.substr(at + mark.size());
+    return std::string(rest.substr(0, rest.find_first_not_of("0123456789")));
+  };
+  const std::string line = digits_behind("at line ");
+  const std::string column = digits_behind(", column ");
+  const auto words = what.find(": ");
+  findings_.AddError(line.empty() ? file_ : file_ + ":" + line + ":" + column,
+                     words == std::string_view::npos ? what : what.substr(words + 2));
+  return false;
+}
+
+void ListReader::Finish() {
+  const Source at{file_, 1};
+  const Value* list = root_.kind == Value::Kind::kTable ? root_.Find(list_) : nullptr;
+  if (list == nullptr || list->kind != Value::Kind::kArray) {
+    findings_.AddError(at, "expected {\"" + std::string(list_) + "\": [...]}");
+    return;
+  }
+  for (const Value& member : root_.items) {
+    const Source here{file_, member.line};
+    if (member.key != list_ && std::ranges::find(kPaging, member.key) == kPaging.end()) {
+      findings_.AddError(here, "'" + member.key + "' is not known; expected " + std::string(list_));
+    }
+    const bool truncated = member.key == "IsTruncated" && member.boolean;
+    if (truncated || (member.key == "NextToken" && member.kind != Value::Kind::kNull)) {
+      findings_.AddError(here,
+                         "'" + member.key +
+                             "' says that this is one page of several; expected the whole list "
+                             "(no --max-items, no --no-paginate)");
+    }
+  }
+}
+
+}  // namespace
+
+void ReadJsonList(std::string_view text,
+                  const std::string& file,
+                  std::string_view list,
+                  const std::function<void(const Value&)>& on_item,
+                  Findings& findings) {
+  if (text.size() > kMaxJsonOctets) {
+    findings.AddError(file, "is larger than " + std::to_string(kMaxJsonOctets) + " octets");
+    return;
+  }
+  Cursor cursor;
+  ListReader reader(file, list, on_item, cursor, findings);
+  try {
+    const bool complete = Json::sax_parse(CountingIterator(text.data(), &cursor),
+                                          CountingIterator(text.data() + text.size(), &cursor),
+                                          &reader);
+    if (complete) {
+      reader.Finish();
+    }
+  } catch (const std::exception& fault) {
+    findings.AddError(file, fault.what());
+  }
+}
+
+}  // namespace holdfast::control

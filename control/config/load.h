@@ -1,0 +1,37 @@
+// Everything that a node file names, read and judged together: zones, record sets, checks. The door
+// of this room for control (start, reload), `holdfast check` and `zone load`. Control core only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control/config/node.h"
+#include "control/model/model.h"
+#include "dataplane/base/result.h"
+
+namespace holdfast::control {
+
+struct Loaded {
+  Model model;
+  std::vector<std::string> warnings;  // one sentence each, with file and line
+};
+
+/// Reads all zones and checks of a node. No side effect beyond reading.
+/// @return kInvalid with one line for each fault, or what was read with its warnings. Nothing is
+/// loaded in part.
+Result<Loaded> LoadAll(const NodeConfig& node);
+
+struct LoadedZone {
+  Zone zone;
+  std::vector<std::string> warnings;
+};
+
+/// Reads one zone: its zone file, its record sets, and the rules that bind them together.
+/// @param checks  the node's health checks, for warnings about HealthCheckIds; none is copied.
+Result<LoadedZone> LoadZone(const ZoneConfig& config,
+                            const std::vector<health::CheckConfig>& checks);
+
+/// Reads the node's health checks with their overlays; empty when the node has none.
+Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node);
+
+}  // namespace holdfast::control

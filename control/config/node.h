@@ -1,0 +1,111 @@
+// The node's TOML file: what this machine runs, on which cores, ports and addresses, and where its
+// zones and checks are written. Read by `holdfast` (which renders the arguments of the other
+// processes from it) and by the control core. tools/examples/holdfast.toml shows every key.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/model/model.h"
+#include "dataplane/base/result.h"
+
+namespace holdfast::control {
+
+/// A service address: what clients send their queries to.
+struct ListenConfig {
+  std::string address;  // literal IPv4 or IPv6, as inet_ntop writes it
+  std::uint16_t port = 53;
+  bool ipv6 = false;
+};
+
+enum class Hugepages { kAuto, k2M, k1G, kNone };
+
+struct TablesConfig {
+  std::string directory;  // empty: chosen by `hugepages` (a hugetlbfs mount, or /dev/shm)
+  Hugepages hugepages = Hugepages::kAuto;
+  std::uint64_t size_octets = std::uint64_t{256} << 20;  // 1 MiB..1 TiB, a multiple of 2 MiB
+};
+
+struct PortConfig {
+  std::string device;                  // PCI address or vdev string with its arguments
+  std::uint16_t queues = 1;            // 1..64
+  bool verify_udp_checksum = true;     // false where the sender leaves it partial (veth)
+  std::vector<std::string> addresses;  // literals out of `listen`; never empty
+};
+
+struct DataplaneConfig {
+  bool enabled = false;  // true when the file has [dataplane], unless it says otherwise
+  std::vector<std::uint16_t> lcores;
+  std::uint32_t memory_mb = 256;  // of packet memory, 16..1048576
+  bool hugepages = true;          // for packet memory (EAL); the tables have a switch of their own
+  std::string file_prefix = "holdfast";
+  std::vector<std::string> eal_args;
+  std::uint16_t burst = 32;  // packets per receive call, 1..256
+  std::vector<PortConfig> ports;
+};
+
+/// When holdfast-sockets answers UDP: always, only while the poll process is gone, or never.
+enum class SocketsUdp { kAlways, kFallback, kNever };
+
+struct SocketsConfig {
+  bool enabled = true;
+  SocketsUdp udp = SocketsUdp::kAlways;      // default: fallback when the dataplane is enabled
+  std::uint32_t tcp_max_connections = 1024;  // 1..1000000
+  std::uint32_t tcp_idle_ms = 10'000;        // 100..3600000
+  std::uint32_t tcp_total_ms = 60'000;       // 100..86400000, at least tcp_idle_ms
+  std::uint16_t threads = 1;                 // 1..64
+};
+
+struct ZoneConfig {
+  std::string origin;   // wire form, folded
+  std::string file;     // zone file; empty: none
+  std::string records;  // JSON record sets; empty: none. At least one of the two is given
+  std::string id;       // hosted zone id, 1..32 characters
+  Source source;
+};
+
+/// Native extensions of one check (spec/health-checks.md section 11); unset: Route 53's value.
+struct CheckOverlay {
+  std::string id;
+  std::optional<std::uint32_t> interval_ms;          // 50..300000
+  std::optional<std::uint32_t> connect_timeout_ms;   // 10..60000
+  std::optional<std::uint32_t> response_timeout_ms;  // 10..60000
+  std::optional<std::uint32_t> body_timeout_ms;      // 10..60000
+  std::optional<std::uint32_t> healthy_threshold;    // 1..100
+  std::optional<std::uint32_t> unhealthy_threshold;  // 1..100
+  std::optional<std::uint32_t> jitter_percent;       // 0..50
+  std::string place;                                 // "FILE:LINE:COL" of the table
+};
+
+struct NodeConfig {
+  std::string path;  // the file itself
+  std::string id;    // [node] id, default: the host's name
+  std::string state_dir;
+  std::string run_dir;
+  std::optional<std::uint16_t> control_core;  // unset: not pinned
+  TablesConfig tables;
+  std::vector<ListenConfig> listen;  // at least one
+  DataplaneConfig dataplane;
+  SocketsConfig sockets;
+  std::vector<ZoneConfig> zones;
+  std::string checks_file;  // empty: no checks
+  std::vector<CheckOverlay> check_overlays;
+};
+
+/// Reads and checks a node file; relative paths become relative to its folder. No side effect: no
+/// zone is read, no folder made.
+/// @return kIo when the file cannot be read; kInvalid with one line per fault,
+/// "FILE:LINE:COL: key 'x' is 70000; expected 1..65535".
+Result<NodeConfig> LoadNode(const std::string& path);
+
+/// As LoadNode, from text; `path` is for messages and relative paths only.
+Result<NodeConfig> ParseNode(std::string_view text, const std::string& path);
+
+/// The id of a zone that was given none: "Z" and 13 characters that depend on the origin alone.
+/// @param origin  wire form, folded.
+std::string DefaultZoneId(std::string_view origin);
+
+}  // namespace holdfast::control

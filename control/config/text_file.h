@@ -1,0 +1,18 @@
+// Reading small whole files, with a bound and with errors that name the file. Control core only.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "dataplane/base/result.h"
+
+namespace holdfast::control {
+
+/// Reads a regular file (or a pipe) of at most `limit` octets. kIo with the path and the system's
+/// words; kInvalid when it is larger or a folder.
+Result<std::string> ReadFile(const std::string& path, std::size_t limit);
+
+/// `path` as seen from the folder of `from_file`; absolute paths stay as they are.
+std::string PathFrom(const std::string& from_file, const std::string& path);
+
+}  // namespace holdfast::control

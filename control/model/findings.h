@@ -1,0 +1,51 @@
+// What loading found: errors that forbid the load, warnings that do not. Both are bounded, so that
+// a file with a million bad lines costs a screenful. config and model fill it; control core only.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/model/model.h"
+#include "dataplane/base/result.h"
+
+namespace holdfast::control {
+
+class Findings {
+ public:
+  /// How many of each kind are kept in words; the rest are only counted.
+  static constexpr std::size_t kKept = 100;
+
+  /// Adds "AT: TEXT"; an empty `at` adds TEXT alone.
+  void AddError(std::string_view at, std::string_view text) {
+    Add(errors_, error_count_, at, text);
+  }
+  void AddError(const Source& at, std::string_view text) { AddError(at.Text(), text); }
+  void AddWarning(std::string_view at, std::string_view text) {
+    Add(warnings_, warning_count_, at, text);
+  }
+  void AddWarning(const Source& at, std::string_view text) { AddWarning(at.Text(), text); }
+
+  [[nodiscard]] bool ok() const noexcept { return error_count_ == 0; }
+  [[nodiscard]] std::size_t error_count() const noexcept { return error_count_; }
+
+  /// kInvalid; one line for each kept error, then how many more there are. Only when !ok().
+  [[nodiscard]] Error ToError() const;
+
+  /// The kept warnings, then one line that counts the others, if any.
+  [[nodiscard]] std::vector<std::string> Warnings() const;
+
+ private:
+  static void Add(std::vector<std::string>& list,
+                  std::size_t& count,
+                  std::string_view at,
+                  std::string_view text);
+
+  std::vector<std::string> errors_;
+  std::vector<std::string> warnings_;
+  std::size_t error_count_ = 0;
+  std::size_t warning_count_ = 0;
+};
+
+}  // namespace holdfast::control

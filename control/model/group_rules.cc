@@ -1,0 +1,131 @@
+#include <string>
+#include <unordered_set>
+
+#include "control/model/rules.h"
+#include "control/model/rules_parts.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+const char* PolicyText(Policy policy) {
+  switch (policy) {
+    case Policy::kSimple:
+      return "simple";
+    case Policy::kWeighted:
+      return "weighted";
+    case Policy::kFailover:
+      return "failover";
+    case Policy::kMultivalue:
+      return "multivalue";
+  }
+  return "unknown";
+}
+
+// "RRSet with DNS name X, type T, SetIdentifier S cannot be created as ...": Route 53's words,
+// which people and tools search for.
+void Refuse(const RecordSet& record, const std::string& why, Findings& findings) {
+  std::string text =
+      "RRSet with DNS name " + wire::ToText(record.name) + ", type " + wire::TypeText(record.type);
+  if (!record.set_identifier.empty()) {
+    text += ", SetIdentifier " + record.set_identifier;
+  }
+  findings.AddError(record.source,
+                    RecordText(record) + ": " + text + " cannot be created as " + why);
+}
+
+// Whether all have one policy; simple stands alone.
+bool CheckPolicies(const Group& group, Findings& findings) {
+  const RecordSet& first = *group.front();
+  for (std::size_t i = 1; i < group.size(); ++i) {
+    const RecordSet& record = *group[i];
+    if (record.policy == Policy::kSimple) {
+      Refuse(record, "other RRSets exist with the same name and type.", findings);
+      return false;
+    }
+    if (record.policy != first.policy) {
+      Refuse(record,
+             std::string("a non-") + PolicyText(record.policy) +
+                 " set exists with the same name and type.",
+             findings);
+      return false;
+    }
+  }
+  return true;
+}
+
+void CheckIdentifiers(const Group& group, Findings& findings) {
+  std::unordered_set<std::string_view> seen;
+  for (const RecordSet* record : group) {
+    if (!seen.insert(record->set_identifier).second) {
+      findings.AddError(record->source,
+                        RecordText(*record) + ": Tried to create resource record set [name='" +
+                            wire::ToText(record->name) + "', type='" +
+                            wire::TypeText(record->type) + "', set-identifier='" +
+                            record->set_identifier + "'] but it already exists");
+    }
+  }
+}
+
+void CheckWeighted(const Group& group, Findings& findings) {
+  const RecordSet* first = nullptr;
+  for (const RecordSet* record : group) {
+    if (record->alias) {
+      continue;
+    }
+    if (first == nullptr) {
+      first = record;
+    } else if (record->ttl != first->ttl) {
+      Refuse(*record,
+             "weighted sets must contain the same TTL. It has " + std::to_string(record->ttl) +
+                 ", SetIdentifier " + first->set_identifier + " has " + std::to_string(first->ttl) +
+                 ".",
+             findings);
+    }
+  }
+}
+
+void CheckFailover(const Group& group, Findings& findings) {
+  const RecordSet* primary = nullptr;
+  const RecordSet* secondary = nullptr;
+  for (const RecordSet* record : group) {
+    const RecordSet*& place = record->primary ? primary : secondary;
+    if (place != nullptr) {
+      Refuse(*record,
+             "SetIdentifier " + place->set_identifier + " is " +
+                 (record->primary ? "PRIMARY" : "SECONDARY") + " already.",
+             findings);
+    }
+    place = record;
+    if (record->primary && !record->alias && record->health_check_id.empty()) {
+      findings.AddError(record->source,
+                        RecordText(*record) +
+                            ": A non-alias primary ResourceRecordSet must have an associated "
+                            "health check.");
+    }
+  }
+}
+
+}  // namespace
+
+void CheckGroups(const Groups& groups, Findings& findings) {
+  for (const Group& group : groups.all()) {
+    if (!CheckPolicies(group, findings)) {
+      continue;
+    }
+    CheckIdentifiers(group, findings);
+    if (group.front()->policy == Policy::kWeighted) {
+      CheckWeighted(group, findings);
+    } else if (group.front()->policy == Policy::kFailover) {
+      CheckFailover(group, findings);
+    }
+    if (group.size() > kMaxGroup) {
+      findings.AddError(group[kMaxGroup]->source,
+                        RecordText(*group[kMaxGroup]) + ": the group has " +
+                            std::to_string(group.size()) + " record sets; expected at most " +
+                            std::to_string(kMaxGroup));
+    }
+  }
+}
+
+}  // namespace holdfast::control

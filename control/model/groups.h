@@ -1,0 +1,56 @@
+// Record sets of a zone put together into groups, one for each (name, type), and the questions that
+// the rules and the lint ask of them. Pure; control core only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "control/model/folded.h"
+#include "control/model/model.h"
+
+namespace holdfast::control {
+
+/// Which rrset or group: a name in wire form (letter case does not matter) and a type.
+struct NameType {
+  std::string_view name;
+  std::uint16_t type = 0;
+};
+struct NameTypeHash {
+  std::size_t operator()(const NameType& key) const noexcept {
+    return (FoldedHash{}(key.name) * 31) + key.type;
+  }
+};
+struct NameTypeEqual {
+  bool operator()(const NameType& a, const NameType& b) const noexcept {
+    return a.type == b.type && FoldedEqual{}(a.name, b.name);
+  }
+};
+
+/// Record sets of one (name, type), in the order of the file; never empty. Points into the zone.
+using Group = std::vector<const RecordSet*>;
+
+/// All groups of a zone in the order of their first record set. Valid while the zone is unchanged.
+class Groups {
+ public:
+  explicit Groups(const Zone& zone);
+  /// The place of a group in all(), or `npos`.
+  [[nodiscard]] std::size_t Find(const NameType& key) const noexcept;
+  [[nodiscard]] const std::vector<Group>& all() const noexcept { return groups_; }
+  static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+ private:
+  std::vector<Group> groups_;
+  std::unordered_map<NameType, std::size_t, NameTypeHash, NameTypeEqual> places_;
+};
+
+/// "record 'www.example.test. A' (SetIdentifier 'b')".
+std::string RecordText(const RecordSet& record);
+
+/// "www.example.test. A".
+std::string NameTypeText(std::string_view name, std::uint16_t type);
+
+}  // namespace holdfast::control

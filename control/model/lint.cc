@@ -1,0 +1,126 @@
+// LintZone: warnings of spec/averting-problems.md (rows 9, 10, 11, 12, 15).
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "control/model/groups.h"
+#include "control/model/rules.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+constexpr std::uint32_t kAdvisedTtl = 60;  // seconds, for a record with a check
+
+class Lint {
+ public:
+  Lint(const Zone& zone, const std::vector<health::CheckConfig>& checks, Findings& findings)
+      : zone_(zone), groups_(zone), findings_(findings), checked_(groups_.all().size()) {
+    for (const health::CheckConfig& check : checks) {
+      checks_.emplace(check.id, &check);
+    }
+  }
+
+  void Run() {
+    for (const RecordSet& record : zone_.record_sets) {
+      LintRecord(record);
+    }
+    for (const Group& group : groups_.all()) {
+      LintGroup(group);
+    }
+  }
+
+ private:
+  void Warn(const RecordSet& record, const std::string& what) {
+    findings_.AddWarning(record.source, RecordText(record) + ": " + what);
+  }
+  [[nodiscard]] const health::CheckConfig* CheckOf(const RecordSet& record) const {
+    const auto found = checks_.find(record.health_check_id);
+    return found == checks_.end() ? nullptr : found->second;
+  }
+  void LintRecord(const RecordSet& record);
+  void LintGroup(const Group& group);
+  // Whether health can ever change what the record's own group does about it.
+  [[nodiscard]] bool IsChecked(const RecordSet& record);
+  [[nodiscard]] bool TargetIsChecked(const RecordSet& record);
+
+  const Zone& zone_;
+  const Groups groups_;
+  Findings& findings_;
+  std::unordered_map<std::string_view, const health::CheckConfig*> checks_;
+  std::vector<std::optional<bool>> checked_;  // of each group: has it a member that IsChecked
+};
+
+// Each group is judged once; CheckZone has bounded the depth and refused loops before.
+bool Lint::TargetIsChecked(const RecordSet& record) {
+  const std::size_t at = groups_.Find({record.alias->name, record.type});
+  if (at == Groups::npos) {
+    return false;
+  }
+  if (!checked_[at]) {
+    checked_[at] = false;  // should a loop come by all the same, it ends here
+    checked_[at] = std::ranges::any_of(
+        groups_.all()[at], [this](const RecordSet* member) { return IsChecked(*member); });
+  }
+  return *checked_[at];
+}
+
+bool Lint::IsChecked(const RecordSet& record) {
+  return CheckOf(record) != nullptr ||
+         (record.alias && record.alias->evaluate_target_health && TargetIsChecked(record));
+}
+
+void Lint::LintRecord(const RecordSet& record) {
+  const health::CheckConfig* check = CheckOf(record);
+  if (!record.health_check_id.empty() && check == nullptr) {
+    Warn(record,
+         "HealthCheckId '" + record.health_check_id +
+             "' is no health check of this node; the record counts as unchecked, always healthy");
+  }
+  if (check != nullptr && !record.alias && record.ttl > kAdvisedTtl) {
+    Warn(record,
+         "TTL is " + std::to_string(record.ttl) +
+             " with a health check; expected at most 60, or caches outlast the failover");
+  }
+  if (check != nullptr && check->ip_address.empty()) {
+    if (const auto name = wire::FromText(check->fqdn); name && FoldedEqual{}(*name, record.name)) {
+      Warn(record,
+           "health check '" + check->id + "' resolves the very name that it decides about; " +
+               "expected a name or address of one server");
+    }
+  }
+  if (record.alias && !record.alias->evaluate_target_health && TargetIsChecked(record)) {
+    Warn(record,
+         "EvaluateTargetHealth is false above records with health checks: nothing fails over "
+         "from here when they are all unhealthy");
+  }
+}
+
+void Lint::LintGroup(const Group& group) {
+  const Policy policy = group.front()->policy;
+  if (policy != Policy::kWeighted && policy != Policy::kMultivalue) {
+    return;  // an unchecked secondary is how failover is meant
+  }
+  const auto checked = [this](const RecordSet* record) { return IsChecked(*record); };
+  if (std::ranges::none_of(group, checked)) {
+    return;
+  }
+  for (const RecordSet* record : group) {
+    if (!checked(record)) {
+      Warn(*record,
+           "has no health check although others of its group have: it is always healthy and gets "
+           "all queries when they fail");
+    }
+  }
+}
+
+}  // namespace
+
+void LintZone(const Zone& zone,
+              const std::vector<health::CheckConfig>& checks,
+              Findings& findings) {
+  Lint(zone, checks, findings).Run();
+}
+
+}  // namespace holdfast::control

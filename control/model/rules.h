@@ -1,0 +1,28 @@
+// The rules that no single record can break: those of a whole zone, of a group of record sets and
+// of trees of aliases (spec/routing.md section 1; RFC 1034 3.6.2, 6672, 4592). Pure; control core
+// only.
+#pragma once
+
+#include <cstddef>
+
+#include "control/model/findings.h"
+#include "control/model/model.h"
+
+namespace holdfast::control {
+
+/// Record sets of one (name, type), at most (Route 53's quota).
+inline constexpr std::size_t kMaxGroup = 100;
+/// Alias steps from a record set to the values that answer for it, at most.
+inline constexpr std::size_t kMaxAliasDepth = 16;
+
+/// Adds an error for each broken rule and a warning for what is legal but surely not meant.
+/// Errors name file and line of the record; those of the zone as such, zone.source.
+void CheckZone(const Zone& zone, Findings& findings);
+
+/// What spec/averting-problems.md advises against: unchecked records in a checked group, a TTL
+/// above 60 s with a check, EvaluateTargetHealth No above checked records, a HealthCheckId that no
+/// check has (the record then counts as unchecked), a check that resolves the name it decides
+/// about.
+void LintZone(const Zone& zone, const std::vector<health::CheckConfig>& checks, Findings& findings);
+
+}  // namespace holdfast::control

@@ -1,0 +1,269 @@
+// The node's TOML file: what a good one means and how each bad one is refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "control/config/node.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kListen = "[[listen]]\naddress = \"192.0.2.53\"\n";
+
+TEST(NodeFile, NeedsNoMoreThanAnAddress) {
+  const auto node = ParseNode(kListen, "/etc/holdfast/holdfast.toml");
+  ASSERT_TRUE(node) << node.error().message;
+  ASSERT_EQ(node->listen.size(), 1U);
+  EXPECT_EQ(node->listen[0].address, "192.0.2.53");
+  EXPECT_EQ(node->listen[0].port, 53);
+  EXPECT_FALSE(node->dataplane.enabled);
+  EXPECT_TRUE(node->sockets.enabled);
+  EXPECT_EQ(node->sockets.udp, SocketsUdp::kAlways);
+  EXPECT_EQ(node->state_dir, "/var/lib/holdfast");
+  EXPECT_FALSE(node->id.empty());
+}
+
+TEST(NodeFile, ReadsEveryKey) {
+  const auto node = ParseNode(R"(
+[node]
+id = "ns1"
+state_dir = "state"
+run_dir = "/run/hf"
+control_core = 0
+[tables]
+directory = "/dev/hugepages/hf"
+hugepages = "2M"
+size = "64M"
+[[listen]]
+address = "192.0.2.53"
+[[listen]]
+address = "2001:DB8:0::53"
+port = 5353
+[dataplane]
+lcores = [1, 2]
+memory_mb = 128
+hugepages = false
+file_prefix = "hf-1"
+eal_args = ["--no-pci"]
+burst = 64
+[[dataplane.port]]
+device = "net_af_xdp0,iface=eth0"
+queues = 2
+verify_udp_checksum = false
+addresses = ["2001:db8::53"]
+[[dataplane.port]]
+device = "0000:3b:00.0"
+[sockets]
+udp = "never"
+tcp_max_connections = 10
+tcp_idle_ms = 2000
+tcp_total_ms = 3000
+threads = 2
+[[zone]]
+origin = "Example.test"
+file = "zones/example.test.zone"
+records = "/abs/records.json"
+[[zone]]
+origin = "other.test."
+id = "Z1"
+file = "../other.zone"
+[health]
+checks = "checks.json"
+[check."abc-1"]
+interval_ms = 100
+connect_timeout_ms = 50
+response_timeout_ms = 60
+body_timeout_ms = 70
+healthy_threshold = 1
+unhealthy_threshold = 2
+jitter_percent = 0
+)",
+                              "/etc/holdfast/holdfast.toml");
+  ASSERT_TRUE(node) << node.error().message;
+  EXPECT_EQ(node->id, "ns1");
+  EXPECT_EQ(node->state_dir, "/etc/holdfast/state");
+  EXPECT_EQ(node->run_dir, "/run/hf");
+  EXPECT_EQ(node->control_core, 0);
+  EXPECT_EQ(node->tables.directory, "/dev/hugepages/hf");
+  EXPECT_EQ(node->tables.hugepages, Hugepages::k2M);
+  EXPECT_EQ(node->tables.size_octets, 64U << 20);
+  ASSERT_EQ(node->listen.size(), 2U);
+  EXPECT_EQ(node->listen[1].address, "2001:db8::53");
+  EXPECT_TRUE(node->listen[1].ipv6);
+  EXPECT_EQ(node->listen[1].port, 5353);
+  const DataplaneConfig& dataplane = node->dataplane;
+  EXPECT_TRUE(dataplane.enabled);
+  EXPECT_EQ(dataplane.lcores, (std::vector<std::uint16_t>{1, 2}));
+  EXPECT_EQ(dataplane.memory_mb, 128U);
+  EXPECT_FALSE(dataplane.hugepages);
+  EXPECT_EQ(dataplane.file_prefix, "hf-1");
+  EXPECT_EQ(dataplane.eal_args, std::vector<std::string>{"--no-pci"});
+  EXPECT_EQ(dataplane.burst, 64);
+  ASSERT_EQ(dataplane.ports.size(), 2U);
+  EXPECT_EQ(dataplane.ports[0].device, "net_af_xdp0,iface=eth0");
+  EXPECT_EQ(dataplane.ports[0].queues, 2);
+  EXPECT_FALSE(dataplane.ports[0].verify_udp_checksum);
+  EXPECT_EQ(dataplane.ports[0].addresses, std::vector<std::string>{"2001:db8::53"});
+  EXPECT_TRUE(dataplane.ports[1].verify_udp_checksum);
+  EXPECT_EQ(dataplane.ports[1].addresses, (std::vector<std::string>{"192.0.2.53", "2001:db8::53"}));
+  EXPECT_EQ(node->sockets.udp, SocketsUdp::kNever);
+  EXPECT_EQ(node->sockets.tcp_max_connections, 10U);
+  EXPECT_EQ(node->sockets.tcp_idle_ms, 2000U);
+  EXPECT_EQ(node->sockets.tcp_total_ms, 3000U);
+  EXPECT_EQ(node->sockets.threads, 2);
+  ASSERT_EQ(node->zones.size(), 2U);
+  EXPECT_EQ(wire::ToText(node->zones[0].origin), "example.test.");
+  EXPECT_EQ(node->zones[0].file, "/etc/holdfast/zones/example.test.zone");
+  EXPECT_EQ(node->zones[0].records, "/abs/records.json");
+  EXPECT_EQ(node->zones[0].id, DefaultZoneId(node->zones[0].origin));
+  EXPECT_EQ(node->zones[1].file, "/etc/other.zone");
+  EXPECT_EQ(node->zones[1].records, "");
+  EXPECT_EQ(node->zones[1].id, "Z1");
+  EXPECT_EQ(node->checks_file, "/etc/holdfast/checks.json");
+  ASSERT_EQ(node->check_overlays.size(), 1U);
+  const CheckOverlay& overlay = node->check_overlays[0];
+  EXPECT_EQ(overlay.id, "abc-1");
+  EXPECT_EQ(overlay.interval_ms, 100U);
+  EXPECT_EQ(overlay.connect_timeout_ms, 50U);
+  EXPECT_EQ(overlay.response_timeout_ms, 60U);
+  EXPECT_EQ(overlay.body_timeout_ms, 70U);
+  EXPECT_EQ(overlay.healthy_threshold, 1U);
+  EXPECT_EQ(overlay.unhealthy_threshold, 2U);
+  EXPECT_EQ(overlay.jitter_percent, 0U);
+}
+
+TEST(NodeFile, LetsSocketsAnswerUdpOnlyAsFallbackBesideADataplane) {
+  const auto node = ParseNode(std::string(kListen) +
+                                  "[dataplane]\nlcores=[1]\n[[dataplane.port]]\ndevice="
+                                  "\"net_ring0\"\n",
+                              "n.toml");
+  ASSERT_TRUE(node) << node.error().message;
+  EXPECT_EQ(node->sockets.udp, SocketsUdp::kFallback);
+}
+
+TEST(ZoneId, DependsOnTheOriginAlone) {
+  const std::string a = DefaultZoneId(wire::FromText("a.test").value());
+  EXPECT_EQ(a, DefaultZoneId(wire::FromText("a.test.").value()));
+  EXPECT_NE(a, DefaultZoneId(wire::FromText("b.test").value()));
+  EXPECT_EQ(a.size(), 14U);
+  EXPECT_EQ(a[0], 'Z');
+}
+
+TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
+  const std::string port =
+      "[dataplane]\nlcores = [1]\n[[dataplane.port]]\ndevice = \"net_ring0\"\n";
+  const std::vector<std::pair<std::string, std::vector<const char*>>> table{
+      {"port = 70000", {"n.toml:3:8: key 'port' is 70000; expected 1..65535"}},
+      {"port = \"53\"", {"n.toml:3:8: key 'port' is \"53\"; expected 1..65535"}},
+      {"port = 53.5", {"key 'port' is the fraction", "expected 1..65535"}},
+      {"prot = 53", {"n.toml:3:", "key 'prot' is not known; did you mean 'port'?"}},
+      {"zzzzzzzz = 1", {"key 'zzzzzzzz' is not known"}},
+      {"[nod]\nid = \"x\"", {"n.toml:3:1: key 'nod' is not known; did you mean 'node'?"}},
+      {"[node]\nid = \"\"", {"key 'id' has 0 characters; expected 1..64"}},
+      {"[node]\ncontrol_core = -1", {"key 'control_core' is -1; expected 0..1023"}},
+      {"[node]\nstate_dir = 5", {"key 'state_dir' is 5; expected a string"}},
+      {"node = 5", {"key 'node' is not known"}},
+      {"[tables]\nhugepages = \"4K\"",
+       {"key 'hugepages' is \"4K\"; expected \"auto\", \"2M\", \"1G\" or \"none\""}},
+      {"[tables]\nsize = \"65\"",
+       {"n.toml:4:8: key 'size' is \"65\"; expected a multiple of 2 MiB"}},
+      {"[tables]\nsize = \"3M\"", {"key 'size' is \"3M\"; expected a multiple of 2 MiB"}},
+      {"[tables]\nsize = \"0M\"", {"key 'size' is \"0M\""}},
+      {"[tables]\nsize = \"9999999999G\"", {"key 'size' is", "at most 1 TiB"}},
+      {"[tables]\nhugepages = \"1G\"\nsize = \"64M\"", {"expected a multiple of 1 GiB"}},
+      {"[[listen]]\naddress = \"192.0.2.53\"",
+       {"n.toml:4:11", "which another [[listen]] has already"}},
+      {"[[listen]]\naddress = \"ns1.test\"",
+       {"key 'address' is \"ns1.test\"; expected an IPv4 or IPv6 address"}},
+      {"[[listen]]\nport = 53", {"n.toml:3:1: key 'address' is missing; expected an IPv4 or IPv6"}},
+      {"[dataplane]\nlcores = [1]",
+       {"key 'port' is missing; expected at least one [[dataplane.port]]"}},
+      {"[dataplane]\n[[dataplane.port]]\ndevice = \"net_ring0\"",
+       {"key 'lcores' is missing; expected the cores that poll"}},
+      {"[dataplane]\nlcores = [1, 1]", {"key 'lcores' names core 1 twice"}},
+      {"[dataplane]\nlcores = [1, \"2\"]", {"key 'lcores' is \"2\"; expected numbers of 0..1023"}},
+      {"[node]\ncontrol_core = 1\n" + port,
+       {"key 'lcores' names core 1, which is the control_core"}},
+      {"[dataplane]\nburst = 0", {"key 'burst' is 0; expected 1..256"}},
+      {"[dataplane]\nmemory_mb = 15", {"key 'memory_mb' is 15; expected 16..1048576"}},
+      {"[dataplane]\nfile_prefix = \"a/b\"",
+       {"key 'file_prefix' is \"a/b\"; expected letters, digits"}},
+      {"[dataplane]\neal_args = [1]", {"key 'eal_args' is 1; expected strings only"}},
+      {"[dataplane]\neal_args = \"-v\"", {"key 'eal_args' is \"-v\"; expected an array"}},
+      {"[dataplane]\nport = [1]", {"key 'port' is 1; expected tables written as [[port]]"}},
+      {port + "queues = 65", {"key 'queues' is 65; expected 1..64"}},
+      {port + "verify_udp_checksum = 1",
+       {"key 'verify_udp_checksum' is 1; expected true or false"}},
+      {port + "addresses = [\"192.0.2.99\"]",
+       {"key 'addresses' is \"192.0.2.99\"; expected addresses that a [[listen]] has"}},
+      {port + "[[dataplane.port]]\ndevice = \"net_ring0\"",
+       {"another [[dataplane.port]] has already"}},
+      {"[dataplane]\nlcores=[1]\n[[dataplane.port]]\ndevice = \"eth0\"",
+       {"key 'device' is \"eth0\"; expected a PCI address such as"}},
+      {"[dataplane]\nlcores=[1]\n[[dataplane.port]]", {"key 'device' is missing"}},
+      {"[sockets]\nudp = \"sometimes\"",
+       {"key 'udp' is \"sometimes\"; expected \"always\", \"fallback\" or \"never\""}},
+      {"[sockets]\ntcp_max_connections = 0", {"expected 1..1000000"}},
+      {"[sockets]\ntcp_idle_ms = 99", {"expected 100..3600000"}},
+      {"[sockets]\ntcp_total_ms = 99", {"expected 100..86400000"}},
+      {"[sockets]\ntcp_idle_ms = 2000\ntcp_total_ms = 1000",
+       {"key 'tcp_total_ms' is 1000; expected at least tcp_idle_ms (2000)"}},
+      {"[sockets]\nthreads = 65", {"expected 1..64"}},
+      {"[sockets]\nenabled = false", {"nothing would answer"}},
+      {"[[zone]]\norigin = \"a.test\"",
+       {"n.toml:3:1: key 'file' is missing; expected a zone file"}},
+      {"[[zone]]\nfile = \"a\"", {"key 'origin' is missing"}},
+      {"[[zone]]\norigin = \"a..test\"\nfile = \"a\"",
+       {"key 'origin' is \"a..test\": name has an empty"}},
+      {"[[zone]]\norigin = \"a.test\"\nfile = \"a\"\n[[zone]]\norigin = \"A.test.\"\nfile = \"b\"",
+       {"n.toml:7:10: key 'origin' is \"A.test.\", which the [[zone]] of line 3 has already"}},
+      {"[[zone]]\norigin = \"a.test\"\nid=\"Z\"\nfile = \"a\"\n[[zone]]\norigin = "
+       "\"b\"\nid=\"Z\"\nfile = \"b\"",
+       {"key 'id' is \"Z\", which another [[zone]] has already"}},
+      {"[[zone]]\norigin = \"a.test\"\nfile = \"a\"\nid = \"Z23456789012345678901234567890123\"",
+       {"key 'id' has 33 characters; expected 1..32"}},
+      {"[health]", {"key 'checks' is missing; expected a JSON file"}},
+      {"[check]\na = 1", {"expected tables written as [check.\"ID\"]"}},
+      {"[check.a]\ninterval_ms = 49", {"key 'interval_ms' is 49; expected 50..300000"}},
+      {"[check.a]\ninterval_ms = 300001", {"key 'interval_ms' is 300001; expected 50..300000"}},
+      {"[check.a]\nconnect_timeout_ms = 9", {"expected 10..60000"}},
+      {"[check.a]\nresponse_timeout_ms = 60001", {"expected 10..60000"}},
+      {"[check.a]\nbody_timeout_ms = 9", {"expected 10..60000"}},
+      {"[check.a]\nhealthy_threshold = 0", {"expected 1..100"}},
+      {"[check.a]\nunhealthy_threshold = 101", {"expected 1..100"}},
+      {"[check.a]\njitter_percent = 51", {"expected 0..50"}},
+      {"[check.a]\ninterval = 100", {"key 'interval' is not known"}},
+      {"port = ", {"n.toml:3:"}},
+      {"port = 53\nport = 54", {"n.toml:4:"}},
+  };
+  for (const auto& [text, parts] : table) {
+    const auto node = ParseNode(kListen + text, "n.toml");
+    ASSERT_FALSE(node) << text;
+    EXPECT_EQ(node.error().code, ErrorCode::kInvalid);
+    for (const char* part : parts) {
+      EXPECT_THAT(node.error().message, HasSubstr(part)) << text;
+    }
+  }
+}
+
+TEST(NodeFile, ReportsEveryFaultAtOnce) {
+  const auto node = ParseNode("[node]\nid = 1\n[tables]\nsize = 1\n", "n.toml");
+  ASSERT_FALSE(node);
+  EXPECT_THAT(node.error().message, HasSubstr("n.toml:2:6: key 'id' is 1; expected a string\n"));
+  EXPECT_THAT(node.error().message, HasSubstr("n.toml:4:8: key 'size' is 1"));
+  EXPECT_THAT(node.error().message, HasSubstr("key 'listen' is missing"));
+}
+
+TEST(NodeFile, ThatIsNotThereIsNamed) {
+  const auto node = LoadNode("/nonexistent/holdfast.toml");
+  ASSERT_FALSE(node);
+  EXPECT_EQ(node.error().code, ErrorCode::kIo);
+  EXPECT_THAT(node.error().message, HasSubstr("/nonexistent/holdfast.toml: No such file"));
+}
+
+}  // namespace
+}  // namespace holdfast::control
