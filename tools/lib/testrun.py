@@ -27,6 +27,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,31 +201,34 @@ def fuzz_targets():
 
 
 def run_fuzzing(seconds):
-    """Each target under libFuzzer for `seconds`; prints executions and coverage of each."""
-    folder, cases = ROOT / "build-fuzz", []
-    targets = [f"tests/fuzz/{name}_fuzz" for name in fuzz_targets()]
-    build(folder, ["-Dfuzzers=true", "-Dbenchmarks=disabled"], targets, CXX="clang++-19",
-          CC="clang-19")
-    for name in fuzz_targets():
-        # New inputs go to a folder of the build; the seeds in the source tree stay as they are.
-        found, log = folder / "found" / name, folder / f"{name}_fuzz.log"
-        found.mkdir(parents=True, exist_ok=True)
-        with log.open("w") as output:
-            status = run([folder / "tests" / "fuzz" / f"{name}_fuzz", f"-max_total_time={seconds}",
-                          "-timeout=20", "-rss_limit_mb=4096", "-print_final_stats=1",
-                          f"-artifact_prefix={folder}/{name}-", found, CORPUS / name],
-                         limit=seconds + 120, stdout=output, stderr=subprocess.STDOUT)
-        text = log.read_text(errors="replace")
-        runs = re.search(r"number_of_executed_units: *(\d+)", text)
-        coverage = re.findall(r"\bcov: (\d+)", text)
-        print(f"  {name}: {runs[1] if runs else 'no'} executions, "
-              f"{coverage[-1] if coverage else 'no'} edges covered", flush=True)
-        if status != 0:
-            print("\n".join(text.splitlines()[-40:]), flush=True)
-        failed = status != 0 or not runs or int(runs[1]) == 0
-        cases.append(Case(f"fuzzing/{name}", "failed" if failed else "passed",
-                          f"status {status}, log {log.relative_to(ROOT)}" if failed else ""))
-    return cases
+    """Each target under libFuzzer for `seconds`, as many at a time as there are cores."""
+    folder, names = ROOT / "build-fuzz", fuzz_targets()
+    build(folder, ["-Dfuzzers=true", "-Dbenchmarks=disabled"],
+          [f"tests/fuzz/{name}_fuzz" for name in names], CXX="clang++-19", CC="clang-19")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda name: fuzz(folder, name, seconds), names))
+
+
+def fuzz(folder, name, seconds):
+    """One target; prints its executions and coverage, and the end of its log if it failed."""
+    # New inputs go to a folder of the build; the seeds in the source tree stay as they are.
+    found, log = folder / "found" / name, folder / f"{name}_fuzz.log"
+    found.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        status = run([folder / "tests" / "fuzz" / f"{name}_fuzz", f"-max_total_time={seconds}",
+                      "-timeout=20", "-rss_limit_mb=4096", "-print_final_stats=1",
+                      f"-artifact_prefix={folder}/{name}-", found, CORPUS / name],
+                     limit=seconds + 120, stdout=output, stderr=subprocess.STDOUT, quiet=True)
+    text = log.read_text(errors="replace")
+    runs = re.search(r"number_of_executed_units: *(\d+)", text)
+    coverage = re.findall(r"\bcov: (\d+)", text)
+    end = "\n" + "\n".join(text.splitlines()[-40:]) if status != 0 else ""
+    print(f"fuzzing {name}: {runs[1] if runs else 'no'} executions, "
+          f"{coverage[-1] if coverage else 'no'} edges covered{end}", flush=True)
+    if status != 0 or not runs or int(runs[1]) == 0:
+        return Case(f"fuzzing/{name}", "failed",
+                    f"status {status}, log {log.relative_to(ROOT)}")
+    return Case(f"fuzzing/{name}", "passed")
 
 
 def run_sanitize():
