@@ -99,10 +99,10 @@ struct RrsetKey {
 struct RrsetHash {
   using is_transparent = void;
   const std::vector<Rrset>* rrsets;
-  std::size_t operator()(const RrsetKey& key) const noexcept {
+  std::size_t operator()(const RrsetKey& key) const {  // not noexcept: see FoldedHash
     return FoldedHash{}(key.owner) + key.type;
   }
-  std::size_t operator()(std::uint32_t at) const noexcept {
+  std::size_t operator()(std::uint32_t at) const {
     return (*this)(RrsetKey{(*rrsets)[at].owner, (*rrsets)[at].type});
   }
 };
@@ -376,7 +376,7 @@ void ZoneReader::ReadRecord(File& file, const ZoneEntry& entry) {
     findings_.AddError(at, "type " + wire::TypeText(record->type) + " cannot be stored in a zone");
     return;
   }
-  if (!wire::IsAtOrBelow(wire::Fold(record->owner), zone_.origin)) {
+  if (!IsAtOrBelowFolded(record->owner, zone_.origin)) {
     findings_.AddError(
         at,
         "'" + wire::ToText(record->owner) + "' is outside the zone " + wire::ToText(zone_.origin));

@@ -15,7 +15,7 @@ Groups::Groups(const Zone& zone) {
   }
 }
 
-std::size_t Groups::Find(const NameType& key) const noexcept {
+std::size_t Groups::Find(const NameType& key) const {
   const auto found = places_.find(key);
   return found == places_.end() ? npos : found->second;
 }

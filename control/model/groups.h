@@ -20,7 +20,7 @@ struct NameType {
   std::uint16_t type = 0;
 };
 struct NameTypeHash {
-  std::size_t operator()(const NameType& key) const noexcept {
+  std::size_t operator()(const NameType& key) const {  // not noexcept: see FoldedHash
     return (FoldedHash{}(key.name) * 31) + key.type;
   }
 };
@@ -38,7 +38,7 @@ class Groups {
  public:
   explicit Groups(const Zone& zone);
   /// The place of a group in all(), or `npos`.
-  [[nodiscard]] std::size_t Find(const NameType& key) const noexcept;
+  [[nodiscard]] std::size_t Find(const NameType& key) const;
   [[nodiscard]] const std::vector<Group>& all() const noexcept { return groups_; }
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 

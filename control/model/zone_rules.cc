@@ -68,6 +68,7 @@ class ZoneRules {
   }
 
   const Zone& zone_;
+  const std::string zone_text_ = wire::ToText(zone_.origin);
   const Groups& groups_;
   Findings& findings_;
   NameSet cnames_;
@@ -116,11 +117,10 @@ void ZoneRules::CheckBelowDname(const Entry& entry) {
 }
 
 void ZoneRules::CheckEntry(const Entry& entry) {
-  const std::string zone_text = wire::ToText(zone_.origin);
   if (Is(entry.type, Type::kSoa)) {
     CheckSingle(entry);
     if (!IsApex(entry.owner)) {
-      Refuse(entry, "SOA stands below the apex; expected it at " + zone_text + " alone");
+      Refuse(entry, "SOA stands below the apex; expected it at " + zone_text_ + " alone");
     }
   } else if (Is(entry.type, Type::kDname)) {
     CheckSingle(entry);
@@ -128,16 +128,18 @@ void ZoneRules::CheckEntry(const Entry& entry) {
     CheckSingle(entry);
     if (IsApex(entry.owner)) {
       Refuse(entry,
-             "RRSet of type CNAME with DNS name " + zone_text +
-                 " is not permitted at apex in zone " + zone_text);
+             "RRSet of type CNAME with DNS name " + zone_text_ +
+                 " is not permitted at apex in zone " + zone_text_);
     }
-  } else if (!cnames_.empty() && !IsDnssecType(entry.type) && cnames_.contains(entry.owner)) {
+  }
+  if (!cnames_.empty() && !Is(entry.type, Type::kCname) && !IsDnssecType(entry.type) &&
+      cnames_.contains(entry.owner)) {
     Refuse(entry,
            "RRSet of type " + wire::TypeText(entry.type) + " with DNS name " +
                wire::ToText(entry.owner) +
                " is not permitted because a conflicting RRSet of type CNAME with the same DNS "
                "name already exists in zone " +
-               zone_text);
+               zone_text_);
   }
   if (!dnames_.empty()) {
     CheckBelowDname(entry);
