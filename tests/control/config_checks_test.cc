@@ -1,0 +1,238 @@
+// Health checks as aws-cli prints them, their defaults, ranges and overlays.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/config/checks.h"
+#include "control/config/node.h"
+
+namespace holdfast::control {
+namespace {
+
+using health::CheckConfig;
+using health::CheckType;
+using ::testing::HasSubstr;
+
+struct Read {
+  std::vector<CheckConfig> checks;
+  Findings findings;
+};
+
+std::unique_ptr<Read> ReadJson(const std::string& text) {
+  auto read = std::make_unique<Read>();
+  ReadChecksText(text, "c.json", read->checks, read->findings);
+  return read;
+}
+
+std::unique_ptr<Read> ReadConfig(const std::string& config) {
+  return ReadJson(R"({"HealthChecks": [{"Id": "c1", "HealthCheckConfig": {)" + config + "}}]}");
+}
+
+TEST(HealthChecks, ReadWhatTheCommandPrints) {
+  const auto read = ReadJson(R"({
+    "HealthChecks": [
+        {
+            "Id": "abcdef11-2222-3333-4444-555555fedcba",
+            "CallerReference": "2026-11-21-19:00",
+            "HealthCheckConfig": {
+                "IPAddress": "10.0.0.1",
+                "Port": 8443,
+                "Type": "HTTPS_STR_MATCH",
+                "ResourcePath": "health?full=1",
+                "FullyQualifiedDomainName": "www.example.test",
+                "SearchString": "all \"well\"",
+                "RequestInterval": 10,
+                "FailureThreshold": 2,
+                "MeasureLatency": true,
+                "Inverted": true,
+                "Disabled": true,
+                "EnableSNI": false,
+                "Regions": ["us-east-1", "eu-west-1", "sa-east-1"]
+            },
+            "HealthCheckVersion": 3
+        },
+        {
+            "Id": "tcp",
+            "CallerReference": "x",
+            "HealthCheckConfig": {"IPAddress": "2001:DB8::1", "Port": 25, "Type": "TCP"},
+            "HealthCheckVersion": 1
+        }
+    ]
+})");
+  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  ASSERT_EQ(read->checks.size(), 2U);
+  CheckConfig wanted;
+  wanted.id = "abcdef11-2222-3333-4444-555555fedcba";
+  wanted.type = CheckType::kHttpsStrMatch;
+  wanted.ip_address = "10.0.0.1";
+  wanted.port = 8443;
+  wanted.fqdn = "www.example.test";
+  wanted.resource_path = "/health?full=1";
+  wanted.search_string = "all \"well\"";
+  wanted.inverted = true;
+  wanted.disabled = true;
+  wanted.enable_sni = false;
+  wanted.measure_latency = true;
+  wanted.interval = health::Milliseconds(10'000);
+  wanted.healthy_threshold = 2;
+  wanted.unhealthy_threshold = 2;
+  EXPECT_EQ(read->checks[0], wanted);
+  EXPECT_EQ(read->checks[1].ip_address, "2001:db8::1");
+  EXPECT_EQ(read->checks[1].connect_timeout.count(), 10'000);
+}
+
+TEST(HealthChecks, HaveTheDefaultsOfTheirType) {
+  const std::vector<std::tuple<const char*, int, bool>> table{
+      {R"("Type": "HTTP")", 80, false},
+      {R"("Type": "HTTPS")", 443, true},
+      {R"("Type": "HTTP_STR_MATCH", "SearchString": "x")", 80, false},
+      {R"("Type": "HTTPS_STR_MATCH", "SearchString": "x")", 443, true},
+  };
+  for (const auto& [config, port, sni] : table) {
+    const auto read = ReadConfig(std::string(config) + R"(, "FullyQualifiedDomainName": "a.test")");
+    ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+    const CheckConfig& check = read->checks.at(0);
+    EXPECT_EQ(check.port, port);
+    EXPECT_EQ(check.enable_sni, sni);
+    EXPECT_EQ(check.resource_path, "/");
+    EXPECT_EQ(check.interval.count(), 30'000);
+    EXPECT_EQ(check.connect_timeout.count(), 4000);
+    EXPECT_EQ(check.response_timeout.count(), 2000);
+    EXPECT_EQ(check.body_timeout.count(), 2000);
+    EXPECT_EQ(check.healthy_threshold, 3U);
+    EXPECT_EQ(check.unhealthy_threshold, 3U);
+    EXPECT_FALSE(check.inverted || check.disabled || check.measure_latency);
+  }
+}
+
+TEST(HealthChecks, RefuseSettingsWithCheckFieldValueAndExpectation) {
+  const std::string http = R"("Type": "HTTP", "IPAddress": "192.0.2.1", )";
+  const std::string tcp = R"("Type": "TCP", "IPAddress": "192.0.2.1", "Port": 1, )";
+  const std::string match = R"("Type": "HTTP_STR_MATCH", "IPAddress": "192.0.2.1", )";
+  const std::vector<std::pair<std::string, const char*>> table{
+      {R"("IPAddress": "192.0.2.1")", "c.json:1: health check 'c1': Type is missing"},
+      {R"("Type": "UDP")", "Type is \"UDP\"; expected \"HTTP\", \"HTTPS\", \"HTTP_STR_MATCH\", "},
+      {R"("Type": 1)", "Type is 1; expected"},
+      {R"("Type": "CALCULATED")", "Type is \"CALCULATED\", which is not yet supported"},
+      {R"("Type": "CLOUDWATCH_METRIC")", "\"CLOUDWATCH_METRIC\", which is not yet supported"},
+      {R"("Type": "RECOVERY_CONTROL")", "\"RECOVERY_CONTROL\", which is not yet supported"},
+      {R"("Type": "HTTP")", "IPAddress and FullyQualifiedDomainName are missing"},
+      {R"("Type": "HTTP", "IPAddress": "1.2.3")", "IPAddress is \"1.2.3\"; expected an IPv4 or"},
+      {R"("Type": "HTTP", "IPAddress": "")", "IPAddress has 0 characters; expected 2..45"},
+      {R"("Type": "HTTP", "FullyQualifiedDomainName": "a..b")", "name has an empty label"},
+      {R"("Type": "HTTP", "FullyQualifiedDomainName": "a\r\nHost: b")", "expected no blanks or"},
+      {http + R"("Port": 0)", "Port is 0; expected 1..65535"},
+      {http + R"("Port": 65536)", "Port is 65536; expected 1..65535"},
+      {http + R"("ResourcePath": "/a b")", "ResourcePath is \"/a b\"; expected no blanks"},
+      {http + "\"ResourcePath\": \"" + std::string(256, 'a') + "\"",
+       "ResourcePath has 256 characters; expected 0..255"},
+      {http + R"("SearchString": "x")", "SearchString is given; expected none unless the type"},
+      {http + R"("RequestInterval": 9)", "RequestInterval is 9; expected 10..30"},
+      {http + R"("RequestInterval": 15)", "RequestInterval is 15; expected 10 or 30"},
+      {http + R"("FailureThreshold": 0)", "FailureThreshold is 0; expected 1..10"},
+      {http + R"("FailureThreshold": 11)", "FailureThreshold is 11; expected 1..10"},
+      {http + R"("Inverted": "no")", "Inverted is \"no\"; expected true or false"},
+      {http + R"("Disabled": 0)", "Disabled is 0; expected true or false"},
+      {http + R"("MeasureLatency": 0)", "MeasureLatency is 0; expected true or false"},
+      {http + R"("EnableSNI": 0)", "EnableSNI is 0; expected true or false"},
+      {http + R"("Regions": "us-east-1")", "Regions is \"us-east-1\"; expected an array"},
+      {http + R"("HealthThreshold": 1)", "HealthThreshold is given; expected none unless the type"},
+      {http + R"("ChildHealthChecks": ["x"])", "ChildHealthChecks is given; expected none unless"},
+      {http + R"("AlarmIdentifier": {})", "AlarmIdentifier is given; expected none unless"},
+      {http + R"("InsufficientDataHealthStatus": "Healthy")", "unless the type is CLOUDWATCH"},
+      {http + R"("RoutingControlArn": "x")", "unless the type is RECOVERY_CONTROL"},
+      {http + R"("Prot": 1)", "Prot is not known; did you mean 'Port'?"},
+      {R"("Type": "TCP", "IPAddress": "192.0.2.1")", "Port is missing; expected 1..65535, since"},
+      {tcp + R"("ResourcePath": "/")", "ResourcePath is given; expected none for type TCP"},
+      {tcp + R"("SearchString": "x")", "SearchString is given; expected none unless"},
+      {match + R"("Port": 1)", "SearchString is missing; expected 1..255 characters"},
+      {match + R"("SearchString": "")", "SearchString has 0 characters; expected 1..255"},
+      {match + "\"SearchString\": \"" + std::string(256, 'a') + "\"", "SearchString has 256"},
+  };
+  for (const auto& [config, part] : table) {
+    const auto read = ReadConfig(config);
+    ASSERT_FALSE(read->findings.ok()) << config;
+    EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << config;
+    EXPECT_TRUE(read->checks.empty()) << config;
+  }
+}
+
+TEST(HealthChecks, RefuseDocumentsOfAnotherShape) {
+  const std::string config = R"("HealthCheckConfig": {"Type": "HTTP", "IPAddress": "192.0.2.1"}})";
+  const std::vector<std::pair<std::string, const char*>> table{
+      {"{}", "expected {\"HealthChecks\": [...]}"},
+      {R"({"HealthChecks": [{"Id": "a"}]})", "health check 'a': HealthCheckConfig is missing"},
+      {R"({"HealthChecks": [{"Id": "a", "HealthCheckConfig": 1}]})", "is 1; expected a table"},
+      {R"({"HealthChecks": [{)" + config + "]}", "health check '': Id is missing"},
+      {R"({"HealthChecks": [{"Id": "", )" + config + "]}", "Id has 0 characters; expected 1..64"},
+      {R"({"HealthChecks": [{"Id": "a", "x": 1, )" + config + "]}", "x is not known"},
+      {R"({"HealthChecks": [{"Id": "a", "CloudWatchAlarmConfiguration": {}, )" + config + "]}",
+       "CloudWatchAlarmConfiguration is not yet supported"},
+      {"{\"HealthChecks\": [\n{\"Id\": \"a\", " + config + ",\n{\"Id\": \"a\", " + config + "]}",
+       "c.json:3: health check 'a': Id is that of the check of line 2 too"},
+  };
+  for (const auto& [text, part] : table) {
+    const auto read = ReadJson(text);
+    ASSERT_FALSE(read->findings.ok()) << text;
+    EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << text;
+  }
+}
+
+std::unique_ptr<Read> ReadOverlaid(const std::string& config, const std::string& toml) {
+  auto read = ReadConfig(config);
+  const auto node =
+      ParseNode("[[listen]]\naddress = \"192.0.2.53\"\n[check.c1]\n" + toml, "n.toml");
+  EXPECT_TRUE(node) << node.error().message;
+  if (node) {
+    ApplyOverlays(node->check_overlays, read->checks, read->findings);
+  }
+  return read;
+}
+
+TEST(Overlays, ChangeOnlyWhatTheySay) {
+  const auto read = ReadOverlaid(R"("Type": "TCP", "IPAddress": "192.0.2.1", "Port": 1)",
+                                 "interval_ms = 100\nconnect_timeout_ms = 150\n"
+                                 "unhealthy_threshold = 2\njitter_percent = 50\n");
+  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  const CheckConfig& check = read->checks.at(0);
+  EXPECT_EQ(check.interval.count(), 100);
+  EXPECT_EQ(check.connect_timeout.count(), 150);
+  EXPECT_EQ(check.unhealthy_threshold, 2U);
+  EXPECT_EQ(check.healthy_threshold, 3U);
+  EXPECT_EQ(check.jitter_percent, 50U);
+}
+
+TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {
+  const std::string http = R"("Type": "HTTP", "IPAddress": "192.0.2.1")";
+  const std::string match =
+      R"("Type": "HTTP_STR_MATCH", "SearchString": "x", "IPAddress": "192.0.2.1")";
+  const std::string tcp = R"("Type": "TCP", "IPAddress": "192.0.2.1", "Port": 1)";
+  const std::vector<std::tuple<std::string, const char*, const char*>> table{
+      {http,
+       "interval_ms = 100",
+       "n.toml:3:1: check 'c1': key 'connect_timeout_ms' is 4000; expected less than interval_ms x "
+       "unhealthy_threshold, which is 300"},
+      {http,
+       "interval_ms = 100\nconnect_timeout_ms = 300\nresponse_timeout_ms = 299",
+       "key 'connect_timeout_ms' is 300; expected less"},
+      {http,
+       "interval_ms = 100\nconnect_timeout_ms = 299\nresponse_timeout_ms = 300",
+       "key 'response_timeout_ms' is 300; expected less"},
+      {match,
+       "interval_ms = 100\nconnect_timeout_ms = 10\nresponse_timeout_ms = 10",
+       "key 'body_timeout_ms' is 2000; expected less"},
+      {http, "body_timeout_ms = 10", "key 'body_timeout_ms' is given; expected none unless"},
+      {tcp, "response_timeout_ms = 10", "key 'response_timeout_ms' is given; expected none for"},
+      {tcp, "unhealthy_threshold = 1\ninterval_ms = 10000", "key 'connect_timeout_ms' is 10000"},
+  };
+  for (const auto& [config, toml, part] : table) {
+    const auto read = ReadOverlaid(config, toml);
+    ASSERT_FALSE(read->findings.ok()) << toml;
+    EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << toml;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::control

@@ -1,0 +1,513 @@
+// Record sets as aws-cli prints them: what each policy may say, and how the rest is refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/config/record_sets.h"
+#include "control/model/rules.h"
+#include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
+
+namespace holdfast::control {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+struct Read {
+  Zone zone;
+  Findings findings;
+};
+
+// SOA and NS, so that the zone is whole.
+constexpr const char* kApex = R"(
+  {"Name": "example.test.", "Type": "NS", "TTL": 172800,
+   "ResourceRecords": [{"Value": "ns-1.other.test."}, {"Value": "ns-2.other.test"}]},
+  {"Name": "example.test.", "Type": "SOA", "TTL": 900,
+   "ResourceRecords": [{"Value": "ns-1.other.test. hostmaster.test. 1 7200 900 1209600 86400"}]})";
+
+std::unique_ptr<Read> ReadJson(const std::string& text) {
+  auto read = std::make_unique<Read>();
+  read->zone.origin = wire::FromText("example.test").value();
+  read->zone.id = "Z1";
+  read->zone.source = Source{"r.json", 0};
+  ReadRecordSetsText(text, "r.json", read->zone, read->findings);
+  if (read->findings.ok()) {
+    CheckZone(read->zone, read->findings);
+  }
+  return read;
+}
+
+std::unique_ptr<Read> ReadRecords(const std::string& records) {
+  return ReadJson("{\"ResourceRecordSets\": [" + records + (records.empty() ? "" : ",") + kApex +
+                  "]}");
+}
+
+// {"Name": "NAME.example.test.", "Type": "A", EXTRA..., TTL and one value}
+std::string Plain(const std::string& name, const std::string& extra = "") {
+  return "{\"Name\": \"" + name + ".example.test.\", \"Type\": \"A\", " + extra +
+         (extra.empty() ? "" : ", ") + R"("TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]})";
+}
+std::string Alias(const std::string& name,
+                  const std::string& target,
+                  const std::string& extra = "",
+                  bool evaluate = true) {
+  return "{\"Name\": \"" + name + ".example.test.\", \"Type\": \"A\", " + extra +
+         (extra.empty() ? "" : ", ") + R"("AliasTarget": {"HostedZoneId": "Z1", "DNSName": ")" +
+         target + ".example.test.\", \"EvaluateTargetHealth\": " + (evaluate ? "true" : "false") +
+         "}}";
+}
+
+TEST(RecordSets, ReadWhatTheCommandPrints) {
+  const auto read = ReadJson(R"({
+    "ResourceRecordSets": [
+        {
+            "Name": "example.test.",
+            "Type": "NS",
+            "TTL": 172800,
+            "ResourceRecords": [
+                {
+                    "Value": "ns-2048.awsdns-64.com."
+                },
+                {
+                    "Value": "ns-2049.awsdns-65.net."
+                }
+            ]
+        },
+        {
+            "Name": "example.test.",
+            "Type": "SOA",
+            "TTL": 900,
+            "ResourceRecords": [
+                {
+                    "Value": "ns-2048.awsdns-64.com. hostmaster.example.com. 1 7200 900 1209600 86400"
+                }
+            ]
+        },
+        {
+            "Name": "\\052.w.example.test.",
+            "Type": "TXT",
+            "SetIdentifier": "m1",
+            "MultiValueAnswer": true,
+            "TTL": 60,
+            "ResourceRecords": [
+                {
+                    "Value": "\"a\\052\\134\" \"b\""
+                }
+            ]
+        },
+        {
+            "Name": "WWW.example.test.",
+            "Type": "A",
+            "SetIdentifier": "primary",
+            "Failover": "PRIMARY",
+            "TTL": 60,
+            "ResourceRecords": [
+                {
+                    "Value": "192.0.2.1"
+                },
+                {
+                    "Value": "192.0.2.2"
+                }
+            ],
+            "HealthCheckId": "abcdef11-2222-3333-4444-555555fedcba"
+        },
+        {
+            "Name": "www.example.test.",
+            "Type": "A",
+            "SetIdentifier": "secondary",
+            "Failover": "SECONDARY",
+            "AliasTarget": {
+                "HostedZoneId": "Z1",
+                "DNSName": "pool.example.test.",
+                "EvaluateTargetHealth": true
+            }
+        },
+        {
+            "Name": "pool.example.test.",
+            "Type": "A",
+            "SetIdentifier": "one",
+            "Weight": 255,
+            "TTL": 30,
+            "ResourceRecords": [
+                {
+                    "Value": "192.0.2.3"
+                }
+            ]
+        }
+    ],
+    "IsTruncated": false,
+    "MaxItems": "300"
+})");
+  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  const std::vector<RecordSet>& records = read->zone.record_sets;
+  ASSERT_EQ(records.size(), 6U);
+  EXPECT_EQ(records[0].policy, Policy::kSimple);
+  EXPECT_EQ(records[0].rdata.size(), 2U);
+  EXPECT_EQ(records[0].source.Text(), "r.json:3");
+  EXPECT_EQ(wire::ToText(records[2].name), "*.w.example.test.");
+  EXPECT_EQ(records[2].policy, Policy::kMultivalue);
+  EXPECT_THAT(records[2].rdata, ElementsAre("\3a*\\\1b"));
+  EXPECT_EQ(wire::ToText(records[3].name), "www.example.test.");
+  EXPECT_EQ(records[3].policy, Policy::kFailover);
+  EXPECT_TRUE(records[3].primary);
+  EXPECT_EQ(records[3].set_identifier, "primary");
+  EXPECT_EQ(records[3].ttl, 60U);
+  EXPECT_EQ(records[3].health_check_id, "abcdef11-2222-3333-4444-555555fedcba");
+  EXPECT_FALSE(records[3].alias);
+  EXPECT_FALSE(records[4].primary);
+  ASSERT_TRUE(records[4].alias);
+  EXPECT_EQ(wire::ToText(records[4].alias->name), "pool.example.test.");
+  EXPECT_TRUE(records[4].alias->evaluate_target_health);
+  EXPECT_EQ(records[5].policy, Policy::kWeighted);
+  EXPECT_EQ(records[5].weight, 255);
+  EXPECT_EQ(records[5].source.line, 65U);
+}
+
+TEST(RecordSets, TakeTheZoneIdWithItsPathAndNamesWithoutFinalDot) {
+  const auto read = ReadRecords(
+      R"({"Name": "a.example.test", "Type": "A", "AliasTarget": {"HostedZoneId": "/hostedzone/Z1",
+         "DNSName": "B.example.test", "EvaluateTargetHealth": false}},)" +
+      Plain("b"));
+  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+}
+
+struct Refusal {
+  std::string records;
+  std::vector<const char*> parts;
+};
+
+void ExpectRefusals(const std::vector<Refusal>& table) {
+  for (const Refusal& row : table) {
+    const auto read = ReadRecords(row.records);
+    ASSERT_FALSE(read->findings.ok()) << row.records;
+    for (const char* part : row.parts) {
+      EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << row.records;
+    }
+  }
+}
+
+TEST(RecordSets, RefuseDocumentsOfAnotherShape) {
+  const std::vector<std::pair<std::string, const char*>> table{
+      {"", "r.json:1:1: syntax error"},
+      {"[]", "r.json:1: expected {\"ResourceRecordSets\": [...]}"},
+      {"{}", "expected {\"ResourceRecordSets\": [...]}"},
+      {"{\"ResourceRecordSets\": 1}", "expected {\"ResourceRecordSets\": [...]}"},
+      {"{\"ResourceRecordSets\": [1]}", "ResourceRecordSets holds 1; expected objects"},
+      {"{\"ResourceRecordSets\": [],\n\"Records\": []}", "r.json:2: 'Records' is not known"},
+      {"{\"ResourceRecordSets\": [],\n\"IsTruncated\": true}",
+       "r.json:2: 'IsTruncated' says that this is one page of several"},
+      {"{\"ResourceRecordSets\": [], \"NextToken\": \"x\"}", "'NextToken' says that this is one"},
+      {"{\"ResourceRecordSets\": [\n{\"Name\": \"a\",\n\"Name\": \"b\"}]}",
+       "r.json:3: 'Name' is given twice in one object"},
+      {"{\"ResourceRecordSets\": [\n]", "r.json:2:"},
+      {"{\"ResourceRecordSets\": [{\"Name\": \"\xff\"}]}", "r.json:1:"},
+      {"{\"ResourceRecordSets\": " + std::string(100, '[') + std::string(100, ']') + "}",
+       "r.json:1: values are nested deeper than 64"},
+  };
+  for (const auto& [text, part] : table) {
+    const auto read = ReadJson(text);
+    ASSERT_FALSE(read->findings.ok()) << text;
+    EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << text;
+  }
+}
+
+TEST(RecordSets, RefuseFieldsWithRecordFieldValueAndExpectation) {
+  const std::string values = R"("TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]})";
+  ExpectRefusals({
+      {Plain("www", R"("SetIdentifier": "b", "Weight": 256)"),
+       {"r.json:1: record 'www.example.test. A' (SetIdentifier 'b'): Weight is 256; expected "
+        "0..255"}},
+      {Plain("www", R"("SetIdentifier": "b", "Weight": -1)"), {"Weight is -1; expected 0..255"}},
+      {Plain("www", R"("SetIdentifier": "b", "Weight": "1")"),
+       {"Weight is \"1\"; expected 0..255"}},
+      {Plain("www", R"("SetIdentifier": "b", "Failover": "primary")"),
+       {"Failover is \"primary\"; expected \"PRIMARY\" or \"SECONDARY\""}},
+      {Plain("www", R"("SetIdentifier": "b", "MultiValueAnswer": "yes")"),
+       {"MultiValueAnswer is \"yes\"; expected true or false"}},
+      {Plain("www", R"("SetIdentifer": "b", "Weight": 1)"),
+       {"SetIdentifer is not known; did you mean 'SetIdentifier'?",
+        "SetIdentifier is missing; expected 1..128 characters, since Weight is given"}},
+      {Plain("www", R"("SetIdentifier": "", "Weight": 1)"),
+       {"SetIdentifier has 0 characters; expected 1..128"}},
+      {Plain("www", "\"SetIdentifier\": \"" + std::string(129, 'x') + "\", \"Weight\": 1"),
+       {"SetIdentifier has 129 characters"}},
+      {Plain("www", R"("SetIdentifier": "b")"),
+       {"SetIdentifier is given without a routing policy; expected Weight, Failover or"}},
+      {Plain("www", R"("SetIdentifier": "b", "Weight": 1, "Failover": "PRIMARY")"),
+       {"Weight and Failover are given together; expected one routing policy"}},
+      {Plain("www", R"("HealthCheckId": "")"), {"HealthCheckId has 0 characters; expected 1..64"}},
+      {Plain("www", R"("SetIdentifier": "b", "Region": "us-east-1")"),
+       {"Region is not yet supported"}},
+      {Plain("www", R"("SetIdentifier": "b", "GeoLocation": {"CountryCode": "*"})"),
+       {"GeoLocation is not yet supported"}},
+      {Plain("www", R"("SetIdentifier": "b", "GeoProximityLocation": {})"),
+       {"GeoProximityLocation is not yet supported"}},
+      {Plain("www", R"("SetIdentifier": "b", "CidrRoutingConfig": {})"),
+       {"CidrRoutingConfig is not yet supported"}},
+      {Plain("www", R"("TrafficPolicyInstanceId": "x")"),
+       {"TrafficPolicyInstanceId is not yet supported"}},
+      {"{\"Type\": \"A\", " + values, {"Name is missing; expected a domain name"}},
+      {"{\"Name\": 1, \"Type\": \"A\", " + values, {"Name is 1; expected a string"}},
+      {R"({"Name": "a..example.test", "Type": "A", )" + values,
+       {"record 'a..example.test A': Name is \"a..example.test\": name has an empty label"}},
+      {R"({"Name": "www.other.test.", "Type": "A", )" + values,
+       {"RRSet with DNS name www.other.test. is not permitted in zone example.test."}},
+      {R"({"Name": "www.example.test.", )" + values, {"Type is missing"}},
+      {R"({"Name": "www.example.test.", "Type": "HINFO", )" + values,
+       {"Type is \"HINFO\"; expected SOA A TXT NS CNAME MX"}},
+      {R"({"Name": "www.example.test.", "Type": "nope", )" + values,
+       {"Type is \"nope\"; expected"}},
+      {R"({"Name": "\\052.example.test.", "Type": "NS", "TTL": 60,
+          "ResourceRecords": [{"Value": "a."}]})",
+       {"record '*.example.test. NS': Name is a wildcard, which NS cannot have"}},
+      {R"({"Name": "d.example.test.", "Type": "DS", "SetIdentifier": "a", "Weight": 1, "TTL": 60,
+          "ResourceRecords": [{"Value": "1 8 2 0a0b"}]})",
+       {"Weight is given; expected no routing policy for type DS"}},
+      {R"({"Name": "d.example.test.", "Type": "CNAME", "SetIdentifier": "a",
+          "MultiValueAnswer": true, "TTL": 60, "ResourceRecords": [{"Value": "a."}]})",
+       {"MultiValueAnswer is given; expected no routing policy for type CNAME with many answers"}},
+  });
+}
+
+TEST(RecordSets, RefuseTargetsThatAreNoneOrTooMany) {
+  const std::string head = R"({"Name": "www.example.test.", "Type": "A")";
+  const std::string one_of =
+      "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or "
+      "TrafficPolicyInstanceId], but found ";
+  const std::string none = one_of + "none";
+  const std::string more = one_of + "more than one";
+  std::string many;
+  for (int i = 0; i < 401; ++i) {
+    many += (i == 0 ? "" : ",") + std::string(R"({"Value": "10.0.)") + std::to_string(i / 256) +
+            "." + std::to_string(i % 256) + "\"}";
+  }
+  const auto with_values = [&head](const std::string& values) {
+    return head + ", \"TTL\": 60, \"ResourceRecords\": " + values + "}";
+  };
+  ExpectRefusals({
+      {head + "}", {none.c_str()}},
+      {head + ", \"TTL\": 60}", {none.c_str()}},
+      {head + R"(, "ResourceRecords": [{"Value": "192.0.2.1"}]})", {none.c_str()}},
+      {head + R"(, "TTL": 60, "AliasTarget": {"HostedZoneId": "Z1", "DNSName": "a.example.test.",
+                "EvaluateTargetHealth": true}})",
+       {more.c_str()}},
+      {head + R"(, "TTL": 2147483648, "ResourceRecords": [{"Value": "192.0.2.1"}]})",
+       {"TTL is 2147483648; expected 0..2147483647"}},
+      {with_values("[]"), {"ResourceRecords has 0 values; expected 1..400"}},
+      {with_values("[" + many + "]"), {"ResourceRecords has 401 values; expected 1..400"}},
+      {with_values("[\"192.0.2.1\"]"),
+       {"ResourceRecords is \"192.0.2.1\"; expected objects of the form {\"Value\": \"...\"}"}},
+      {with_values(R"([{"Value": "192.0.2.1", "x": 1}])"), {"expected objects of the form"}},
+      {with_values(R"([{"Value": "192.0.2"}])"),
+       {"record 'www.example.test. A': ResourceRecords rdata '192.0.2' is no A"}},
+      {with_values(R"([{"Value": "192.0.2.1"}, {"Value": "192.0.2.1"}])"),
+       {"ResourceRecords has the value \"192.0.2.1\" twice"}},
+      {with_values(R"([{"Value": "192.0.2.1\n192.0.2.2"}])"), {"it holds a control character"}},
+      {R"({"Name": "t.example.test.", "Type": "TXT", "TTL": 1,
+          "ResourceRecords": [{"Value": "unquoted"}]})",
+       {"value \"unquoted\" is not enclosed in quotation marks"}},
+      {R"({"Name": "t.example.test.", "Type": "TXT", "TTL": 1,
+          "ResourceRecords": [{"Value": "\"open"}]})",
+       {"a quote is not closed"}},
+      {R"({"Name": "t.example.test.", "Type": "MX", "TTL": 1,
+          "ResourceRecords": [{"Value": "10 a. ; note"}]})",
+       {"it holds an unquoted ';'"}},
+      {R"({"Name": "t.example.test.", "Type": "HTTPS", "TTL": 1,
+          "ResourceRecords": [{"Value": "32768 ."}]})",
+       {"has no priority of 0..32767"}},
+      {R"({"Name": "t.example.test.", "Type": "HTTPS", "TTL": 1,
+          "ResourceRecords": [{"Value": "1 . key667=a"}]})",
+       {"names a parameter by number (keyNNNNN)"}},
+      {head + R"(, "AliasTarget": {"HostedZoneId": "Z2", "DNSName": "a.example.test.",
+                "EvaluateTargetHealth": true}})",
+       {"record 'www.example.test. A': AliasTarget: HostedZoneId is \"Z2\", which is not this "
+        "zone; expected \"Z1\""}},
+      {head + R"(, "AliasTarget": {}})",
+       {"HostedZoneId is missing", "DNSName is missing", "EvaluateTargetHealth is missing"}},
+      {head + R"(, "AliasTarget": {"HostedZoneId": "Z1", "DNSName": "a..b",
+                "EvaluateTargetHealth": 1, "x": 1}})",
+       {"DNSName is \"a..b\": name has an empty label",
+        "EvaluateTargetHealth is 1; expected true or false",
+        "AliasTarget: x is not known"}},
+      {head + R"(, "AliasTarget": "a"})", {"AliasTarget is \"a\"; expected a table"}},
+      {R"({"Name": "www.example.test.", "Type": "NS", "AliasTarget": {"HostedZoneId": "Z1",
+          "DNSName": "example.test.", "EvaluateTargetHealth": true}})",
+       {"AliasTarget is given; expected ResourceRecords for this type"}},
+      {Alias("www", "example", R"("SetIdentifier": "a", "MultiValueAnswer": true)"),
+       {"AliasTarget is given; expected ResourceRecords with MultiValueAnswer"}},
+  });
+}
+
+TEST(GroupRules, RefuseWhatOneGroupMayNotHold) {
+  const std::string weight = R"("SetIdentifier": "w1", "Weight": 1)";
+  const std::string primary =
+      R"("SetIdentifier": "p1", "Failover": "PRIMARY", "HealthCheckId": "c")";
+  const std::string second =
+      R"("SetIdentifier": "p2", "Failover": "PRIMARY", "HealthCheckId": "c")";
+  std::string many;
+  for (int i = 0; i < 101; ++i) {
+    many += (i == 0 ? "" : ",") +
+            Plain("w", "\"SetIdentifier\": \"" + std::to_string(i) + "\", \"Weight\": 1");
+  }
+  ExpectRefusals({
+      {Plain("w") + "," + Plain("w"),
+       {"RRSet with DNS name w.example.test., type A cannot be created as other RRSets exist with "
+        "the same name and type."}},
+      {Plain("w", weight) + "," + Plain("w"), {"cannot be created as other RRSets exist"}},
+      {Plain("w") + "," + Plain("w", weight),
+       {"record 'w.example.test. A' (SetIdentifier 'w1'): RRSet with DNS name w.example.test., "
+        "type A, SetIdentifier w1 cannot be created as a non-weighted set exists with the same "
+        "name and type."}},
+      {Plain("w", weight) + "," + Plain("w", primary), {"as a non-failover set exists"}},
+      {Plain("w", weight) + "," + Plain("w", R"("SetIdentifier": "m", "MultiValueAnswer": true)"),
+       {"as a non-multivalue set exists"}},
+      {Plain("w", weight) + "," + Plain("w", weight),
+       {"Tried to create resource record set [name='w.example.test.', type='A', "
+        "set-identifier='w1'] but it already exists"}},
+      {Plain("w", weight) + R"(,{"Name": "w.example.test.", "Type": "A", "SetIdentifier": "w2",
+          "Weight": 1, "TTL": 61, "ResourceRecords": [{"Value": "192.0.2.2"}]})",
+       {"SetIdentifier w2 cannot be created as weighted sets must contain the same TTL. It has 61, "
+        "SetIdentifier w1 has 60."}},
+      {Plain("w", primary) + "," + Plain("w", second),
+       {"SetIdentifier p2 cannot be created as SetIdentifier p1 is PRIMARY already."}},
+      {Plain("w", R"("SetIdentifier": "s1", "Failover": "SECONDARY")") + "," +
+           Plain("w", R"("SetIdentifier": "s2", "Failover": "SECONDARY")"),
+       {"cannot be created as SetIdentifier s1 is SECONDARY already."}},
+      {Plain("w", R"("SetIdentifier": "p", "Failover": "PRIMARY")"),
+       {"A non-alias primary ResourceRecordSet must have an associated health check."}},
+      {many, {"(SetIdentifier '100'): the group has 101 record sets; expected at most 100"}},
+      {R"({"Name": "w.example.test.", "Type": "CNAME", "TTL": 1,
+          "ResourceRecords": [{"Value": "a."}]},)" +
+           Plain("w"),
+       {"record 'w.example.test. A': RRSet of type A with DNS name w.example.test. is not "
+        "permitted because a conflicting RRSet of type CNAME"}},
+      {R"({"Name": "w.example.test.", "Type": "CNAME", "TTL": 1,
+          "ResourceRecords": [{"Value": "a."}, {"Value": "b."}]})",
+       {"record 'w.example.test. CNAME': has 2 values; expected one"}},
+      {R"({"Name": "example.test.", "Type": "CNAME", "AliasTarget": {"HostedZoneId": "Z1",
+          "DNSName": "a.example.test.", "EvaluateTargetHealth": true}})",
+       {"is not permitted at apex in zone example.test."}},
+  });
+}
+
+TEST(GroupRules, LetTypesOfOneNameDifferInPolicyAndAliasesMixWithValues) {
+  const auto read =
+      ReadRecords(Plain("w", R"("SetIdentifier": "a", "Weight": 1)") + "," +
+                  Alias("w", "p", R"("SetIdentifier": "b", "Weight": 9)") + "," + Plain("p") +
+                  R"(,{"Name": "w.example.test.", "Type": "AAAA", "TTL": 9,
+          "ResourceRecords": [{"Value": "2001:DB8::1"}]})");
+  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+}
+
+TEST(AliasRules, RefuseTargetsThatAreNotThere) {
+  ExpectRefusals({
+      {Alias("a", "b"),
+       {"Tried to create an alias that targets b.example.test., type A in zone example.test., but "
+        "that target was not found"}},
+      {R"({"Name": "a.example.test.", "Type": "AAAA", "AliasTarget": {"HostedZoneId": "Z1",
+          "DNSName": "b.example.test.", "EvaluateTargetHealth": true}},)" +
+           Plain("b"),
+       {"targets b.example.test., type AAAA in zone example.test., but that target was not found"}},
+      {R"({"Name": "a.example.test.", "Type": "A", "AliasTarget": {"HostedZoneId": "Z1",
+          "DNSName": "b.other.test.", "EvaluateTargetHealth": true}})",
+       {"but the alias target name does not lie within the target zone"}},
+  });
+}
+
+TEST(AliasRules, TakeAStaticRrsetAsTarget) {
+  auto read = std::make_unique<Read>();
+  read->zone.origin = wire::FromText("example.test").value();
+  read->zone.id = "Z1";
+  read->zone.rrsets.push_back(
+      Rrset{wire::FromText("B.example.test").value(), 1, 60, {"\1\2\3\4"}, {}});
+  ReadRecordSetsText("{\"ResourceRecordSets\": [" + Alias("a", "b") + "," + kApex + "]}",
+                     "r.json",
+                     read->zone,
+                     read->findings);
+  CheckZone(read->zone, read->findings);
+  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+}
+
+TEST(AliasRules, SpellOutLoops) {
+  ExpectRefusals({
+      {Alias("a", "a"), {"aliases go round in a loop: a.example.test. A -> a.example.test. A"}},
+      {Alias("x", "a") + "," + Alias("a", "b") + "," +
+           Alias("b", "c", R"("SetIdentifier": "1", "Weight": 1)") + "," +
+           Plain("b", R"("SetIdentifier": "2", "Weight": 1)") + "," + Alias("c", "a"),
+       {"record 'c.example.test. A': aliases go round in a loop: a.example.test. A -> "
+        "b.example.test. A -> c.example.test. A -> a.example.test. A"}},
+  });
+}
+
+std::string Chain(int steps) {
+  std::string records;
+  for (int i = 0; i < steps; ++i) {
+    records += Alias("n" + std::to_string(i), "n" + std::to_string(i + 1)) + ",";
+  }
+  return records + Plain("n" + std::to_string(steps));
+}
+
+TEST(AliasRules, BoundTheDepth) {
+  const auto read = ReadRecords(Chain(16));
+  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  ExpectRefusals({{Chain(17),
+                   {"record 'n0.example.test. A': the aliases below it are 17 deep; expected at "
+                    "most 16"}}});
+  // A long chain is one error, and no deep recursion.
+  EXPECT_EQ(ReadRecords(Chain(20'000))->findings.error_count(), 1U);
+}
+
+health::CheckConfig Check(const char* id, const char* fqdn) {
+  health::CheckConfig check;
+  check.id = id;
+  check.fqdn = fqdn;
+  return check;
+}
+
+TEST(Lint, WarnsOfWhatAvertingProblemsAdvisesAgainst) {
+  const std::vector<health::CheckConfig> checks{Check("c", "server1.other.test"),
+                                                Check("own", "WWW.example.test.")};
+  const auto checked = [](const char* id) {
+    return R"("SetIdentifier": ")" + std::string(id) + R"(", "Weight": 1, "HealthCheckId": "c")";
+  };
+  const std::string unchecked = R"("SetIdentifier": "u", "Weight": 1)";
+  const std::vector<std::pair<std::string, std::vector<const char*>>> table{
+      {Plain("www", checked("1")) + "," + Plain("www", unchecked),
+       {"(SetIdentifier 'u'): has no health check although others of its group have"}},
+      {Plain("www", unchecked), {}},
+      {Plain("www", R"("SetIdentifier": "p", "Failover": "PRIMARY", "HealthCheckId": "c")") + "," +
+           Plain("www", R"("SetIdentifier": "s", "Failover": "SECONDARY")"),
+       {}},
+      {Plain("p", checked("1")) + "," + Alias("www", "p", checked("1")) + "," +
+           Alias("www", "p", unchecked),
+       {}},
+      {Plain("p", checked("1")) + "," + Alias("www", "p", "", false),
+       {"record 'www.example.test. A': EvaluateTargetHealth is false above records with health"}},
+      {Plain("p") + "," + Alias("www", "p", "", false), {}},
+      {R"({"Name": "www.example.test.", "Type": "A", "TTL": 61, "HealthCheckId": "c",
+          "ResourceRecords": [{"Value": "192.0.2.1"}]})",
+       {"TTL is 61 with a health check; expected at most 60"}},
+      {Plain("www", R"("HealthCheckId": "gone")"),
+       {"HealthCheckId 'gone' is no health check of this node; the record counts as unchecked"}},
+      {Plain("www", R"("HealthCheckId": "own")"),
+       {"health check 'own' resolves the very name that it decides about"}},
+  };
+  for (const auto& [records, parts] : table) {
+    const auto read = ReadRecords(records);
+    ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+    EXPECT_THAT(read->findings.Warnings(), IsEmpty());
+    LintZone(read->zone, checks, read->findings);
+    const auto warnings = read->findings.Warnings();
+    ASSERT_EQ(warnings.size(), parts.size()) << records << ::testing::PrintToString(warnings);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      EXPECT_THAT(warnings[i], HasSubstr(parts[i]));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::control
