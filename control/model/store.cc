@@ -1,0 +1,301 @@
+#include "control/model/store.h"
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <sys/file.h>
+#include <unistd.h>
+#include <unordered_set>
+#include <utility>
+
+namespace holdfast::control {
+namespace {
+
+// Step n brings a store from user_version n to n + 1. Steps are never changed, only added.
+constexpr std::array kMigrations{
+    R"(CREATE TABLE health_check(
+         id TEXT PRIMARY KEY NOT NULL,
+         raw_state INTEGER NOT NULL CHECK(raw_state BETWEEN 0 AND 2),
+         override_state INTEGER NOT NULL CHECK(override_state BETWEEN 0 AND 2),
+         since_ms INTEGER NOT NULL,
+         reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+       CREATE TABLE zone(
+         origin BLOB PRIMARY KEY NOT NULL,
+         dropped INTEGER NOT NULL CHECK(dropped IN (0, 1)),
+         zone_id TEXT NOT NULL,
+         file TEXT NOT NULL,
+         content BLOB NOT NULL,
+         at_ms INTEGER NOT NULL) STRICT;
+       CREATE TABLE setting(
+         name TEXT PRIMARY KEY NOT NULL,
+         value TEXT NOT NULL) STRICT, WITHOUT ROWID;)"};
+
+std::string HowToRestore(const std::string& path) {
+  return "; stop Holdfast and put back a copy of " + path + ", or move " + path + ", " + path +
+         "-wal and " + path +
+         "-shm away: it starts anew, checks begin as healthy and zones come from the node's file";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StoreLock>> StoreLock::Take(const std::string& path) {
+  const std::string lock_path = path + ".lock";
+  const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return Fail(ErrorCode::kIo, "cannot open " + lock_path + ": " + std::strerror(errno));
+  }
+  std::unique_ptr<StoreLock> lock(new StoreLock(fd));
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    return lock;
+  }
+  if (errno == EWOULDBLOCK) {
+    return Fail(
+        ErrorCode::kConflict,
+        "another process has the store " + path + " open; stop it or use another state_dir");
+  }
+  return Fail(ErrorCode::kIo, "cannot lock " + lock_path + ": " + std::strerror(errno));
+}
+
+StoreLock::~StoreLock() {
+  close(fd_);
+}
+
+Store::Store(std::string path, std::unique_ptr<StoreLock> lock, Sqlite database)
+    : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
+
+std::unexpected<Error> Store::Explain(Error error) const {
+  error.message = "store " + path_ + ": " + error.message;
+  if (error.code == ErrorCode::kInvalid) {
+    error.message += HowToRestore(path_);
+  }
+  return std::unexpected(std::move(error));
+}
+
+Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const Options& options) {
+  auto lock = StoreLock::Take(path);
+  if (!lock) {
+    return std::unexpected(std::move(lock.error()));
+  }
+  auto database = Sqlite::Open(path, options.busy_ms);
+  if (!database) {
+    return Fail(ErrorCode::kIo, "store " + path + ": " + database.error().message);
+  }
+  std::unique_ptr<Store> store(new Store(path, std::move(*lock), std::move(*database)));
+  if (auto ready = store->Prepare(options); !ready) {
+    return store->Explain(std::move(ready.error()));
+  }
+  return store;
+}
+
+Status Store::Prepare(const Options& options) {
+  HF_TRY(
+      database_.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                        "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"));
+  if (options.max_pages > 0) {
+    const std::string sql = "PRAGMA max_page_count=" + std::to_string(options.max_pages);
+    HF_TRY(database_.Execute(sql.c_str()));
+  }
+  const auto verdict = database_.Ask("PRAGMA quick_check(1)");
+  if (!verdict) {
+    return std::unexpected(verdict.error());
+  }
+  if (*verdict != "ok") {
+    return Fail(ErrorCode::kInvalid, "the file is damaged: " + *verdict);
+  }
+  return Migrate();
+}
+
+Status Store::Migrate() {
+  const auto text = database_.Ask("PRAGMA user_version");
+  if (!text) {
+    return std::unexpected(text.error());
+  }
+  std::size_t version = 0;
+  std::from_chars(text->data(), text->data() + text->size(), version);
+  if (version > kMigrations.size()) {
+    return Fail(ErrorCode::kInvalid,
+                "its version is " + *text + "; this release knows " +
+                    std::to_string(kMigrations.size()) + " and older");
+  }
+  for (; version < kMigrations.size(); ++version) {
+    const std::string sql = std::string(kMigrations[version]) +
+                            "PRAGMA user_version=" + std::to_string(version + 1) + ";";
+    const Status done = Transact([this, &sql] { return database_.Execute(sql.c_str()); });
+    if (!done) {
+      return done;
+    }
+  }
+  return {};
+}
+
+template <class Body>
+Status Store::Transact(Body body) {
+  // IMMEDIATE: a writer beside us is met here, where nothing is half done.
+  HF_TRY(database_.Execute("BEGIN IMMEDIATE"));
+  Status done = body();
+  if (done) {
+    done = database_.Execute("COMMIT");
+  }
+  if (!done) {
+    // May have been rolled back by SQLite itself (full disk); then this fails, and rightly so.
+    static_cast<void>(database_.Execute("ROLLBACK"));
+  }
+  return done;
+}
+
+Result<std::vector<StoredCheck>> Store::Checks() {
+  const std::lock_guard guard(mutex_);
+  auto rows = database_.Prepare(
+      "SELECT id, raw_state, override_state, since_ms, reason FROM health_check ORDER BY id");
+  if (!rows) {
+    return Explain(std::move(rows.error()));
+  }
+  std::vector<StoredCheck> checks;
+  for (;;) {
+    const auto row = rows->Step();
+    if (!row) {
+      return Explain(row.error());
+    }
+    if (!*row) {
+      return checks;
+    }
+    checks.push_back({rows->Text(0),
+                      static_cast<health::State>(rows->Integer(1)),
+                      static_cast<Override>(rows->Integer(2)),
+                      rows->Integer(3),
+                      rows->Text(4)});
+  }
+}
+
+Status Store::SaveChecks(std::span<const StoredCheck> checks) {
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([this, checks]() -> Status {
+    auto insert = database_.Prepare("INSERT OR REPLACE INTO health_check VALUES(?, ?, ?, ?, ?)");
+    if (!insert) {
+      return std::unexpected(insert.error());
+    }
+    for (const StoredCheck& check : checks) {
+      insert->BindText(1, check.id);
+      insert->Bind(2, static_cast<std::int64_t>(check.raw));
+      insert->Bind(3, static_cast<std::int64_t>(check.override_state));
+      insert->Bind(4, check.since_ms);
+      insert->BindText(5, check.reason);
+      HF_TRY(insert->Run());
+    }
+    return {};
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Status Store::KeepChecks(std::span<const std::string> ids) {
+  const auto stored = Checks();
+  if (!stored) {
+    return std::unexpected(stored.error());
+  }
+  const std::unordered_set<std::string_view> kept(ids.begin(), ids.end());
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([this, &stored, &kept]() -> Status {
+    auto forget = database_.Prepare("DELETE FROM health_check WHERE id = ?");
+    if (!forget) {
+      return std::unexpected(forget.error());
+    }
+    for (const StoredCheck& check : *stored) {
+      if (!kept.contains(check.id)) {
+        forget->BindText(1, check.id);
+        HF_TRY(forget->Run());
+      }
+    }
+    return {};
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Result<std::vector<StoredZone>> Store::Zones() {
+  const std::lock_guard guard(mutex_);
+  auto rows = database_.Prepare(
+      "SELECT origin, dropped, zone_id, file, content, at_ms FROM zone ORDER BY origin");
+  if (!rows) {
+    return Explain(std::move(rows.error()));
+  }
+  std::vector<StoredZone> zones;
+  for (;;) {
+    const auto row = rows->Step();
+    if (!row) {
+      return Explain(row.error());
+    }
+    if (!*row) {
+      return zones;
+    }
+    zones.push_back({rows->Text(0),
+                     rows->Integer(1) != 0,
+                     rows->Text(2),
+                     rows->Text(3),
+                     rows->Text(4),
+                     rows->Integer(5)});
+  }
+}
+
+Status Store::SaveZone(const StoredZone& zone) {
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([this, &zone]() -> Status {
+    auto insert = database_.Prepare("INSERT OR REPLACE INTO zone VALUES(?, ?, ?, ?, ?, ?)");
+    if (!insert) {
+      return std::unexpected(insert.error());
+    }
+    insert->BindBlob(1, zone.origin);
+    insert->Bind(2, zone.dropped ? 1 : 0);
+    insert->BindText(3, zone.zone_id);
+    insert->BindText(4, zone.file);
+    insert->BindBlob(5, zone.content);
+    insert->Bind(6, zone.at_ms);
+    return insert->Run();
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Status Store::ForgetZone(std::string_view origin) {
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([this, origin]() -> Status {
+    auto forget = database_.Prepare("DELETE FROM zone WHERE origin = ?");
+    if (!forget) {
+      return std::unexpected(forget.error());
+    }
+    forget->BindBlob(1, origin);
+    return forget->Run();
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Result<std::string> Store::BootId() {
+  const std::lock_guard guard(mutex_);
+  auto boot_id = database_.Ask("SELECT value FROM setting WHERE name = 'boot_id'");
+  if (!boot_id) {
+    return Explain(std::move(boot_id.error()));
+  }
+  return boot_id;
+}
+
+Status Store::SetBootId(std::string_view boot_id) {
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([this, boot_id]() -> Status {
+    auto insert = database_.Prepare("INSERT OR REPLACE INTO setting VALUES('boot_id', ?)");
+    if (!insert) {
+      return std::unexpected(insert.error());
+    }
+    insert->BindText(1, boot_id);
+    return insert->Run();
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+std::string CurrentBootId() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string boot_id;
+  std::getline(file, boot_id);
+  return boot_id;
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,116 @@
+// What the node remembers over restarts: the state of each check and its age, and the zones that a
+// command loaded or dropped. One narrow interface, behind which SQLite lies today and a shared
+// store may lie later. Calls wait for the disk: control core (or its helpers) only, never the
+// packet path.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/model/sqlite.h"
+#include "dataplane/base/result.h"
+#include "health/transition.h"
+
+namespace holdfast::control {
+
+/// What an operator's `health set` says instead of the probes.
+enum class Override : std::uint8_t { kAuto = 0, kHealthy = 1, kUnhealthy = 2 };
+
+struct StoredCheck {
+  std::string id;
+  health::State raw = health::State::kUnknown;  // verdict before `inverted` and `disabled`
+  Override override_state = Override::kAuto;
+  std::int64_t since_ms = 0;  // wall clock, milliseconds since 1970: when `raw` began
+  std::string reason;
+
+  bool operator==(const StoredCheck&) const = default;
+};
+
+/// A zone as a command left it. It wins over the node's file until it is forgotten.
+struct StoredZone {
+  std::string origin;    // wire form, folded
+  bool dropped = false;  // `zone drop`: not served although the node's file names it
+  std::string zone_id;
+  std::string file;        // where it was loaded from, for people
+  std::string content;     // the zone as the caller serialises it; any octets, up to 1,000,000,000
+  std::int64_t at_ms = 0;  // wall clock, milliseconds since 1970: when the command ran
+
+  bool operator==(const StoredZone&) const = default;
+};
+
+/// Held while a process has the store open: a lock on "PATH.lock", which the kernel gives back when
+/// the process ends, however it ends.
+class StoreLock {
+ public:
+  static Result<std::unique_ptr<StoreLock>> Take(const std::string& path);
+  ~StoreLock();
+  StoreLock(const StoreLock&) = delete;
+  StoreLock& operator=(const StoreLock&) = delete;
+
+ private:
+  explicit StoreLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+/// All writes are one transaction each: on an error nothing of the batch is kept. Errors:
+/// kUnavailable when the disk is full or fails or another program holds the database (try again;
+/// what was kept before is unharmed), kInvalid when the file is damaged. Any thread; calls exclude
+/// each other.
+class Store {
+ public:
+  struct Options {
+    int busy_ms = 1000;          // how long a call waits for another program's transaction
+    std::int64_t max_pages = 0;  // of 4 KiB; 0: as many as the disk has room for
+  };
+
+  /// Opens or creates the store, brings an older one up to date and checks it (quick_check).
+  /// @return kConflict when another process has this store open; kInvalid, with how to restore,
+  /// when the file is damaged, no database, or written by a newer release; kIo when its folder
+  /// cannot be used.
+  static Result<std::unique_ptr<Store>> Open(const std::string& path, const Options& options);
+  static Result<std::unique_ptr<Store>> Open(const std::string& path) { return Open(path, {}); }
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// Ordered by id.
+  Result<std::vector<StoredCheck>> Checks();
+  /// Inserts or replaces, all or none.
+  Status SaveChecks(std::span<const StoredCheck> checks);
+  /// Forgets all checks but these; those of a model that was just published.
+  Status KeepChecks(std::span<const std::string> ids);
+
+  /// Ordered by origin, with their content.
+  Result<std::vector<StoredZone>> Zones();
+  Status SaveZone(const StoredZone& zone);
+  /// No error when there is none of this origin.
+  Status ForgetZone(std::string_view origin);
+
+  /// Id of the boot in which a control last ran here, empty at first: whether the health snapshot
+  /// of a table image is from this boot and therefore newer than what is stored.
+  Result<std::string> BootId();
+  Status SetBootId(std::string_view boot_id);
+
+ private:
+  Store(std::string path, std::unique_ptr<StoreLock> lock, Sqlite database);
+  Status Prepare(const Options& options);
+  Status Migrate();
+  /// Runs `body` between BEGIN and COMMIT; rolls back when either fails.
+  template <class Body>
+  Status Transact(Body body);
+  [[nodiscard]] std::unexpected<Error> Explain(Error error) const;
+
+  std::string path_;
+  std::unique_ptr<StoreLock> lock_;  // given back after the database is closed
+  std::mutex mutex_;
+  Sqlite database_;
+};
+
+/// This boot's id, from the kernel; empty where it has none.
+std::string CurrentBootId();
+
+}  // namespace holdfast::control
