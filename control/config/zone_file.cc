@@ -142,11 +142,11 @@ class ZoneReader {
     int depth;
   };
 
-  void ReadEntry(File& file, const ZoneEntry& entry);
-  void ReadDirective(File& file, const ZoneEntry& entry);
+  void ReadEntry(File& file, const TextEntry& entry);
+  void ReadDirective(File& file, const TextEntry& entry);
   void Include(File& file, std::string_view rest, const Source& at);
-  void ReadRecord(File& file, const ZoneEntry& entry);
-  Result<Record> ParseHead(File& file, const ZoneEntry& entry);
+  void ReadRecord(File& file, const TextEntry& entry);
+  Result<Record> ParseHead(File& file, const TextEntry& entry);
   bool SettleTtl(Record& record, const std::string& rdata, const Source& at);
   void Add(Record record, std::string rdata, const Source& at);
   void AddTo(Rrset& rrset, std::uint32_t ttl, std::string rdata, const Source& at);
@@ -185,7 +185,7 @@ void ZoneReader::ReadStream(std::FILE* stream,
                             int depth) {
   File file{name, std::move(origin), {}, depth};
   ZoneLines lines(stream);
-  ZoneEntry entry;
+  TextEntry entry;
   while (!Enough()) {
     const auto more = lines.Next(entry);
     if (!more) {
@@ -202,7 +202,7 @@ void ZoneReader::ReadStream(std::FILE* stream,
   }
 }
 
-void ZoneReader::ReadEntry(File& file, const ZoneEntry& entry) {
+void ZoneReader::ReadEntry(File& file, const TextEntry& entry) {
   if (entry.text.starts_with('$')) {
     ReadDirective(file, entry);
   } else {
@@ -210,7 +210,7 @@ void ZoneReader::ReadEntry(File& file, const ZoneEntry& entry) {
   }
 }
 
-void ZoneReader::ReadDirective(File& file, const ZoneEntry& entry) {
+void ZoneReader::ReadDirective(File& file, const TextEntry& entry) {
   const Source at{file.name, entry.line};
   std::string_view rest = entry.text;
   const std::string directive = Upper(TakeWord(rest));
@@ -294,7 +294,7 @@ void ZoneReader::Include(File& file, std::string_view rest, const Source& at) {
   ReadStream(stream.get(), path, std::move(*origin), file.depth + 1);
 }
 
-Result<Record> ZoneReader::ParseHead(File& file, const ZoneEntry& entry) {
+Result<Record> ZoneReader::ParseHead(File& file, const TextEntry& entry) {
   Record record;
   std::string_view rest = entry.text;
   if (entry.starts_blank) {
@@ -365,7 +365,7 @@ bool ZoneReader::SettleTtl(Record& record, const std::string& rdata, const Sourc
   return record.ttl.has_value();
 }
 
-void ZoneReader::ReadRecord(File& file, const ZoneEntry& entry) {
+void ZoneReader::ReadRecord(File& file, const TextEntry& entry) {
   const Source at{file.name, entry.line};
   auto record = ParseHead(file, entry);
   if (!record) {

@@ -34,7 +34,7 @@ Result<bool> ZoneLines::ReadLine() {
 }
 
 // Appends the line that was read. An error leaves the entry unusable.
-Status ZoneLines::AddLine(ZoneEntry& entry, std::size_t& open_parentheses) const {
+Status ZoneLines::AddLine(TextEntry& entry, std::size_t& open_parentheses) const {
   const std::string_view line(line_, length_);
   if (line.contains('\0')) {
     return Fail(ErrorCode::kInvalid, "the line holds a NUL octet; expected text");
@@ -80,7 +80,7 @@ Status ZoneLines::AddLine(ZoneEntry& entry, std::size_t& open_parentheses) const
   return {};
 }
 
-Result<bool> ZoneLines::Next(ZoneEntry& entry) {
+Result<bool> ZoneLines::Next(TextEntry& entry) {
   do {
     entry.text.clear();
     entry.line = number_ + 1;

@@ -11,7 +11,7 @@
 
 namespace holdfast::control {
 
-struct ZoneEntry {
+struct TextEntry {
   std::string text;           // one line without comment; blanks are spaces or tabs
   bool starts_blank = false;  // no owner: it goes on with the one before
   std::uint32_t line = 0;     // where the entry begins, from 1
@@ -31,11 +31,11 @@ class ZoneLines {
   /// Reads the next entry that is not empty into `entry`.
   /// @return false at the end. kInvalid for a fault of one entry, after which Next() may be called
   /// again; kIo when the file cannot be read on. `entry.line` is set in every case.
-  Result<bool> Next(ZoneEntry& entry);
+  Result<bool> Next(TextEntry& entry);
 
  private:
   Result<bool> ReadLine();
-  Status AddLine(ZoneEntry& entry, std::size_t& open_parentheses) const;
+  Status AddLine(TextEntry& entry, std::size_t& open_parentheses) const;
 
   std::FILE* file_;
   char* line_ = nullptr;  // getline's buffer

@@ -13,7 +13,7 @@ namespace {
 
 class AliasRules {
  public:
-  AliasRules(const Zone& zone, const Groups& groups, Findings& findings)
+  AliasRules(const Zone& zone, const RecordGroups& groups, Findings& findings)
       : zone_(zone),
         groups_(groups),
         findings_(findings),
@@ -47,7 +47,7 @@ class AliasRules {
   }
 
   const Zone& zone_;
-  const Groups& groups_;
+  const RecordGroups& groups_;
   Findings& findings_;
   std::vector<State> state_;
   std::vector<std::size_t> height_;  // alias steps below a group
@@ -71,7 +71,7 @@ void AliasRules::CheckTargets() {
     if (!wire::IsAtOrBelow(record.alias->name, zone_.origin)) {
       Refuse(record, "the alias target name does not lie within the target zone");
     } else if (const NameType target{record.alias->name, record.type};
-               groups_.Find(target) == Groups::npos) {
+               groups_.Find(target) == RecordGroups::npos) {
       not_groups.push_back(&record);
       wanted.insert(target);
     }
@@ -96,7 +96,7 @@ void AliasRules::Walk(std::size_t root) {
   state_[root] = State::kOpen;
   while (!path.empty()) {
     Step& step = path.back();
-    const Group& group = groups_.all()[step.group];
+    const RecordGroup& group = groups_.all()[step.group];
     if (step.next_record == group.size()) {
       Close(step.group);
       path.pop_back();
@@ -104,8 +104,8 @@ void AliasRules::Walk(std::size_t root) {
     }
     const RecordSet& record = *group[step.next_record++];
     const std::size_t target =
-        record.alias ? groups_.Find({record.alias->name, record.type}) : Groups::npos;
-    if (target == Groups::npos) {
+        record.alias ? groups_.Find({record.alias->name, record.type}) : RecordGroups::npos;
+    if (target == RecordGroups::npos) {
       continue;
     }
     if (state_[target] == State::kOpen) {
@@ -127,7 +127,7 @@ void AliasRules::Close(std::size_t group) {
     }
     const std::size_t target = groups_.Find({record->alias->name, record->type});
     const std::size_t below =
-        target != Groups::npos && state_[target] == State::kDone ? height_[target] : 0;
+        target != RecordGroups::npos && state_[target] == State::kDone ? height_[target] : 0;
     if (below + 1 > height) {
       height = below + 1;
       deepest = record;
@@ -135,11 +135,11 @@ void AliasRules::Close(std::size_t group) {
   }
   height_[group] = height;
   // Once for each chain: what stands above a group that is too deep is not reported again.
-  if (height == kMaxAliasDepth + 1) {
+  if (height == kMaxAliasSteps + 1) {
     findings_.AddError(deepest->source,
                        RecordText(*deepest) + ": the aliases below it are " +
                            std::to_string(height) + " deep; expected at most " +
-                           std::to_string(kMaxAliasDepth));
+                           std::to_string(kMaxAliasSteps));
   }
 }
 
@@ -162,7 +162,7 @@ void AliasRules::ReportLoop(const std::vector<Step>& path,
 
 }  // namespace
 
-void CheckAliases(const Zone& zone, const Groups& groups, Findings& findings) {
+void CheckAliases(const Zone& zone, const RecordGroups& groups, Findings& findings) {
   AliasRules(zone, groups, findings).Check();
 }
 

@@ -35,7 +35,7 @@ void Refuse(const RecordSet& record, const std::string& why, Findings& findings)
 }
 
 // Whether all have one policy; simple stands alone.
-bool CheckPolicies(const Group& group, Findings& findings) {
+bool CheckPolicies(const RecordGroup& group, Findings& findings) {
   const RecordSet& first = *group.front();
   for (std::size_t i = 1; i < group.size(); ++i) {
     const RecordSet& record = *group[i];
@@ -54,7 +54,7 @@ bool CheckPolicies(const Group& group, Findings& findings) {
   return true;
 }
 
-void CheckIdentifiers(const Group& group, Findings& findings) {
+void CheckIdentifiers(const RecordGroup& group, Findings& findings) {
   std::unordered_set<std::string_view> seen;
   for (const RecordSet* record : group) {
     if (!seen.insert(record->set_identifier).second) {
@@ -67,7 +67,7 @@ void CheckIdentifiers(const Group& group, Findings& findings) {
   }
 }
 
-void CheckWeighted(const Group& group, Findings& findings) {
+void CheckWeighted(const RecordGroup& group, Findings& findings) {
   const RecordSet* first = nullptr;
   for (const RecordSet* record : group) {
     if (record->alias) {
@@ -85,7 +85,7 @@ void CheckWeighted(const Group& group, Findings& findings) {
   }
 }
 
-void CheckFailover(const Group& group, Findings& findings) {
+void CheckFailover(const RecordGroup& group, Findings& findings) {
   const RecordSet* primary = nullptr;
   const RecordSet* secondary = nullptr;
   for (const RecordSet* record : group) {
@@ -108,8 +108,8 @@ void CheckFailover(const Group& group, Findings& findings) {
 
 }  // namespace
 
-void CheckGroups(const Groups& groups, Findings& findings) {
-  for (const Group& group : groups.all()) {
+void CheckGroups(const RecordGroups& groups, Findings& findings) {
+  for (const RecordGroup& group : groups.all()) {
     if (!CheckPolicies(group, findings)) {
       continue;
     }

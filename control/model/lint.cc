@@ -4,7 +4,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "control/model/groups.h"
+#include "control/model/record_groups.h"
 #include "control/model/rules.h"
 #include "dataplane/wire/name.h"
 
@@ -26,7 +26,7 @@ class Lint {
     for (const RecordSet& record : zone_.record_sets) {
       LintRecord(record);
     }
-    for (const Group& group : groups_.all()) {
+    for (const RecordGroup& group : groups_.all()) {
       LintGroup(group);
     }
   }
@@ -40,13 +40,13 @@ class Lint {
     return found == checks_.end() ? nullptr : found->second;
   }
   void LintRecord(const RecordSet& record);
-  void LintGroup(const Group& group);
+  void LintGroup(const RecordGroup& group);
   // Whether health can ever change what the record's own group does about it.
   [[nodiscard]] bool IsChecked(const RecordSet& record);
   [[nodiscard]] bool TargetIsChecked(const RecordSet& record);
 
   const Zone& zone_;
-  const Groups groups_;
+  const RecordGroups groups_;
   Findings& findings_;
   std::unordered_map<std::string_view, const health::CheckConfig*> checks_;
   std::vector<std::optional<bool>> checked_;  // of each group: has it a member that IsChecked
@@ -55,7 +55,7 @@ class Lint {
 // Each group is judged once; CheckZone has bounded the depth and refused loops before.
 bool Lint::TargetIsChecked(const RecordSet& record) {
   const std::size_t at = groups_.Find({record.alias->name, record.type});
-  if (at == Groups::npos) {
+  if (at == RecordGroups::npos) {
     return false;
   }
   if (!checked_[at]) {
@@ -97,7 +97,7 @@ void Lint::LintRecord(const RecordSet& record) {
   }
 }
 
-void Lint::LintGroup(const Group& group) {
+void Lint::LintGroup(const RecordGroup& group) {
   const Policy policy = group.front()->policy;
   if (policy != Policy::kWeighted && policy != Policy::kMultivalue) {
     return;  // an unchecked secondary is how failover is meant

@@ -13,7 +13,7 @@ namespace holdfast::control {
 /// Record sets of one (name, type), at most (Route 53's quota).
 inline constexpr std::size_t kMaxGroup = 100;
 /// Alias steps from a record set to the values that answer for it, at most.
-inline constexpr std::size_t kMaxAliasDepth = 16;
+inline constexpr std::size_t kMaxAliasSteps = 16;
 
 /// Adds an error for each broken rule and a warning for what is legal but surely not meant.
 /// Errors name file and line of the record; those of the zone as such, zone.source.

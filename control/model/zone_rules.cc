@@ -4,7 +4,7 @@
 #include <string>
 #include <unordered_set>
 
-#include "control/model/groups.h"
+#include "control/model/record_groups.h"
 #include "control/model/rules.h"
 #include "control/model/rules_parts.h"
 #include "dataplane/wire/name.h"
@@ -47,7 +47,7 @@ std::string RecordSetText(const void* from) {
 
 class ZoneRules {
  public:
-  ZoneRules(const Zone& zone, const Groups& groups, Findings& findings)
+  ZoneRules(const Zone& zone, const RecordGroups& groups, Findings& findings)
       : zone_(zone), groups_(groups), findings_(findings) {}
   void Check();
 
@@ -69,7 +69,7 @@ class ZoneRules {
 
   const Zone& zone_;
   const std::string zone_text_ = wire::ToText(zone_.origin);
-  const Groups& groups_;
+  const RecordGroups& groups_;
   Findings& findings_;
   NameSet cnames_;
   NameSet dnames_;
@@ -157,7 +157,7 @@ void ZoneRules::CheckShared() {
     return;
   }
   for (const Rrset& rrset : zone_.rrsets) {
-    if (const std::size_t at = groups_.Find({rrset.owner, rrset.type}); at != Groups::npos) {
+    if (const std::size_t at = groups_.Find({rrset.owner, rrset.type}); at != RecordGroups::npos) {
       const RecordSet& record = *groups_.all()[at].front();
       findings_.AddError(record.source,
                          RecordText(record) + ": the zone file has this name and type too (" +
@@ -200,7 +200,7 @@ void ZoneRules::Check() {
 }  // namespace
 
 void CheckZone(const Zone& zone, Findings& findings) {
-  const Groups groups(zone);
+  const RecordGroups groups(zone);
   ZoneRules(zone, groups, findings).Check();
   CheckGroups(groups, findings);
   CheckAliases(zone, groups, findings);

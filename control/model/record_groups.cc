@@ -1,10 +1,10 @@
-#include "control/model/groups.h"
+#include "control/model/record_groups.h"
 
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
 
-Groups::Groups(const Zone& zone) {
+RecordGroups::RecordGroups(const Zone& zone) {
   for (const RecordSet& record : zone.record_sets) {
     const auto [place, fresh] =
         places_.try_emplace(NameType{record.name, record.type}, groups_.size());
@@ -15,7 +15,7 @@ Groups::Groups(const Zone& zone) {
   }
 }
 
-std::size_t Groups::Find(const NameType& key) const {
+std::size_t RecordGroups::Find(const NameType& key) const {
   const auto found = places_.find(key);
   return found == places_.end() ? npos : found->second;
 }

@@ -31,19 +31,19 @@ struct NameTypeEqual {
 };
 
 /// Record sets of one (name, type), in the order of the file; never empty. Points into the zone.
-using Group = std::vector<const RecordSet*>;
+using RecordGroup = std::vector<const RecordSet*>;
 
 /// All groups of a zone in the order of their first record set. Valid while the zone is unchanged.
-class Groups {
+class RecordGroups {
  public:
-  explicit Groups(const Zone& zone);
+  explicit RecordGroups(const Zone& zone);
   /// The place of a group in all(), or `npos`.
   [[nodiscard]] std::size_t Find(const NameType& key) const;
-  [[nodiscard]] const std::vector<Group>& all() const noexcept { return groups_; }
+  [[nodiscard]] const std::vector<RecordGroup>& all() const noexcept { return groups_; }
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
-  std::vector<Group> groups_;
+  std::vector<RecordGroup> groups_;
   std::unordered_map<NameType, std::size_t, NameTypeHash, NameTypeEqual> places_;
 };
 
