@@ -306,7 +306,9 @@ Status Publisher::PutRecord(std::uint32_t zone_at, const CompiledName& name, Zon
     return std::unexpected(wanted.error());
   }
   const PaddedName padded(name.name, index_->key());
-  const NameRecord* found = AtNext().Find(padded.key());
+  // Of this zone: the cut in a zone above is a record of its own under the same name.
+  const NameRecord* found = AtNext().FindIf(
+      padded.key(), [zone_at](const NameRecord& record) { return record.zone_at == zone_at; });
   if (found != nullptr) {
     const auto at = static_cast<std::uint32_t>(
         (reinterpret_cast<const std::byte*>(found) - writer_->view().base()) / kOffsetUnit);
