@@ -96,11 +96,11 @@ class Composer {
     const ImageParts image = table::OpenImage(snapshot_.view(), choice.at);
     Runs runs;
     const std::size_t at = reply_.at;
+    reply_.authoritative = true;
     const Put put = PutRrset(image, choice, place_, scratch_.random, reply_, reply_.answers, runs);
     if (put != Put::kDone) [[unlikely]] {
       return put == Put::kNoRoom ? Truncate() : Unreadable();
     }
-    reply_.authoritative = true;
     reply_.last_resort |= choice.last_resort;
     if (!is_alias) [[likely]] {
       return image.additional.empty() ? Step::kDone : PlaceAdditional(image, runs);
@@ -200,10 +200,10 @@ class Composer {
       return Unreadable();
     }
     const Place owner{.at = place_.at + prefix, .octets = owner_octets};
+    reply_.authoritative = true;
     if (Put put = PlaceDname(image, entry->at, owner); put != Put::kDone) [[unlikely]] {
       return put == Put::kNoRoom ? Truncate() : Unreadable();
     }
-    reply_.authoritative = true;
     const auto target = image.wire.subspan(kRecordHead);
     if (prefix + target.size() > wire::kMaxNameOctets) {
       reply_.rcode = Rcode::kYxDomain;

@@ -1,0 +1,134 @@
+// Answer on arbitrary messages over the example zone, and over an image with flipped bits. Input:
+// one octet of switches, up to four places to damage when it says so, then the message. On the
+// sound image every reply must pass the strict reader; on a damaged one only sizes and header are
+// promised.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "dataplane/answer/answer.h"
+#include "dataplane/base/bytes.h"
+#include "dataplane/base/check.h"
+#include "tests/dataplane/example_zone.h"
+#include "tests/dataplane/reply_reader.h"
+#include "tests/dataplane/test_tables.h"
+
+namespace holdfast {
+namespace {
+
+using answer::Counter;
+
+constexpr std::uint8_t kTcp = 1;
+constexpr std::uint8_t kDamage = 2;
+constexpr std::size_t kFlips = 4;
+constexpr std::size_t kFlipOctets = kFlips * 4;
+constexpr std::uint16_t kUdpOctets = 1232;
+
+// Made once: tables as production makes them, and a copy on the heap that ends with its last octet.
+struct Fixture {
+  test::TestTables tables{test::ExampleModel()};
+  test::FrozenImage image = tables.Freeze();
+  std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
+  answer::ScratchPtr scratch = answer::MakeScratch({.udp_octets = kUdpOctets, .seed = 1}, counters);
+};
+Fixture& Fixed() {
+  static Fixture fixture;
+  return fixture;
+}
+
+// Flips the bits that 32-bit words of the input name; twice is as it was.
+void Flip(std::string_view words) {
+  const auto octets = Fixed().image.octets();
+  for (std::size_t i = 0; i < kFlips; ++i) {
+    const auto word = LoadAs<std::uint32_t>(words.data() + (i * 4));
+    octets[(word >> 3U) % octets.size()] ^= static_cast<std::byte>(1U << (word & 7U));
+  }
+}
+
+// The reply; empty when there is none. The buffer ends where the contract lets it.
+std::string Ask(std::string_view message, bool tcp) {
+  const std::size_t limit = tcp ? 65535 : kUdpOctets;
+  const std::size_t room = std::max<std::size_t>(limit, message.size());
+  const auto buffer = std::make_unique<std::byte[]>(room);
+  std::memcpy(buffer.get(), message.data(), message.size());
+  answer::Job job;
+  job.message = buffer.get();
+  job.query_octets = static_cast<std::uint32_t>(message.size());
+  job.room_octets = static_cast<std::uint32_t>(room);
+  job.transport = tcp ? answer::Transport::kTcp : answer::Transport::kUdp;
+  answer::Answer(Fixed().image.snapshot(), {&job, 1}, *Fixed().scratch);
+  if (job.outcome == answer::Outcome::kDrop) {
+    return {};
+  }
+  HF_CHECK(job.reply_octets <= limit);
+  return {reinterpret_cast<const char*>(buffer.get()), job.reply_octets};
+}
+
+bool IsQuery(std::string_view message) {
+  return message.size() >= wire::kHeaderOctets &&
+         (static_cast<unsigned char>(message[2]) & 0x80) == 0;
+}
+
+// What any reply holds: ID, opcode and RD of the query, QR set, RA, Z, AD and CD clear.
+void CheckHeader(std::string_view query, std::string_view reply) {
+  HF_CHECK(reply.size() >= wire::kHeaderOctets);
+  HF_CHECK(reply.substr(0, 2) == query.substr(0, 2));
+  const auto asked = static_cast<unsigned char>(query[2]);
+  const auto said = static_cast<unsigned char>(reply[2]);
+  HF_CHECK((said & 0x80U) != 0 && (said & 0x79U) == (asked & 0x79U));
+  HF_CHECK((static_cast<unsigned char>(reply[3]) & 0xF0U) == 0);
+}
+
+void CheckReply(std::string_view query, std::string_view reply, bool tcp) {
+  const auto read = test::ReadMessage(reply);
+  HF_CHECK(read.has_value());
+  HF_CHECK(read->has_opt || read->Rcode() < 16);
+  HF_CHECK(read->has_opt || tcp || reply.size() <= wire::kPlainUdpOctets);
+  HF_CHECK(query.substr(wire::kHeaderOctets).starts_with(read->question));
+  if (read->Tc()) {
+    HF_CHECK(!tcp && read->answer.empty() && read->authority.empty() && read->additional.empty());
+  }
+  if (read->Rcode() != 0 && read->Rcode() != 3 && read->Rcode() != 6) {
+    HF_CHECK(!read->Aa() && read->answer.empty() && read->authority.empty());
+  }
+  HF_CHECK(Fixed().counters[static_cast<std::size_t>(Counter::kUnreadableTable)] == 0);
+}
+
+}  // namespace
+}  // namespace holdfast
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace holdfast;
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (input.empty()) {
+    return 0;
+  }
+  const auto switches = static_cast<std::uint8_t>(input[0]);
+  input.remove_prefix(1);
+  const bool tcp = (switches & kTcp) != 0;
+  const bool damage = (switches & kDamage) != 0;
+  if (damage && input.size() < kFlipOctets) {
+    return 0;
+  }
+  const std::string_view words = damage ? input.substr(0, kFlipOctets) : std::string_view();
+  const std::string_view message = input.substr(words.size()).substr(0, 65535);
+  if (damage) {
+    Flip(words);
+  }
+  const std::string reply = Ask(message, tcp);
+  HF_CHECK(IsQuery(message) || reply.empty());
+  if (!reply.empty()) {
+    CheckHeader(message, reply);
+  }
+  if (damage) {
+    Flip(words);
+    Fixed().counters = {};
+  } else if (IsQuery(message)) {
+    HF_CHECK(!reply.empty());
+    CheckReply(message, reply, tcp);
+  }
+  return 0;
+}
