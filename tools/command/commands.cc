@@ -1,0 +1,190 @@
+// From a command line to requests, and from replies to text and exit status; see commands.h.
+#include "tools/command/commands.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "control/config/load.h"
+#include "dataplane/base/clock.h"
+#include "tools/command/client.h"
+#include "tools/command/explain.h"
+#include "tools/command/fields.h"
+#include "tools/command/status.h"
+
+namespace holdfast::tools {
+
+namespace {
+
+using nlohmann::json;
+
+void Print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+}
+
+void Complain(const std::string& text) {
+  std::fprintf(stderr, "holdfast: %s\n", text.c_str());
+}
+
+std::string Dump(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<std::string> RunDirOf(const CommandLine& line) {
+  if (!line.run_dir.empty()) {
+    return line.run_dir;
+  }
+  const auto node = control::LoadNode(line.config);
+  if (!node) {
+    return std::unexpected(node.error());
+  }
+  return node->run_dir;
+}
+
+int Check(const CommandLine& line) {
+  const auto node = NodeOf(line);
+  if (!node) {
+    return kRefused;
+  }
+  const auto loaded = control::LoadAll(*node);
+  if (!loaded) {
+    Complain(loaded.error().message);
+    return kRefused;
+  }
+  for (const std::string& warning : loaded->warnings) {
+    Complain("warning: " + warning);
+  }
+  Print(line.config + ": good; " + std::to_string(loaded->model.zones.size()) + " zones, " +
+        std::to_string(loaded->model.checks.size()) + " checks, " +
+        std::to_string(loaded->warnings.size()) + " warnings\n");
+  return kDone;
+}
+
+json RequestOf(const CommandLine& line) {
+  switch (line.verb) {
+    case Verb::kReload:
+      return {{"op", "reload"}};
+    case Verb::kStatus:
+      return {{"op", "status"}};
+    case Verb::kExplain: {
+      json request = {{"op", "explain"}, {"name", line.name}, {"type", line.type}};
+      if (!line.client.empty()) {
+        request["client"] = line.client;
+      }
+      return request;
+    }
+    case Verb::kZoneLoad:
+      // Control has another working folder.
+      return {{"op", "zone_load"},
+              {"origin", line.origin},
+              {"file", std::filesystem::absolute(line.file).lexically_normal().string()}};
+    case Verb::kZoneDrop:
+      return {{"op", "zone_drop"}, {"origin", line.origin}};
+    case Verb::kHealthSet:
+      return {{"op", "health_set"}, {"check", line.check}, {"to", line.to}};
+    case Verb::kRun:
+    case Verb::kCheck:
+      break;
+  }
+  return {};
+}
+
+int Refused(const json& reply) {
+  const json& error = Member(reply, "error");
+  const std::string code = Text(error, "code");
+  const json& message = Member(error, "message");
+  // Control's sentences may have several lines, one for each fault.
+  Complain(message.is_string() ? message.get<std::string>() : "control refused, without a reason");
+  return code == "conflict" ? kConflict : kRefused;
+}
+
+// What a publish tells. @return exit status: "done" is promised for every reader, or not said.
+int Published(const json& result) {
+  for (const json& warning : Elements(result, "warnings")) {
+    Complain("warning: " + Text(warning));
+  }
+  const std::string generation = Text(result, "generation");
+  if (Member(result, "passed_by_all_readers") == false) {
+    Complain("published as generation " + generation + ", but " + Text(result, "waiting_for") +
+             " still answers from an older one");
+    return kRefused;
+  }
+  Print("done, generation " + generation + "\n");
+  return kDone;
+}
+
+int Status(const std::string& run_dir, const CommandLine& line, const Result<json>& reply) {
+  const bool answered = reply && IsTrue(*reply, "ok");
+  const json result = answered ? Member(*reply, "result") : json();
+  const json local = LocalStatus(run_dir);
+  if (line.json) {
+    // One object in either case: control's own, and beside it what needs no control.
+    json all = result.is_object() ? result : json::object();
+    all["control"] = answered;
+    all["supervisor"] = Member(local, "supervisor");
+    all["processes"] = Elements(local, "processes");
+    if (!answered) {
+      all["readers"] = Elements(local, "readers");
+    }
+    Print(Dump(all));
+  } else {
+    Print(StatusText(local, result, WallMs()));
+  }
+  if (!reply) {
+    Complain(reply.error().message);
+    return kUnreachable;
+  }
+  return answered ? kDone : Refused(*reply);
+}
+
+Result<json> Ask(const std::string& run_dir, const CommandLine& line) {
+  auto client = ControlClient::Connect(run_dir, line.patience);
+  if (!client) {
+    return std::unexpected(client.error());
+  }
+  return client->Call(RequestOf(line));
+}
+
+int Show(const CommandLine& line, const json& result) {
+  if (line.json) {
+    Print(Dump(result));
+    return kDone;
+  }
+  if (line.verb == Verb::kExplain) {
+    Print(ExplainText(result));
+    return kDone;
+  }
+  return Published(result);
+}
+
+}  // namespace
+
+Result<control::NodeConfig> NodeOf(const CommandLine& line) {
+  auto node = control::LoadNode(line.config);
+  if (!node) {
+    Complain(node.error().message);
+  }
+  return node;
+}
+
+int DoCommand(const CommandLine& line) {
+  if (line.verb == Verb::kCheck) {
+    return Check(line);
+  }
+  const auto run_dir = RunDirOf(line);
+  if (!run_dir) {
+    Complain(run_dir.error().message);
+    return kRefused;
+  }
+  const Result<json> reply = Ask(*run_dir, line);
+  if (line.verb == Verb::kStatus) {
+    return Status(*run_dir, line, reply);
+  }
+  if (!reply) {
+    Complain(reply.error().message);
+    return reply.error().code == ErrorCode::kUnavailable ? kUnreachable : kRefused;
+  }
+  return IsTrue(*reply, "ok") ? Show(line, Member(*reply, "result")) : Refused(*reply);
+}
+
+}  // namespace holdfast::tools

@@ -1,0 +1,140 @@
+// CLI11, in this file alone; see options.h.
+#include "tools/command/options.h"
+
+#include <CLI/CLI.hpp>
+#include <arpa/inet.h>
+#include <cstdint>
+#include <iostream>
+#include <netinet/in.h>
+
+namespace holdfast::tools {
+
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/holdfast/holdfast.toml";
+// A zone of ten million names takes its time; a reader that stalls holds a command back, too.
+constexpr std::uint32_t kDefaultPatienceSeconds = 120;
+
+class Grammar {
+ public:
+  Grammar() : app_("Holdfast: a health-driven authoritative DNS responder", "holdfast") {
+    app_.require_subcommand(1);
+    app_.set_help_flag("-h,--help", "Say how a command is used");
+    app_.footer(
+        "A node is named by its file (--config, or the environment's HOLDFAST_CONFIG; default "
+        "/etc/holdfast/holdfast.toml)\nor, for what asks a running node, by its --run-dir.\n"
+        "Exit status: 0 done; 1 refused or invalid; 2 wrong usage or conflict; 3 control is not "
+        "reachable.");
+    WithFile(Command(app_, Verb::kRun, "run", "Start and supervise a node's processes"));
+    WithFile(
+        Command(app_, Verb::kCheck, "check", "Validate all files of a node, with no side effect"));
+    WithNode(Command(app_,
+                     Verb::kReload,
+                     "reload",
+                     "Read the files again; on an error the old "
+                     "state goes on serving"));
+    WithJson(WithNode(Command(app_,
+                              Verb::kStatus,
+                              "status",
+                              "Show processes, tables, zones, "
+                              "checks and readers")));
+    CLI::App* explain = WithJson(
+        WithNode(Command(app_, Verb::kExplain, "explain", "Show why a name is answered as it is")));
+    explain->add_option("name", line_.name, "Name, like www.example.test")->required();
+    explain->add_option("type", line_.type, "Type, like A or AAAA")->required();
+    explain->add_option("--client", line_.client, "Address that asks")
+        ->check(CLI::ValidIPV4 | Ipv6());
+    AddZone();
+    AddHealth();
+  }
+
+  std::variant<CommandLine, Finished> Parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const bool asked_for = app_.exit(error, std::cout, std::cerr) == 0;
+      return Finished{.status = asked_for ? 0 : 2};
+    }
+    if (line_.config.empty() && line_.run_dir.empty()) {
+      line_.config = kDefaultConfig;
+    }
+    line_.patience = std::chrono::seconds(patience_seconds_);
+    return line_;
+  }
+
+ private:
+  CLI::App* Command(CLI::App& above, Verb verb, const char* name, const char* help) {
+    CLI::App* made = above.add_subcommand(name, help);
+    made->set_help_flag("-h,--help", "Say how this command is used");
+    made->callback([this, verb] { line_.verb = verb; });
+    return made;
+  }
+
+  CLI::Option* WithFile(CLI::App* command) {
+    return command->add_option("-c,--config", line_.config, "The node's TOML file")
+        ->envname("HOLDFAST_CONFIG")
+        ->type_name("FILE");
+  }
+
+  CLI::App* WithNode(CLI::App* command) {
+    CLI::Option* file = WithFile(command);
+    command->add_option("--run-dir", line_.run_dir, "The node's run folder, instead of --config")
+        ->type_name("DIR")
+        ->excludes(file);
+    command->add_option("--timeout", patience_seconds_, "How long control may take")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(1U, 86'400U))
+        ->capture_default_str();
+    return command;
+  }
+
+  CLI::App* WithJson(CLI::App* command) {
+    command->add_flag("--json", line_.json, "Print control's JSON object");
+    return command;
+  }
+
+  void AddZone() {
+    CLI::App* zone = app_.add_subcommand("zone", "Load or drop one zone");
+    zone->require_subcommand(1);
+    CLI::App* load = WithNode(Command(
+        *zone, Verb::kZoneLoad, "load", "Serve a zone file; no later query gets the old zone"));
+    load->add_option("origin", line_.origin, "Origin, like example.test")->required();
+    load->add_option("file", line_.file, "Zone file")->required()->check(CLI::ExistingFile);
+    CLI::App* drop = WithNode(
+        Command(*zone, Verb::kZoneDrop, "drop", "Serve a zone no more; no later query gets it"));
+    drop->add_option("origin", line_.origin, "Origin, like example.test")->required();
+  }
+
+  void AddHealth() {
+    CLI::App* health = app_.add_subcommand("health", "Override health checks");
+    health->require_subcommand(1);
+    CLI::App* set = WithNode(Command(
+        *health, Verb::kHealthSet, "set", "Hold a check healthy or unhealthy, or let it go again"));
+    set->add_option("check", line_.check, "Id of the check")->required();
+    set->add_option("to", line_.to, "healthy, unhealthy, or auto for what the probes say")
+        ->required()
+        ->check(CLI::IsMember({"healthy", "unhealthy", "auto"}));
+  }
+
+  static CLI::Validator Ipv6() {
+    return {[](const std::string& text) {
+              in6_addr address{};
+              return inet_pton(AF_INET6, text.c_str(), &address) == 1
+                         ? std::string()
+                         : "'" + text + "' is no IPv6 address";
+            },
+            "IPV6"};
+  }
+
+  CLI::App app_;
+  CommandLine line_;
+  std::uint32_t patience_seconds_ = kDefaultPatienceSeconds;
+};
+
+}  // namespace
+
+std::variant<CommandLine, Finished> ParseCommandLine(int argc, const char* const* argv) {
+  return Grammar().Parse(argc, argv);
+}
+
+}  // namespace holdfast::tools

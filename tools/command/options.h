@@ -1,0 +1,35 @@
+// The command line of `holdfast`: which command, with what. Cold.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <variant>
+
+namespace holdfast::tools {
+
+enum class Verb { kRun, kCheck, kReload, kStatus, kExplain, kZoneLoad, kZoneDrop, kHealthSet };
+
+struct CommandLine {
+  Verb verb = Verb::kRun;
+  std::string config;   // file; may be empty where run_dir is given
+  std::string run_dir;  // instead of a file, for the commands that ask a running node
+  bool json = false;    // status, explain
+  std::chrono::milliseconds patience{0};
+  std::string name;    // explain
+  std::string type;    // explain
+  std::string client;  // explain; may be empty
+  std::string origin;  // zone load, zone drop
+  std::string file;    // zone load
+  std::string check;   // health set
+  std::string to;      // health set: healthy, unhealthy, auto
+};
+
+/// Nothing is left to do: help was asked for, or the usage was wrong. What to say is said.
+struct Finished {
+  int status = 0;  // 0 or 2
+};
+
+/// Reads the arguments; prints help on standard output, complaints on standard error.
+std::variant<CommandLine, Finished> ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace holdfast::tools

@@ -1,0 +1,180 @@
+// One function per part of the page; see status.h.
+#include "tools/command/status.h"
+
+#include <csignal>
+#include <vector>
+
+#include "dataplane/table/readers.h"
+#include "tools/command/fields.h"
+#include "tools/supervise/processes_file.h"
+#include "tools/supervise/run_lock.h"
+
+namespace holdfast::tools {
+
+namespace {
+
+using nlohmann::json;
+using Rows = std::vector<std::vector<std::string>>;
+
+json ReadersOf(const std::string& run_dir) {
+  json readers = json::array();
+  for (const table::ReaderInfo& reader : table::ListReaders(run_dir)) {
+    json threads = json::array();
+    for (std::size_t i = 0; i < reader.beats.size(); ++i) {
+      const bool offline = reader.passed[i] == table::kOffline;
+      threads.push_back(
+          {{"passed", offline ? json() : json(reader.passed[i])}, {"beat", reader.beats[i]}});
+    }
+    readers.push_back({{"role", reader.role},
+                       {"pid", reader.pid},
+                       {"mapped_seq", reader.mapped_seq},
+                       {"threads", std::move(threads)}});
+  }
+  return readers;
+}
+
+std::string Processes(const json& local, std::int64_t now_ms) {
+  const json& supervisor = Member(local, "supervisor");
+  const std::int64_t pid = Number(supervisor, "pid");
+  std::string text = IsTrue(supervisor, "running")
+                         ? "processes (supervisor " + std::to_string(pid) + ")\n"
+                         : "processes (no supervisor runs on this run folder)\n";
+  Rows rows = {{"name", "pid", "up", "restarts", "last exit"}};
+  for (const json& one : Elements(local, "processes")) {
+    const bool runs = IsTrue(one, "running");
+    const std::string last = Text(one, "last_exit");
+    rows.push_back({Text(one, "name"),
+                    runs ? Text(one, "pid") : "-",
+                    runs ? Duration(now_ms - Number(one, "started_ms", now_ms)) : "down",
+                    Text(one, "restarts"),
+                    last.empty() ? "-" : last});
+  }
+  return rows.size() > 1 ? text + Columns(rows) : text;
+}
+
+std::string Tables(const json& control) {
+  const json& tables = Member(control, "tables");
+  const auto octets = [&tables](const char* name) {
+    return Octets(static_cast<std::uint64_t>(Number(tables, name)));
+  };
+  std::string text = "node " + Text(control, "node") + ", version " + Text(control, "version") +
+                     ", generation " + Text(control, "generation") + ", control up " +
+                     Duration(Number(control, "uptime_s") * 1000) + "\n";
+  text += "tables " + Text(tables, "path") + ": " + Text(tables, "names") + " names, " +
+          Text(tables, "pools") + " pools, " + Text(tables, "blobs") + " images, " +
+          octets("free_octets") + " free of " + octets("total_octets");
+  const std::int64_t waiting = Number(tables, "waiting");
+  return text + (waiting > 0 ? ", " + std::to_string(waiting) + " blocks wait for readers" : "") +
+         "\n";
+}
+
+std::string Zones(const json& control) {
+  Rows rows = {{"origin", "serial", "names", "id", "source"}};
+  for (const json& one : Elements(control, "zones")) {
+    rows.push_back({Text(one, "origin"),
+                    Text(one, "serial"),
+                    Text(one, "names"),
+                    Text(one, "id"),
+                    Text(one, "source")});
+  }
+  return rows.size() > 1 ? "\nzones\n" + Columns(rows) : "\nno zones\n";
+}
+
+std::string Checks(const json& control, std::int64_t now_ms) {
+  Rows rows = {{"check", "state", "for", "probed", "type", "target", "reason"}};
+  for (const json& one : Elements(control, "checks")) {
+    std::string state = Text(one, "state");
+    if (Text(one, "override") != "auto") {
+      state += " (set by command)";
+    } else if (!IsTrue(one, "verified")) {
+      state += " (not yet verified)";
+    }
+    const std::int64_t since_ms = Number(one, "since_ms");
+    const json& age = Member(one, "age_ms");
+    rows.push_back({Text(one, "id"),
+                    std::move(state),
+                    since_ms > 0 ? Duration(now_ms - since_ms) : "-",
+                    age.is_number_integer() ? Duration(age.get<std::int64_t>()) + " ago" : "never",
+                    Text(one, "type"),
+                    Text(one, "target"),
+                    Text(one, "reason")});
+  }
+  return rows.size() > 1 ? "\nchecks\n" + Columns(rows) : "";
+}
+
+std::string Readers(const json& readers) {
+  std::string text;
+  for (const json& one : readers) {
+    text += "  " + Text(one, "role") + " (pid " + Text(one, "pid") + "): ";
+    std::string threads;
+    for (const json& thread : Elements(one, "threads")) {
+      const json& passed = Member(thread, "passed");
+      threads += (threads.empty() ? "" : ", ") +
+                 (passed.is_null() ? std::string("idle") : "generation " + Text(passed));
+    }
+    text += threads + "\n";
+    Rows rows;
+    const json& counters = Member(one, "counters");
+    if (counters.is_object()) {
+      for (const auto& [name, value] : counters.items()) {
+        if (value.is_number() && value.get<std::uint64_t>() != 0) {
+          rows.push_back({Printable(name), Text(value)});
+        }
+      }
+    }
+    text += Columns(rows, 4);
+  }
+  return text.empty() ? "\nno readers: nothing answers\n" : "\nreaders\n" + text;
+}
+
+std::string Reload(const json& control) {
+  const json& reload = Member(control, "last_reload");
+  return reload.is_object() && !IsTrue(reload, "ok")
+             ? "\nthe last reload was refused, the state before it serves:\n  " +
+                   Text(reload, "message") + "\n"
+             : "";
+}
+
+std::string Warnings(const json& control) {
+  std::string text;
+  for (const json& one : Elements(control, "warnings")) {
+    text += "  " + Text(one) + "\n";
+  }
+  return text.empty() ? "" : "\nwarnings\n" + text;
+}
+
+}  // namespace
+
+json LocalStatus(const std::string& run_dir) {
+  json local = json::object();
+  const pid_t holder = RunLockHolder(run_dir);
+  local["supervisor"] = {{"pid", holder}, {"running", holder != 0}};
+  if (const auto list = ReadProcesses(run_dir)) {
+    json processes = json::array();
+    for (const ProcessState& one : list->processes) {
+      // Children die with their supervisor: what its file says of a dead one is history.
+      const bool runs = holder != 0 && holder == list->supervisor && one.pid != 0;
+      processes.push_back({{"name", one.name},
+                           {"pid", one.pid},
+                           {"running", runs},
+                           {"started_ms", one.started_ms},
+                           {"restarts", one.restarts},
+                           {"last_exit", one.last_exit}});
+    }
+    local["processes"] = std::move(processes);
+  }
+  local["readers"] = ReadersOf(run_dir);
+  return local;
+}
+
+std::string StatusText(const json& local, const json& control, std::int64_t now_ms) {
+  if (!control.is_object()) {
+    return Processes(local, now_ms) + Readers(Elements(local, "readers")) +
+           "\ncontrol does not answer: tables, zones and checks are not shown\n";
+  }
+  return Tables(control) + "\n" + Processes(local, now_ms) + Zones(control) +
+         Checks(control, now_ms) + Readers(Elements(control, "readers")) + Reload(control) +
+         Warnings(control);
+}
+
+}  // namespace holdfast::tools

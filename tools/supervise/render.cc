@@ -1,0 +1,80 @@
+// One option per line of the configuration that a process needs; see render.h.
+#include "tools/supervise/render.h"
+
+namespace holdfast::tools {
+
+namespace {
+
+class Words {
+ public:
+  void Add(const char* option) { words_.emplace_back(option); }
+  void Add(const char* option, const std::string& value) {
+    words_.emplace_back(option);
+    words_.push_back(value);
+  }
+  void Add(const char* option, std::uint64_t value) { Add(option, std::to_string(value)); }
+  std::vector<std::string> Take() { return std::move(words_); }
+
+ private:
+  std::vector<std::string> words_;
+};
+
+template <class T>
+std::string JoinNumbers(const std::vector<T>& numbers) {
+  std::string text;
+  for (const T number : numbers) {
+    text += (text.empty() ? "" : ",") + std::to_string(number);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> ControlArguments(const control::NodeConfig& node) {
+  Words words;
+  words.Add("--config", node.path);
+  return words.Take();
+}
+
+std::vector<std::string> DataplaneArguments(const control::NodeConfig& node) {
+  const control::DataplaneConfig& dataplane = node.dataplane;
+  Words words;
+  words.Add("--run-dir", node.run_dir);
+  words.Add("--lcores", JoinNumbers(dataplane.lcores));
+  words.Add("--burst", dataplane.burst);
+  words.Add("--memory-mb", dataplane.memory_mb);
+  if (!dataplane.hugepages) {
+    words.Add("--no-huge");
+  }
+  words.Add("--file-prefix", dataplane.file_prefix);
+  for (const control::PortConfig& port : dataplane.ports) {
+    // What follows a port is said of that port.
+    words.Add("--port", port.device);
+    words.Add("--queues", port.queues);
+    words.Add(port.verify_udp_checksum ? "--verify-udp-checksum" : "--no-verify-udp-checksum");
+    for (const std::string& address : port.addresses) {
+      words.Add("--address", address);
+    }
+  }
+  for (const std::string& word : dataplane.eal_args) {
+    words.Add("--eal", word);
+  }
+  return words.Take();
+}
+
+std::vector<std::string> SocketsArguments(const control::NodeConfig& node) {
+  const control::SocketsConfig& sockets = node.sockets;
+  Words words;
+  words.Add("--run-dir", node.run_dir);
+  words.Add("--threads", sockets.threads);
+  words.Add("--tcp-max-connections", sockets.tcp_max_connections);
+  words.Add("--tcp-idle-ms", sockets.tcp_idle_ms);
+  words.Add("--tcp-total-ms", sockets.tcp_total_ms);
+  return words.Take();
+}
+
+bool SocketsWantUdp(const control::NodeConfig& node) noexcept {
+  return node.sockets.udp != control::SocketsUdp::kNever;
+}
+
+}  // namespace holdfast::tools
