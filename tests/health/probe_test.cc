@@ -345,14 +345,11 @@ TEST(ProbeBlame, IsNotLaidOnTheEndpointWhenOurOwnLoopWasLate) {
   const ScriptedServer server([](Peer& peer) { peer.PauseUntil(milliseconds(5000)); });
   CheckConfig check = LoopbackCheck(CheckType::kHttp, server.port());
   check.response_timeout = Milliseconds(100);
-  boost::asio::io_context* loop = nullptr;
-  std::unique_ptr<boost::asio::steady_timer> stall;
-  const Observation seen =
-      ProbeOnce(check, {.meanwhile = [&](boost::asio::io_context& io) {
-                  loop = &io;
-                  stall = std::make_unique<boost::asio::steady_timer>(io, milliseconds(50));
-                  stall->async_wait([](auto) { std::this_thread::sleep_for(milliseconds(250)); });
-                }});
+  const Observation seen = ProbeOnce(
+      check, {.meanwhile = [](boost::asio::io_context& io) {
+        auto stall = std::make_shared<boost::asio::steady_timer>(io, milliseconds(50));
+        stall->async_wait([stall](auto) { std::this_thread::sleep_for(milliseconds(250)); });
+      }});
   EXPECT_EQ(seen.outcome, Outcome::kUnknown);
   EXPECT_EQ(seen.reason, "Unknown: the health checker itself was late.");
 }
