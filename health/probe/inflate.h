@@ -9,7 +9,7 @@
 #include <memory>
 #include <span>
 
-struct z_stream_s;
+struct z_stream_s;  // NOLINT(readability-identifier-naming): zlib's own
 
 namespace holdfast::health {
 

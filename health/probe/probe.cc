@@ -55,7 +55,7 @@ void Probe::Start() {
   });
 }
 
-void Probe::Abandon() noexcept {
+void Probe::Abandon() {
   phase_ = Phase::kEnded;
   done_ = nullptr;
   timer_.cancel();
@@ -88,7 +88,7 @@ void Probe::Connect(const SocketAddress& address) {
     return;
   }
   boost::system::error_code error;
-  descriptor_.assign(fd, error);
+  static_cast<void>(descriptor_.assign(fd, error));
   if (error) {
     close(fd);
     FinishSystemError("watch a socket", error.value());
@@ -221,7 +221,7 @@ void Probe::CloseSocket(bool reset) noexcept {
     setsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
   }
   boost::system::error_code ignored;
-  descriptor_.close(ignored);
+  static_cast<void>(descriptor_.close(ignored));
 }
 
 bool MetItself(int fd) noexcept {

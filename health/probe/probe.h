@@ -43,7 +43,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   /// Begins. Once, on the loop's thread.
   void Start();
   /// Ends it without an observation; the connection is reset. On the loop's thread.
-  void Abandon() noexcept;
+  void Abandon();
 
  protected:
   Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done);

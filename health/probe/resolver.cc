@@ -215,7 +215,7 @@ void Resolver::State::OnSocket(void* self, ares_socket_t fd, int readable, int w
   if (watch == nullptr) {
     watch = std::make_shared<Watch>(state.io_);
     boost::system::error_code ignored;  // unwatched, the query ends by its timeout
-    watch->descriptor.assign(fd, ignored);
+    static_cast<void>(watch->descriptor.assign(fd, ignored));
   }
   watch->want_read = readable != 0;
   watch->want_write = writable != 0;

@@ -2,6 +2,7 @@
 // cache. Probes ask for each request; answers live for their TTL, bounded to 1..300 seconds.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,10 +10,6 @@
 #include <string>
 
 #include "dataplane/base/result.h"
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace holdfast::health {
 

@@ -2,6 +2,7 @@
 // includes Beast. What the parser throws or refuses ends as a failure with a reason.
 #include "health/probe/response_reader.h"
 
+#include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/status.hpp>
@@ -48,7 +49,10 @@ std::string Phrase(int status, Text sent) {
 
 class ResponseReader::State {
  public:
-  explicit State(std::shared_ptr<const Pattern> pattern) : pattern_(std::move(pattern)) {}
+  explicit State(std::shared_ptr<const Pattern> pattern);
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   void Feed(std::span<const std::byte> octets);
   void Finish();
@@ -129,6 +133,11 @@ class ResponseReader::State::Parser final : public http::basic_parser<false> {
 
   State& owner_;
 };
+
+// Both here, where Parser is complete.
+ResponseReader::State::State(std::shared_ptr<const Pattern> pattern)
+    : pattern_(std::move(pattern)) {}
+ResponseReader::State::~State() = default;
 
 void ResponseReader::State::Feed(std::span<const std::byte> octets) {
   // A piece at a time, so that a large one costs no more memory than many small ones.
