@@ -104,7 +104,7 @@ void TcpServer::Open(int fd,
 
 bool TcpServer::MakeRoom(std::uint64_t now_ns) {
   Connection* oldest = idle_.Oldest();
-  if (oldest == nullptr || now_ns - idle_.SinceNs(*oldest) < kProtectedNs) {
+  if (oldest == nullptr || now_ns - idle_.SinceNs(*oldest) < options_.protect_ms * kNsPerMs) {
     return false;
   }
   Close(*oldest, Counter::kTcpClosedLimit, true);
@@ -136,13 +136,15 @@ std::uint64_t TcpServer::Expire(std::uint64_t now_ns) {
 
 void TcpServer::Stop(std::uint64_t now_ns) {
   stopping_ = true;
-  for (Connection* at = total_.Oldest(); at != nullptr;) {
-    Connection* const after =
-        total_.After(*at);  // `at` may be closed, its memory stays until Sweep
-    if (at->output.empty()) {
+  // Serving one may close others (held memory); closed ones stay in memory until Sweep.
+  std::vector<Connection*> all;
+  for (Connection* at = total_.Oldest(); at != nullptr; at = total_.After(*at)) {
+    all.push_back(at);
+  }
+  for (Connection* at : all) {
+    if (at->fd >= 0 && at->output.empty()) {
       Serve(*at, now_ns);
     }
-    at = after;
   }
 }
 

@@ -22,6 +22,7 @@ struct TcpOptions {
   std::uint32_t idle_ms = 10'000;   // since the last whole query or sent backlog, 10..3,600,000
   std::uint32_t total_ms = 60'000;  // since it was accepted, 10..86,400,000
   std::uint64_t held_octets = 64U << 20U;  // of a thread, in what is not complete; >= 1 MiB
+  std::uint32_t protect_ms = 250;  // since its last query a connection gives way to none, 0..
 };
 
 class TcpServer {
@@ -37,7 +38,7 @@ class TcpServer {
   TcpServer& operator=(const TcpServer&) = delete;
 
   /// Takes waiting connections, a bounded number. At the total limit the connection that has gone
-  /// longest without a query gives way, if that is a while (kProtectedNs); a client at its own
+  /// longest without a query gives way, if that is a while (protect_ms); a client at its own
   /// limit is refused.
   /// @return false when descriptors ran out: accepting is to be left for a while.
   bool Accept(int listener_fd, std::uint64_t now_ns);
@@ -59,9 +60,6 @@ class TcpServer {
   void Stop(std::uint64_t now_ns);
 
   [[nodiscard]] std::size_t open() const noexcept { return open_; }
-
-  /// A connection younger than this since its last query never gives way to another.
-  static constexpr std::uint64_t kProtectedNs = 250'000'000;
 
  private:
   // Octets of one read; also the most that is kept unread while output is pending.

@@ -31,6 +31,9 @@ bool KeepSource(msghdr& message) noexcept {
       in_pktinfo info{};
       std::memcpy(&info, CMSG_DATA(at), sizeof(info));
       info.ipi_ifindex = 0;
+      if (info.ipi_spec_dst.s_addr == 0) {
+        info.ipi_spec_dst = info.ipi_addr;  // it came before the socket was prepared
+      }
       cmsghdr* first = CMSG_FIRSTHDR(&message);
       first->cmsg_level = IPPROTO_IP;
       first->cmsg_type = IP_PKTINFO;
@@ -99,8 +102,7 @@ bool UdpBurst::MakeJob(unsigned message, unsigned job, Responder& responder) noe
     return false;
   }
   if (!KeepSource(in_[message].msg_hdr)) {
-    // A reply could leave from an address that was not asked. Happens to what had arrived before
-    // the socket was prepared.
+    // A reply could leave from an address that was not asked.
     responder.Count(Counter::kUdpNoDestination);
     return false;
   }
