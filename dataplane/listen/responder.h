@@ -61,7 +61,7 @@ class Responder {
   // Before each buffer, for the length of a TCP message; keeps the message aligned.
   static constexpr std::size_t kHeadroom = 64;
   // Not a multiple of 4,096: else the first lines of all buffers would fall into one cache set.
-  static constexpr std::size_t kStride = kHeadroom + 65'536 + (3 * 64);
+  static constexpr std::size_t kStride = kHeadroom + 65'536 + 192;
 
   table::Attachment* tables_;
   table::ReaderSlot slot_;

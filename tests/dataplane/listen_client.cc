@@ -158,7 +158,7 @@ bool Client::Send(const std::string& octets) {
                                 MSG_NOSIGNAL,
                                 reinterpret_cast<const sockaddr*>(&to_.storage),
                                 to_.octets);
-    if (sent > 0) {
+    if (sent >= 0) {
       at += static_cast<std::size_t>(sent);
     } else if (errno != EAGAIN || !WaitFor(POLLOUT)) {
       return false;
@@ -182,9 +182,9 @@ void Client::Reset() {
   close(std::exchange(fd_, -1));
 }
 
-std::optional<std::string> Client::ReceiveDatagram(std::string* from) {
+std::string Client::ReceiveDatagram(std::string* from) {
   if (!WaitFor(POLLIN)) {
-    return std::nullopt;
+    return {};
   }
   std::string datagram(65'535, '\0');
   Address source;
@@ -196,7 +196,7 @@ std::optional<std::string> Client::ReceiveDatagram(std::string* from) {
                                reinterpret_cast<sockaddr*>(&source.storage),
                                &source.octets);
   if (got < 0) {
-    return std::nullopt;
+    return {};
   }
   datagram.resize(static_cast<std::size_t>(got));
   if (from != nullptr) {
@@ -219,16 +219,16 @@ std::size_t Client::Read(char* to, std::size_t octets) {
   return at;
 }
 
-std::optional<std::string> Client::ReceiveMessage() {
+std::string Client::ReceiveMessage() {
   char length[2];
   if (Read(length, sizeof(length)) != sizeof(length)) {
-    return std::nullopt;
+    return {};
   }
   std::string message((static_cast<std::size_t>(static_cast<unsigned char>(length[0])) << 8U) |
                           static_cast<unsigned char>(length[1]),
                       '\0');
   if (Read(message.data(), message.size()) != message.size()) {
-    return std::nullopt;
+    return {};
   }
   return message;
 }

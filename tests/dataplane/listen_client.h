@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <netinet/in.h>
-#include <optional>
 #include <string>
 
 #include "dataplane/listen/listeners.h"
@@ -59,10 +58,10 @@ class Client {
   /// Closes with a reset.
   void Reset();
 
-  /// One datagram; `from` is whom it came from. None within a few seconds: nothing.
-  std::optional<std::string> ReceiveDatagram(std::string* from = nullptr);
-  /// One message of a TCP connection; nothing at its end.
-  std::optional<std::string> ReceiveMessage();
+  /// One datagram; `from` is whom it came from. None within a few seconds: empty.
+  std::string ReceiveDatagram(std::string* from = nullptr);
+  /// One message of a TCP connection; empty at its end.
+  std::string ReceiveMessage();
   /// Whether the other side closed (or reset) without sending anything more.
   bool SeesEnd();
 

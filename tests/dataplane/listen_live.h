@@ -85,14 +85,13 @@ class ListenLive : public testing::Test {
 };
 
 /// Whether `reply` answers `id` with one address.
-inline testing::AssertionResult IsAddress(const std::optional<std::string>& reply,
-                                          std::uint16_t id) {
-  if (!reply || reply->size() < kMinMessageOctets) {
+inline testing::AssertionResult IsAddress(const std::string& reply, std::uint16_t id) {
+  if (reply.size() < kMinMessageOctets) {
     return testing::AssertionFailure() << "no reply";
   }
-  if (IdOf(*reply) != id || RcodeOf(*reply) != 0 || AnswersOf(*reply) != 1) {
-    return testing::AssertionFailure() << "id " << IdOf(*reply) << " rcode " << RcodeOf(*reply)
-                                       << " answers " << AnswersOf(*reply);
+  if (IdOf(reply) != id || RcodeOf(reply) != 0 || AnswersOf(reply) != 1) {
+    return testing::AssertionFailure() << "id " << IdOf(reply) << " rcode " << RcodeOf(reply)
+                                       << " answers " << AnswersOf(reply);
   }
   return testing::AssertionSuccess();
 }

@@ -26,7 +26,7 @@ class Process {
  public:
   Process(const std::vector<int>& fds,
           std::vector<std::string> arguments,
-          std::vector<std::string> environment) {
+          const std::vector<std::string>& environment) {
     const char* program = std::getenv("HOLDFAST_SOCKETS");
     HF_CHECK(program != nullptr);
     std::array<int, 2> sentences{};
@@ -84,6 +84,7 @@ class Process {
                                   int sentences) {
     // Out of the way first: a descriptor to be passed may stand where another one is to go.
     std::vector<int> high;
+    high.reserve(fds.size());
     for (const int fd : fds) {
       high.push_back(fcntl(fd, F_DUPFD_CLOEXEC, 100));
     }
@@ -92,11 +93,13 @@ class Process {
       dup2(high[i], kFirstListenFd + static_cast<int>(i));
     }
     std::vector<char*> words;
+    words.reserve(arguments.size() + 1);
     for (const std::string& argument : arguments) {
       words.push_back(const_cast<char*>(argument.c_str()));
     }
     words.push_back(nullptr);
     std::vector<char*> variables;
+    variables.reserve(environment.size() + 1);
     for (const std::string& variable : environment) {
       variables.push_back(const_cast<char*>(variable.c_str()));
     }

@@ -21,8 +21,8 @@ TEST_F(ListenUdp, AnswersOverIpv4AndIpv6) {
     EXPECT_TRUE(IsAddress(client.ReceiveDatagram(), 7)) << address;
     ASSERT_TRUE(client.Send(Query(8, "nowhere")));
     const auto reply = client.ReceiveDatagram();
-    ASSERT_TRUE(reply.has_value());
-    EXPECT_EQ(RcodeOf(*reply), 3U);
+    ASSERT_FALSE(reply.empty());
+    EXPECT_EQ(RcodeOf(reply), 3U);
     Stop();
   }
 }
@@ -39,9 +39,9 @@ TEST_F(ListenUdp, AnswersEveryQueryOfABurstOnceOnAnyNumberOfThreads) {
     std::set<std::uint16_t> answered;
     for (unsigned i = 0; i < kQueries; ++i) {
       const auto reply = client.ReceiveDatagram();
-      ASSERT_TRUE(reply.has_value()) << i << " of " << kQueries;
-      EXPECT_TRUE(IsAddress(reply, IdOf(*reply)));
-      answered.insert(IdOf(*reply));
+      ASSERT_FALSE(reply.empty()) << i << " of " << kQueries;
+      EXPECT_TRUE(IsAddress(reply, IdOf(reply)));
+      answered.insert(IdOf(reply));
     }
     EXPECT_EQ(answered.size(), kQueries);
     EXPECT_TRUE(Reaches(Counter::kUdpSent, kQueries));
@@ -56,9 +56,9 @@ TEST_F(ListenUdp, CutsAReplyThatDoesNotFitAndTellsSo) {
   Client client(SOCK_DGRAM, to);
   ASSERT_TRUE(client.Send(Query(9, "big", kTypeTxt)));
   const auto reply = client.ReceiveDatagram();
-  ASSERT_TRUE(reply.has_value());
-  EXPECT_TRUE(Truncated(*reply));
-  EXPECT_LE(reply->size(), 512U);
+  ASSERT_FALSE(reply.empty());
+  EXPECT_TRUE(Truncated(reply));
+  EXPECT_LE(reply.size(), 512U);
 }
 
 TEST_F(ListenUdp, RepliesFromTheAddressThatWasAskedOnAWildcardSocket) {
@@ -115,6 +115,7 @@ TEST_F(ListenUdp, DropsWhatCameFromSourcePortZero) {
   if (raw < 0 && errno == EPERM) {
     GTEST_SKIP() << "making such a datagram needs CAP_NET_RAW";
   }
+  ASSERT_GE(raw, 0);
   const std::string query = Query(3, "www");
   udphdr header{};
   header.source = 0;
