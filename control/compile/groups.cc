@@ -1,6 +1,7 @@
 #include "control/compile/groups.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "control/compile/render.h"
 #include "dataplane/wire/name.h"
@@ -43,7 +44,7 @@ Status Groups::status() const {
 
 void Groups::Refuse(const Source& source, const std::string& what) {
   if (!error_) {
-    error_ = Error{ErrorCode::kInvalid, source.Text() + ": " + what};
+    error_ = Error{.code = ErrorCode::kInvalid, .message = source.Text() + ": " + what};
   }
 }
 
@@ -67,8 +68,8 @@ std::optional<AnswerRef> Groups::Answer(std::uint32_t at) {
     auto referral = Referral(at);
     return referral == nullptr ? std::nullopt : std::optional<AnswerRef>(std::move(referral));
   }
-  if (PlainRecords(at)) {
-    auto image = Image(at, entry.name);
+  if (const auto records = PlainRecords(at)) {
+    auto image = Image(at, *records, entry.name);
     return image == nullptr ? std::nullopt : std::optional<AnswerRef>(std::move(image));
   }
   const RuleId rule = RuleOf(at);
@@ -81,16 +82,20 @@ RuleId Groups::RuleOf(std::uint32_t at) {
     heights_.assign(rules_.size(), 0);
   }
   if (rules_[at] == kNoRule) {
-    visits_ = 0;
+    // Also asked for from inside a build, for addresses beside: they start a path of their own.
+    auto path = std::exchange(path_, {});
+    const unsigned visits = std::exchange(visits_, 0U);
     const Built built = Build(at);
     rules_[at] = built.rule;
     heights_[at] = built.clean ? built.height : 0;
+    path_ = std::move(path);
+    visits_ = visits;
   }
   return rules_[at];
 }
 
 std::uint32_t Groups::TargetOf(const RecordSet& set) const {
-  if (set.alias->hosted_zone_id != zone_.id) {
+  if (!set.alias || set.alias->hosted_zone_id != zone_.id) {
     return kNoIndex;
   }
   const std::uint32_t name = index_.Find(wire::Fold(set.alias->name));
@@ -148,8 +153,8 @@ Groups::Built Groups::Build(std::uint32_t at) {
   std::vector<RuleMember> members(entry.count);
   Policy policy = Policy::kSimple;
   path_.push_back(at);
-  if (!entry.routed) {
-    members[0].image = Image(at, kNoIndex);
+  if (const auto records = PlainRecords(at); records && !entry.routed) {
+    members[0].image = Image(at, *records, kNoIndex);
   } else if (FormIsGood(entry)) {
     const auto group = index_.Group(entry);
     policy = zone_.record_sets[group[0]].policy;
@@ -157,11 +162,13 @@ Groups::Built Groups::Build(std::uint32_t at) {
       const auto& set = zone_.record_sets[group[i]];
       auto& member = members[i];
       member.check = CheckOf(set);
-      member.weight = policy == Policy::kWeighted   ? set.weight
-                      : policy == Policy::kFailover ? (set.primary ? 0 : 1)
-                                                    : 0;
+      if (policy == Policy::kWeighted) {
+        member.weight = set.weight;
+      } else if (policy == Policy::kFailover) {
+        member.weight = set.primary ? 0 : 1;
+      }
       if (set.alias) {
-        FollowAlias(set, member, built);
+        FollowAlias(set, *set.alias, member, built);
       } else {
         member.image = Render(set.type, set.ttl, set.rdata, kNoIndex, set.source);
       }
@@ -193,13 +200,16 @@ Groups::Built Groups::Build(std::uint32_t at) {
   return built;
 }
 
-void Groups::FollowAlias(const RecordSet& set, RuleMember& member, Built& built) {
+void Groups::FollowAlias(const RecordSet& set,
+                         const AliasTarget& alias,
+                         RuleMember& member,
+                         Built& built) {
   member.kind = MemberKind::kMissing;
-  member.evaluate_target_health = set.alias->evaluate_target_health;
+  member.evaluate_target_health = alias.evaluate_target_health;
   const std::uint32_t target = TargetOf(set);
   if (target == kNoIndex) {
-    warnings_.push_back(set.source.Text() + ": alias target " + wire::ToText(set.alias->name) +
-                        " " + wire::TypeText(set.type) +
+    warnings_.push_back(set.source.Text() + ": alias target " + wire::ToText(alias.name) + " " +
+                        wire::TypeText(set.type) +
                         " does not exist in the zone; it answers with no data");
     return;
   }
@@ -222,8 +232,7 @@ const std::vector<std::uint32_t>* Groups::OrderOf(RuleId rule, std::uint32_t at)
 }
 
 // `owner`: the name it is answered for, or kNoIndex when that may be any (an alias leads here).
-ImageSpecPtr Groups::Image(std::uint32_t at, std::uint32_t owner) {
-  const auto records = *PlainRecords(at);
+ImageSpecPtr Groups::Image(std::uint32_t at, const Records& records, std::uint32_t owner) {
   const auto type = index_.entries()[at].type;
   // A target of "." means the owner itself, so an alias cannot share that image.
   const bool names_owner = type == static_cast<std::uint16_t>(Type::kSvcb) ||

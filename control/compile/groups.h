@@ -58,9 +58,17 @@ class Groups {
     bool clean = true;        // the same from every path
   };
   Built Build(std::uint32_t at);
-  void FollowAlias(const RecordSet& set, RuleMember& member, Built& built);
+  void FollowAlias(const RecordSet& set,
+                   const AliasTarget& alias,
+                   RuleMember& member,
+                   Built& built);
   CheckIndex CheckOf(const RecordSet& set);
-  ImageSpecPtr Image(std::uint32_t at, std::uint32_t owner);
+  struct Records {
+    std::uint32_t ttl;
+    std::span<const std::string> rdata;
+    const Source* source;
+  };
+  ImageSpecPtr Image(std::uint32_t at, const Records& records, std::uint32_t owner);
   ImageSpecPtr Render(std::uint16_t type,
                       std::uint32_t ttl,
                       std::span<const std::string> rdata,
@@ -69,11 +77,6 @@ class Groups {
   ImageSpecPtr Referral(std::uint32_t at);
   void AddBeside(ImageSpec& image, std::span<const std::string> rdata, std::uint32_t owner);
   bool AddAddresses(ImageSpec& image, std::uint32_t name, std::size_t name_at);
-  struct Records {
-    std::uint32_t ttl;
-    std::span<const std::string> rdata;
-    const Source* source;
-  };
   [[nodiscard]] std::optional<Records> PlainRecords(std::uint32_t at) const;
   bool FormIsGood(const ZoneEntry& entry);
   void Refuse(const Source& source, const std::string& what);

@@ -21,14 +21,14 @@ struct MdCtxFree {
 
 // The algorithm is looked up once: that costs more than hashing a rule.
 RuleDigest Sha256(std::string_view octets) {
-  static const std::unique_ptr<EVP_MD, MdFree> kMd(EVP_MD_fetch(nullptr, "SHA256", nullptr));
-  thread_local const std::unique_ptr<EVP_MD_CTX, MdCtxFree> kContext(EVP_MD_CTX_new());
+  static const std::unique_ptr<EVP_MD, MdFree> md(EVP_MD_fetch(nullptr, "SHA256", nullptr));
+  thread_local const std::unique_ptr<EVP_MD_CTX, MdCtxFree> context(EVP_MD_CTX_new());
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  HF_CHECK(kMd != nullptr && kContext != nullptr);
-  HF_CHECK(EVP_DigestInit_ex(kContext.get(), kMd.get(), nullptr) == 1 &&
-           EVP_DigestUpdate(kContext.get(), octets.data(), octets.size()) == 1 &&
-           EVP_DigestFinal_ex(kContext.get(), out, &size) == 1);
+  HF_CHECK(md != nullptr && context != nullptr);
+  HF_CHECK(EVP_DigestInit_ex(context.get(), md.get(), nullptr) == 1 &&
+           EVP_DigestUpdate(context.get(), octets.data(), octets.size()) == 1 &&
+           EVP_DigestFinal_ex(context.get(), out, &size) == 1);
   return LoadAs<RuleDigest>(out);
 }
 

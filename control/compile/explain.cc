@@ -1,0 +1,339 @@
+#include "control/compile/explain.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "control/compile/decide.h"
+#include "control/compile/excerpt.h"
+#include "control/compile/groups.h"
+#include "control/compile/render.h"
+#include "control/compile/zone_index.h"
+#include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
+
+namespace holdfast::control {
+namespace {
+
+constexpr auto kCname = static_cast<std::uint16_t>(wire::Type::kCname);
+constexpr auto kSoa = static_cast<std::uint16_t>(wire::Type::kSoa);
+constexpr auto kDs = static_cast<std::uint16_t>(wire::Type::kDs);
+
+// TTL, how many are drawn, sorted rdata.
+using AnswerKey = std::tuple<std::uint32_t, unsigned, std::vector<std::string>>;
+using Distribution = std::map<AnswerKey, Share>;
+
+const char* PolicyText(Policy policy) {
+  switch (policy) {
+    case Policy::kSimple:
+      return "simple";
+    case Policy::kWeighted:
+      return "weighted";
+    case Policy::kFailover:
+      return "failover";
+    case Policy::kMultivalue:
+      return "multivalue";
+  }
+  return "?";
+}
+
+// Where a name leads in a zone, as the answer function finds it (RFC 1034 4.3.2, RFC 4592).
+struct Match {
+  ExplainedStatus status = ExplainedStatus::kAnswer;
+  std::uint32_t name = 0;
+};
+
+Match FindOwner(const ZoneIndex& index, const std::string& qname, std::uint16_t qtype) {
+  std::string_view name = qname;
+  while (index.Find(name) == kNoIndex || index.names()[index.Find(name)].hidden) {
+    name = wire::Parent(name);
+  }
+  const std::uint32_t encloser = index.Find(name);
+  const auto& at = index.names()[encloser];
+  const bool exact = name == qname;
+  if ((at.flags & table::kNameCut) != 0 && !(exact && qtype == kDs)) {
+    return {.status = ExplainedStatus::kReferral, .name = encloser};
+  }
+  if (exact) {
+    return {.name = encloser};
+  }
+  if ((at.flags & table::kNameDname) != 0) {
+    return {.status = ExplainedStatus::kRedirected, .name = encloser};
+  }
+  if ((at.flags & table::kNameWildcard) != 0) {
+    return {.name = index.Find(wire::WildcardOf(name))};
+  }
+  return {.status = ExplainedStatus::kNxdomain, .name = encloser};
+}
+
+class Explainer {
+ public:
+  Explainer(const Zone& zone, const ZoneIndex& index, Pools& pools, Groups& groups)
+      : zone_(zone), index_(index), pools_(pools), groups_(groups) {}
+
+  void Run(std::uint32_t entry, const HealthBits& health, Explanation& out) {
+    const RuleId rule = groups_.RuleOf(entry);
+    pools_.Finish();
+    health_ = &health;
+    Decider decider(pools_);
+    decider_ = &decider;
+    decider.Begin(health);
+    out.tree = Tree(entry, rule);
+    const std::uint16_t type = index_.entries()[entry].type;
+    for (const auto& [key, share] : Answers(rule, out.last_resort)) {
+      const auto& [ttl, take, rdata] = key;
+      ExplainedAnswer answer{.share = share, .ttl = ttl, .take = take, .values = {}};
+      for (const auto& each : rdata) {
+        answer.values.push_back(RdataText(type, each));
+      }
+      out.answers.push_back(std::move(answer));
+    }
+  }
+
+ private:
+  // What the decision of `rule`, and those it goes on with, can answer.
+  Distribution Answers(RuleId rule, bool& last_resort) {
+    if (const auto found = distributions_.find(rule); found != distributions_.end()) {
+      return found->second;
+    }
+    Distribution out;
+    const Folded folded = decider_->Fold(rule);
+    last_resort |= folded.last_resort;
+    for (const auto& outcome : folded.outcomes) {
+      const Share share(outcome.numerator, folded.denominator);
+      if (outcome.kind == table::OutcomeKind::kPool) {
+        for (const auto& [key, theirs] : Answers(outcome.pool, last_resort)) {
+          Share part = theirs;
+          out[key] += part *= share;
+        }
+        continue;
+      }
+      AnswerKey key;
+      if (outcome.image != nullptr) {
+        auto rdata = ImageRdata(*outcome.image, zone_.origin);
+        std::ranges::sort(rdata);
+        key = {outcome.image->ttl, outcome.take, std::move(rdata)};
+      }
+      out[key] += share;
+    }
+    distributions_.emplace(rule, out);
+    return out;
+  }
+
+  std::shared_ptr<ExplainedGroup> Tree(std::uint32_t at, RuleId id) {
+    if (!told_.emplace(at, id).second) {
+      return nullptr;
+    }
+    const auto& entry = index_.entries()[at];
+    const auto& rule = pools_.rule(id);
+    auto out = std::make_shared<ExplainedGroup>();
+    out->name = wire::ToText(index_.names()[entry.name].name);
+    out->type = wire::TypeText(entry.type);
+    out->policy = PolicyText(rule.policy);
+    Choice choice;
+    decider_->Choose(id, choice);
+    out->last_resort = choice.last_resort;
+    const auto members = pools_.Members(rule);
+    const auto& order = *groups_.OrderOf(id, at);
+    out->members.resize(members.size());
+    for (std::uint32_t i = 0; i < members.size(); ++i) {
+      auto& to = out->members[order[i]];
+      Describe(entry, order[i], members[i], to);
+      to.healthy = decider_->Healthy(members[i]);
+      const auto chosen = std::ranges::find(choice.chosen, i, &Choice::Chosen::member);
+      to.chosen = chosen != choice.chosen.end();
+      if (to.chosen) {
+        to.share = Share(chosen->weight, choice.total);
+      } else {
+        to.dropped_by = WhyNot(rule.policy, choice, members[i], to);
+      }
+    }
+    return out;
+  }
+
+  void Describe(const ZoneEntry& entry,
+                std::uint32_t place,
+                const RuleMember& member,
+                ExplainedMember& to) {
+    if (!entry.routed) {
+      const auto& rrset = zone_.rrsets[entry.first];
+      to.source = rrset.source.Text();
+      to.ttl = rrset.ttl;
+      SetValues(entry.type, rrset.rdata, to);
+      return;
+    }
+    const auto& set = zone_.record_sets[index_.Group(entry)[place]];
+    to.set_identifier = set.set_identifier;
+    to.source = set.source.Text();
+    to.weight = set.weight;
+    to.primary = set.primary;
+    to.check_id = set.health_check_id;
+    to.check_known = member.check != kNoCheck;
+    to.check_healthy = health_->Healthy(member.check);
+    if (!set.alias) {
+      to.ttl = set.ttl;
+      SetValues(entry.type, set.rdata, to);
+      return;
+    }
+    to.alias_target = wire::ToText(set.alias->name);
+    to.evaluate_target_health = set.alias->evaluate_target_health;
+    to.target_found = member.kind == MemberKind::kAlias;
+    if (to.target_found) {
+      to.target_healthy = decider_->AnyHealthy(member.child);
+      to.target = Tree(groups_.TargetOf(set), member.child);
+    }
+  }
+
+  static void SetValues(std::uint16_t type,
+                        std::span<const std::string> rdata,
+                        ExplainedMember& to) {
+    for (const auto& each : rdata) {
+      to.values.push_back(RdataText(type, each));
+    }
+  }
+
+  static std::string WhyNot(Policy policy,
+                            const Choice& choice,
+                            const RuleMember& member,
+                            const ExplainedMember& to) {
+    if (!to.healthy && !choice.last_resort) {
+      if (!to.check_healthy) {
+        return "its health check is unhealthy";
+      }
+      return to.target_found ? "no record of its target is healthy" : "its target does not exist";
+    }
+    if (policy == Policy::kFailover) {
+      return choice.last_resort ? "none is healthy: last resort takes the primary"
+                                : "the primary is healthy";
+    }
+    if (policy == Policy::kWeighted && member.weight == 0) {
+      return "its weight is zero and one with another weight is left";
+    }
+    return "another is chosen";
+  }
+
+  const Zone& zone_;
+  const ZoneIndex& index_;
+  Pools& pools_;
+  Groups& groups_;
+  const HealthBits* health_ = nullptr;
+  Decider* decider_ = nullptr;
+  std::map<RuleId, Distribution> distributions_;
+  std::set<std::pair<std::uint32_t, RuleId>> told_;
+};
+
+// The deepest zone at or above the name; for DS at an apex the one above, when that is served.
+const Zone* FindZone(const Model& model, const std::string& qname, std::uint16_t qtype) {
+  const Zone* best = nullptr;
+  const Zone* own = nullptr;
+  for (const auto& zone : model.zones) {
+    if (qtype == kDs && zone.origin == qname) {
+      own = &zone;
+    } else if (wire::IsAtOrBelow(qname, zone.origin) &&
+               (best == nullptr || zone.origin.size() > best->origin.size())) {
+      best = &zone;
+    }
+  }
+  return best != nullptr ? best : own;
+}
+
+Status ExplainInZone(const Model& model,
+                     const Zone& zone,
+                     std::span<const CompiledHealth> health,
+                     const std::string& qname,
+                     std::uint16_t qtype,
+                     Explanation& out) {
+  std::vector<std::string_view> below;
+  for (const auto& other : model.zones) {
+    if (other.origin.size() > zone.origin.size() && wire::IsAtOrBelow(other.origin, zone.origin)) {
+      below.emplace_back(other.origin);
+    }
+  }
+  const Zone excerpt = ExcerptFor(zone, qname);
+  const auto index = ZoneIndex::Create(excerpt, below);
+  if (!index) {
+    return std::unexpected(index.error());
+  }
+  out.zone = wire::ToText(zone.origin);
+  if (index->FindEntry(0, kSoa) == kNoIndex) {
+    out.status = ExplainedStatus::kNotLoaded;
+    return {};
+  }
+  const Match match = FindOwner(*index, qname, qtype);
+  out.status = match.status;
+  out.owner = wire::ToText(index->names()[match.name].name);
+  if (match.status != ExplainedStatus::kAnswer) {
+    return {};
+  }
+  std::uint32_t entry = index->FindServed(match.name, qtype);
+  if (entry == kNoIndex) {
+    entry = index->FindServed(match.name, kCname);
+  }
+  if (entry == kNoIndex) {
+    out.status = ExplainedStatus::kNodata;
+    return {};
+  }
+  Pools pools(model.checks);
+  std::vector<std::string> warnings;
+  Groups groups(excerpt, *index, pools, warnings);
+  groups.KeepOrder();
+  groups.RuleOf(entry);
+  HF_TRY(groups.status());
+  HealthBits bits(pools.checks());
+  for (const auto& status : health) {
+    if (const CheckIndex check = pools.FindCheck(status.id); check != kNoCheck) {
+      bits.Set(check, status.healthy);
+    }
+  }
+  out.type = wire::TypeText(index->entries()[entry].type);
+  Explainer(excerpt, *index, pools, groups).Run(entry, bits, out);
+  return {};
+}
+
+}  // namespace
+
+const char* ExplainedStatusText(ExplainedStatus status) noexcept {
+  switch (status) {
+    case ExplainedStatus::kAnswer:
+      return "answer";
+    case ExplainedStatus::kNodata:
+      return "nodata";
+    case ExplainedStatus::kNxdomain:
+      return "nxdomain";
+    case ExplainedStatus::kReferral:
+      return "referral";
+    case ExplainedStatus::kRedirected:
+      return "redirected";
+    case ExplainedStatus::kNotLoaded:
+      return "not loaded";
+    case ExplainedStatus::kNotServed:
+      return "not served";
+  }
+  return "?";
+}
+
+Result<Explanation> Explain(const Model& model,
+                            std::span<const CompiledHealth> health,
+                            const std::string& qname,
+                            std::uint16_t qtype) {
+  const auto type = static_cast<wire::Type>(qtype);
+  if (!wire::IsWellFormed(qname)) {
+    return Fail(ErrorCode::kInvalid, "the name is malformed; expected a name in wire form");
+  }
+  if (qtype == 0 || type == wire::Type::kOpt ||
+      (type >= wire::Type::kTkey && type <= wire::Type::kAny)) {
+    return Fail(ErrorCode::kInvalid,
+                wire::TypeText(qtype) + " is a type of questions; expected one that records have");
+  }
+  const std::string folded = wire::Fold(qname);
+  Explanation out;
+  out.type = wire::TypeText(qtype);
+  if (const Zone* zone = FindZone(model, folded, qtype)) {
+    HF_TRY(ExplainInZone(model, *zone, health, folded, qtype, out));
+  }
+  return out;
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,93 @@
+// Why a name is answered as it is: the tree of groups with the health of each record set, and the
+// answers that are permitted with their exact shares. Goes through the index, the rules and the
+// folding that the tables are made with, on the part of the zone that matters. Control core, tools.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "control/compile/compiled.h"
+#include "control/compile/share.h"
+#include "control/model/model.h"
+#include "dataplane/base/result.h"
+
+namespace holdfast::control {
+
+struct ExplainedGroup;
+
+/// One record set (or static rrset) of a group, and what became of it.
+struct ExplainedMember {
+  std::string set_identifier;
+  std::string source;        // where it was written
+  std::uint8_t weight = 0;   // weighted
+  bool primary = false;      // failover
+  std::string check_id;      // empty: none
+  bool check_known = false;  // the model has that check
+  bool check_healthy = true;
+  std::string alias_target;  // text; empty when it holds values
+  bool evaluate_target_health = false;
+  bool target_found = false;
+  bool target_healthy = false;  // some member of the target is healthy
+  bool healthy = true;          // H of spec/routing.md section 5
+  bool chosen = false;          // may answer
+  Share share;                  // when chosen: of the group's answers; multivalue: all together
+  std::string dropped_by;       // when not chosen: the rule, in words
+  std::uint32_t ttl = 0;
+  std::vector<std::string> values;         // text
+  std::shared_ptr<ExplainedGroup> target;  // null too when its tree stands elsewhere already
+};
+
+struct ExplainedGroup {
+  std::string name;
+  std::string type;
+  std::string policy;        // "simple", "weighted"...
+  bool last_resort = false;  // nothing was healthy: all were taken as healthy
+  std::vector<ExplainedMember> members;
+};
+
+struct ExplainedAnswer {
+  Share share;
+  std::uint32_t ttl = 0;
+  unsigned take = 0;                // so many of the values, drawn per query; 0: all
+  std::vector<std::string> values;  // text, sorted; none: NODATA
+};
+
+enum class ExplainedStatus {
+  kAnswer,      // `answers` says which; one without values is NODATA
+  kNodata,      // the name exists, the type does not
+  kNxdomain,    // no such name and no wildcard
+  kReferral,    // `owner` is delegated
+  kRedirected,  // `owner` holds a DNAME
+  kNotLoaded,   // the zone has no data: SERVFAIL
+  kNotServed    // in none of the zones: REFUSED
+};
+/// "answer", "nodata", "nxdomain"...
+const char* ExplainedStatusText(ExplainedStatus status) noexcept;
+
+struct Explanation {
+  ExplainedStatus status = ExplainedStatus::kNotServed;
+  std::string zone;
+  std::string owner;         // whose records answer: the name, a wildcard, a cut
+  std::string type;          // CNAME where one answers for another type
+  bool last_resort = false;  // the rule fired on a way that may be taken
+  std::shared_ptr<ExplainedGroup> tree;
+  std::vector<ExplainedAnswer> answers;  // shares sum to 1
+};
+
+/// Explains one name and type under a health snapshot. A CNAME is not followed: ask for its target.
+/// @param qname   wire form, any letter case.
+/// @param qtype   a type that records have; ANY and the like are refused (kInvalid).
+/// @param health  status by check id; checks not among them count as healthy.
+/// Costs a few passes over the owners of the zone; meant for people, not for loops.
+Result<Explanation> Explain(const Model& model,
+                            std::span<const CompiledHealth> health,
+                            const std::string& qname,
+                            std::uint16_t qtype);
+
+/// Presentation form of common rdata (addresses, names, MX, SRV, TXT), else RFC 3597's `\# ...`.
+std::string RdataText(std::uint16_t type, const std::string& rdata);
+
+}  // namespace holdfast::control
