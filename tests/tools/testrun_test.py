@@ -1,6 +1,8 @@
 """How tools/test counts: from the records that the runners leave, and never a pass without one."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import testrun
@@ -103,4 +105,18 @@ def test_a_command_past_its_limit_is_stopped_with_its_children(tmp_path):
     mark = tmp_path / "mark"
     script = f"trap 'echo ended > {mark}; exit' TERM; sleep 60 & wait"
     assert testrun.run(["bash", "-c", script], limit=0.3, quiet=True) == 124
+    assert mark.read_text() == "ended\n"
+
+
+def test_a_run_that_is_told_to_end_takes_its_children_along(tmp_path):
+    mark = tmp_path / "mark"
+    script = f"trap 'echo ended > {mark}; exit' TERM; echo begun; sleep 60 & wait"
+    code = ("import testrun\n"
+            "testrun.end_on_signals()\n"
+            f"testrun.run(['bash', '-c', {script!r}])\n")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
+        while run.stdout.readline() != "begun\n":
+            assert run.poll() is None
+        run.terminate()
+        assert run.wait(30) == 143
     assert mark.read_text() == "ended\n"

@@ -25,6 +25,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 import xml.etree.ElementTree as ElementTree
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -43,31 +45,52 @@ E2E_LIMIT_SECONDS = 15 * 60
 Case = namedtuple("Case", "name outcome detail", defaults=("",))
 
 
+ending = threading.Event()  # set when this process was told to end
+
+
 class PartFailed(Exception):
     """A part could not be built or run at all; the sentence says why."""
 
 
 def run(command, limit=None, quiet=False, **options):
-    """Runs a command in the project's root; returns its exit status. Past `limit` seconds it and
-    its children get SIGTERM, so that they can take down what they set up, and then SIGKILL."""
+    """Runs a command in the project's root; returns its exit status. Past `limit` seconds, or when
+    this process is told to end, it and its children get SIGTERM, so that they can take down what
+    they set up, and then SIGKILL. Any thread."""
+    if ending.is_set():
+        sys.exit(143)
     if not quiet:
         print("+ " + " ".join(str(word) for word in command), flush=True)
+    deadline = time.monotonic() + limit if limit else None
     output = subprocess.DEVNULL if quiet else None
     with subprocess.Popen([str(word) for word in command], cwd=ROOT, start_new_session=True,
                           stdout=options.pop("stdout", output), **options) as process:
-        try:
-            return process.wait(limit)
-        except subprocess.TimeoutExpired:
-            print(f"stopped after {limit} seconds: {command[0]}", flush=True)
-        except KeyboardInterrupt:
-            print("interrupted", flush=True)
-        for sent, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, None)):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, sent)
+        while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(patience)
-                break
-        return 124
+                return process.wait(0.2)
+            if ending.is_set():
+                stop_group(process)
+                sys.exit(143)
+            if deadline and time.monotonic() > deadline:
+                print(f"stopped after {limit} seconds: {command[0]}", flush=True)
+                stop_group(process)
+                return 124
+
+
+def end_on_signals():
+    """A signal only leaves a mark, which run() sees: an exception could come between the start of a
+    child and the moment from which it is watched."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
+
+
+def stop_group(process):
+    """Ends a process and its children, which have a session of their own."""
+    for sent, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sent)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            return
 
 
 def build(folder, options=(), targets=(), quiet=False, **environment):
@@ -338,6 +361,7 @@ def parse(arguments):
 
 def main(arguments):
     options = parse(arguments)
+    end_on_signals()
     folder = ROOT / "build"
     if options.list:
         try:
