@@ -36,7 +36,7 @@ class CheckReader {
  public:
   CheckReader(const Value& config, const std::string& file, std::string id, Findings& findings)
       : findings_(findings),
-        errors_before_(findings.error_count()),
+        errors_before_(findings.ErrorCount()),
         fields_(config, file, "health check '" + id + "'", findings) {
     check_.id = std::move(id);
   }
@@ -70,7 +70,7 @@ std::optional<CheckConfig> CheckReader::Read() {
   check_.disabled = fields_.Bool("Disabled").value_or(false);
   check_.measure_latency = fields_.Bool("MeasureLatency").value_or(false);
   fields_.RefuseUnknown();
-  if (findings_.error_count() != errors_before_) {
+  if (findings_.ErrorCount() != errors_before_) {
     return std::nullopt;
   }
   return std::move(check_);
@@ -80,7 +80,7 @@ bool CheckReader::ReadType() {
   if (!fields_.Require("Type", "HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH or TCP")) {
     return false;
   }
-  const std::string text = TextMember(fields_.table(), "Type");
+  const std::string text = TextMember(fields_.Root(), "Type");
   for (const char* later : {"CALCULATED", "CLOUDWATCH_METRIC", "RECOVERY_CONTROL"}) {
     if (text == later) {
       fields_.Refuse("Type", "is \"" + text + "\", which is not yet supported");

@@ -6,7 +6,10 @@
 namespace holdfast::control {
 namespace {
 
-const std::vector<Value> kNoItems;
+const std::vector<Value>& NoItems() {
+  static const std::vector<Value> no_items;
+  return no_items;
+}
 
 // Edits (insert, remove, replace, swap of neighbours) that turn `a` into `b`.
 std::size_t EditDistance(std::string_view a, std::string_view b) {
@@ -182,9 +185,10 @@ std::optional<std::size_t> Fields::Word(std::string_view name,
     if (value->kind == Value::Kind::kString && value->text == word) {
       return place;
     }
-    expected += (place == 0 ? "\"" : place + 1 == words.size() ? " or \"" : ", \"");
-    expected += word;
-    expected += "\"";
+    if (place > 0) {
+      expected += place + 1 == words.size() ? " or " : ", ";
+    }
+    expected += "\"" + std::string(word) + "\"";
     ++place;
   }
   Expected(name, *value, expected);
@@ -194,11 +198,11 @@ std::optional<std::size_t> Fields::Word(std::string_view name,
 const std::vector<Value>& Fields::Array(std::string_view name) {
   const Value* value = Find(name);
   if (value == nullptr) {
-    return kNoItems;
+    return NoItems();
   }
   if (value->kind != Value::Kind::kArray) {
     Expected(name, *value, "an array");
-    return kNoItems;
+    return NoItems();
   }
   return value->items;
 }

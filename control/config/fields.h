@@ -58,7 +58,7 @@ class Fields {
 
   /// "FILE:LINE:COL" of a value, as far as known.
   [[nodiscard]] std::string Place(const Value& value) const;
-  [[nodiscard]] const Value& table() const noexcept { return table_; }
+  [[nodiscard]] const Value& Root() const noexcept { return table_; }
 
  private:
   void Say(const Value& at, std::string_view name, std::string_view what);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -166,7 +167,7 @@ bool ListReader::Put(Value value) {
   } else {
     on_item_(value);
   }
-  return findings_.error_count() < Findings::kKept;
+  return findings_.ErrorCount() < Findings::kKept;
 }
 
 bool ListReader::key(string_t& name) {
@@ -232,9 +233,9 @@ void ReadJsonList(std::string_view text,
   Cursor cursor;
   ListReader reader(file, list, on_item, cursor, findings);
   try {
-    const bool complete = Json::sax_parse(CountingIterator(text.data(), &cursor),
-                                          CountingIterator(text.data() + text.size(), &cursor),
-                                          &reader);
+    const char* begin = std::to_address(text.begin());
+    const bool complete = Json::sax_parse(
+        CountingIterator(begin, &cursor), CountingIterator(begin + text.size(), &cursor), &reader);
     if (complete) {
       reader.Finish();
     }

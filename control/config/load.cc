@@ -17,7 +17,7 @@ void ReadNodeChecks(const NodeConfig& node,
     ReadChecks(node.checks_file, checks, findings);
   }
   // A check that was refused would only seem to be missing.
-  if (findings.ok()) {
+  if (findings.Ok()) {
     ApplyOverlays(node.check_overlays, checks, findings);
   }
 }
@@ -29,7 +29,7 @@ Zone ReadZone(const ZoneConfig& config,
   zone.origin = config.origin;
   zone.id = config.id;
   zone.source = Source{config.file.empty() ? config.records : config.file, 0};
-  const std::size_t errors_before = findings.error_count();
+  const std::size_t errors_before = findings.ErrorCount();
   if (!config.file.empty()) {
     ReadZoneFile(config.file, zone, findings);
   }
@@ -37,10 +37,10 @@ Zone ReadZone(const ZoneConfig& config,
     ReadRecordSets(config.records, zone, findings);
   }
   // The rules would only repeat what is missing because it was refused.
-  if (findings.error_count() == errors_before) {
+  if (findings.ErrorCount() == errors_before) {
     CheckZone(zone, findings);
   }
-  if (findings.error_count() == errors_before) {
+  if (findings.ErrorCount() == errors_before) {
     LintZone(zone, checks, findings);
   }
   return zone;
@@ -52,7 +52,7 @@ Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node) {
   Findings findings;
   std::vector<health::CheckConfig> checks;
   ReadNodeChecks(node, checks, findings);
-  if (!findings.ok()) {
+  if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
   return checks;
@@ -62,7 +62,7 @@ Result<LoadedZone> LoadZone(const ZoneConfig& config,
                             const std::vector<health::CheckConfig>& checks) {
   Findings findings;
   LoadedZone loaded{ReadZone(config, checks, findings), {}};
-  if (!findings.ok()) {
+  if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
   loaded.warnings = findings.Warnings();
@@ -76,7 +76,7 @@ Result<Loaded> LoadAll(const NodeConfig& node) {
   for (const ZoneConfig& config : node.zones) {
     loaded.model.zones.push_back(ReadZone(config, loaded.model.checks, findings));
   }
-  if (!findings.ok()) {
+  if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
   loaded.warnings = findings.Warnings();

@@ -47,7 +47,7 @@ class NodeReader {
   void ReadOverlay(const Value& table);
   void CheckWhole(Fields& top);
 
-  std::string PathOf(Fields& fields, std::string_view name, std::string fallback);
+  std::string PathOf(Fields& fields, std::string_view name, const std::string& fallback);
   std::optional<std::string> Address(Fields& fields, std::string_view name, const Value& value);
 
   const Value& root_;
@@ -77,9 +77,9 @@ void NodeReader::ReadTables(Fields& top, std::string_view name, Reader read) {
   }
 }
 
-std::string NodeReader::PathOf(Fields& fields, std::string_view name, std::string fallback) {
+std::string NodeReader::PathOf(Fields& fields, std::string_view name, const std::string& fallback) {
   const auto given = fields.Text(name, {1, 4096});
-  return PathFrom(path_, given ? *given : std::move(fallback));
+  return PathFrom(path_, given ? *given : fallback);
 }
 
 // The address as inet_ntop writes it, so that equal addresses are equal strings.
@@ -286,7 +286,7 @@ void NodeReader::ReadSockets(Fields& fields) {
 
 void NodeReader::ReadZone(Fields& fields) {
   ZoneConfig zone;
-  zone.source = Source{path_, fields.table().line};
+  zone.source = Source{path_, fields.Root().line};
   zone.file = PathOf(fields, "file", "");
   zone.records = PathOf(fields, "records", "");
   if (!fields.Has("file") && !fields.Has("records")) {
@@ -384,7 +384,7 @@ Result<NodeConfig> NodeReader::Read() {
   }
   top.RefuseUnknown();
   CheckWhole(top);
-  if (!findings_.ok()) {
+  if (!findings_.Ok()) {
     return std::unexpected(findings_.ToError());
   }
   return std::move(node_);

@@ -65,7 +65,7 @@ class Words {
     rest_.remove_prefix(std::min(at, rest_.size()));
     return word;
   }
-  [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
+  [[nodiscard]] std::string_view Rest() const noexcept { return rest_; }
 
  private:
   std::string_view rest_;
@@ -208,7 +208,7 @@ std::string NumbersFault(std::uint16_t type, std::string_view text) {
       }
       return {};
     }
-    if (std::string fault = FieldFault(field, *word, words.rest(), i + 1 == fields);
+    if (std::string fault = FieldFault(field, *word, words.Rest(), i + 1 == fields);
         !fault.empty()) {
       return fault;
     }

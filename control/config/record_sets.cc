@@ -100,7 +100,7 @@ class RecordReader {
   RecordReader(const Value& item, const std::string& file, const Zone& zone, Findings& findings)
       : zone_(zone),
         findings_(findings),
-        errors_before_(findings.error_count()),
+        errors_before_(findings.ErrorCount()),
         fields_(item, file, Subject(item), findings) {
     record_.source = Source{file, item.line};
   }
@@ -112,7 +112,7 @@ class RecordReader {
     ReadTarget();
     record_.health_check_id = fields_.Text("HealthCheckId", {1, 64}).value_or("");
     fields_.RefuseUnknown();
-    if (findings_.error_count() != errors_before_) {
+    if (findings_.ErrorCount() != errors_before_) {
       return std::nullopt;
     }
     return std::move(record_);
@@ -270,7 +270,7 @@ void RecordReader::ReadTarget() {
 }
 
 void RecordReader::ReadAlias(const Value& table) {
-  Fields fields(table, record_.source.file, Subject(fields_.table()) + ": AliasTarget", findings_);
+  Fields fields(table, record_.source.file, Subject(fields_.Root()) + ": AliasTarget", findings_);
   AliasTarget alias;
   if (IsOneOf(record_.type, kBasicTypes)) {
     fields_.Refuse("AliasTarget", "is given; expected ResourceRecords for this type");

@@ -150,7 +150,7 @@ class ZoneReader {
   bool SettleTtl(Record& record, const std::string& rdata, const Source& at);
   void Add(Record record, std::string rdata, const Source& at);
   void AddTo(Rrset& rrset, std::uint32_t ttl, std::string rdata, const Source& at);
-  [[nodiscard]] bool Enough() const { return findings_.error_count() >= Findings::kKept; }
+  [[nodiscard]] bool Enough() const { return findings_.ErrorCount() >= Findings::kKept; }
 
   // Above this many the duplicates of an rrset are found at the end, by hashing.
   static constexpr std::size_t kFewRdata = 32;

@@ -17,12 +17,12 @@ class AliasRules {
       : zone_(zone),
         groups_(groups),
         findings_(findings),
-        state_(groups.all().size(), State::kNew),
-        height_(groups.all().size(), 0) {}
+        state_(groups.All().size(), State::kNew),
+        height_(groups.All().size(), 0) {}
 
   void Check() {
     CheckTargets();
-    for (std::size_t at = 0; at < groups_.all().size(); ++at) {
+    for (std::size_t at = 0; at < groups_.All().size(); ++at) {
       if (state_[at] == State::kNew) {
         Walk(at);
       }
@@ -42,7 +42,7 @@ class AliasRules {
   void Close(std::size_t group);
   void ReportLoop(const std::vector<Step>& path, const RecordSet& record, std::size_t target);
   [[nodiscard]] std::string Text(std::size_t group) const {
-    const RecordSet& record = *groups_.all()[group].front();
+    const RecordSet& record = *groups_.All()[group].front();
     return NameTypeText(record.name, record.type);
   }
 
@@ -96,7 +96,7 @@ void AliasRules::Walk(std::size_t root) {
   state_[root] = State::kOpen;
   while (!path.empty()) {
     Step& step = path.back();
-    const RecordGroup& group = groups_.all()[step.group];
+    const RecordGroup& group = groups_.All()[step.group];
     if (step.next_record == group.size()) {
       Close(step.group);
       path.pop_back();
@@ -121,7 +121,7 @@ void AliasRules::Close(std::size_t group) {
   state_[group] = State::kDone;
   std::size_t height = 0;
   const RecordSet* deepest = nullptr;
-  for (const RecordSet* record : groups_.all()[group]) {
+  for (const RecordSet* record : groups_.All()[group]) {
     if (!record->alias) {
       continue;
     }

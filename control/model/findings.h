@@ -27,10 +27,10 @@ class Findings {
   }
   void AddWarning(const Source& at, std::string_view text) { AddWarning(at.Text(), text); }
 
-  [[nodiscard]] bool ok() const noexcept { return error_count_ == 0; }
-  [[nodiscard]] std::size_t error_count() const noexcept { return error_count_; }
+  [[nodiscard]] bool Ok() const noexcept { return error_count_ == 0; }
+  [[nodiscard]] std::size_t ErrorCount() const noexcept { return error_count_; }
 
-  /// kInvalid; one line for each kept error, then how many more there are. Only when !ok().
+  /// kInvalid; one line for each kept error, then how many more there are. Only when !Ok().
   [[nodiscard]] Error ToError() const;
 
   /// The kept warnings, then one line that counts the others, if any.

@@ -109,7 +109,7 @@ void CheckFailover(const RecordGroup& group, Findings& findings) {
 }  // namespace
 
 void CheckGroups(const RecordGroups& groups, Findings& findings) {
-  for (const RecordGroup& group : groups.all()) {
+  for (const RecordGroup& group : groups.All()) {
     if (!CheckPolicies(group, findings)) {
       continue;
     }

@@ -16,7 +16,7 @@ constexpr std::uint32_t kAdvisedTtl = 60;  // seconds, for a record with a check
 class Lint {
  public:
   Lint(const Zone& zone, const std::vector<health::CheckConfig>& checks, Findings& findings)
-      : zone_(zone), groups_(zone), findings_(findings), checked_(groups_.all().size()) {
+      : zone_(zone), groups_(zone), findings_(findings), checked_(groups_.All().size()) {
     for (const health::CheckConfig& check : checks) {
       checks_.emplace(check.id, &check);
     }
@@ -26,7 +26,7 @@ class Lint {
     for (const RecordSet& record : zone_.record_sets) {
       LintRecord(record);
     }
-    for (const RecordGroup& group : groups_.all()) {
+    for (const RecordGroup& group : groups_.All()) {
       LintGroup(group);
     }
   }
@@ -61,7 +61,7 @@ bool Lint::TargetIsChecked(const RecordSet& record) {
   if (!checked_[at]) {
     checked_[at] = false;  // should a loop come by all the same, it ends here
     checked_[at] = std::ranges::any_of(
-        groups_.all()[at], [this](const RecordSet* member) { return IsChecked(*member); });
+        groups_.All()[at], [this](const RecordSet* member) { return IsChecked(*member); });
   }
   return *checked_[at];
 }

@@ -37,9 +37,9 @@ using RecordGroup = std::vector<const RecordSet*>;
 class RecordGroups {
  public:
   explicit RecordGroups(const Zone& zone);
-  /// The place of a group in all(), or `npos`.
+  /// The place of a group in All(), or `npos`.
   [[nodiscard]] std::size_t Find(const NameType& key) const;
-  [[nodiscard]] const std::vector<RecordGroup>& all() const noexcept { return groups_; }
+  [[nodiscard]] const std::vector<RecordGroup>& All() const noexcept { return groups_; }
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:

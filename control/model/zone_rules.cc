@@ -158,7 +158,7 @@ void ZoneRules::CheckShared() {
   }
   for (const Rrset& rrset : zone_.rrsets) {
     if (const std::size_t at = groups_.Find({rrset.owner, rrset.type}); at != RecordGroups::npos) {
-      const RecordSet& record = *groups_.all()[at].front();
+      const RecordSet& record = *groups_.All()[at].front();
       findings_.AddError(record.source,
                          RecordText(record) + ": the zone file has this name and type too (" +
                              rrset.source.Text() + "); expected it in one of the two");

@@ -61,7 +61,7 @@ TEST(HealthChecks, ReadWhatTheCommandPrints) {
         }
     ]
 })");
-  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
   ASSERT_EQ(read->checks.size(), 2U);
   CheckConfig wanted;
   wanted.id = "abcdef11-2222-3333-4444-555555fedcba";
@@ -92,7 +92,7 @@ TEST(HealthChecks, HaveTheDefaultsOfTheirType) {
   };
   for (const auto& [config, port, sni] : table) {
     const auto read = ReadConfig(std::string(config) + R"(, "FullyQualifiedDomainName": "a.test")");
-    ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+    ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
     const CheckConfig& check = read->checks.at(0);
     EXPECT_EQ(check.port, port);
     EXPECT_EQ(check.enable_sni, sni);
@@ -153,7 +153,7 @@ TEST(HealthChecks, RefuseSettingsWithCheckFieldValueAndExpectation) {
   };
   for (const auto& [config, part] : table) {
     const auto read = ReadConfig(config);
-    ASSERT_FALSE(read->findings.ok()) << config;
+    ASSERT_FALSE(read->findings.Ok()) << config;
     EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << config;
     EXPECT_TRUE(read->checks.empty()) << config;
   }
@@ -175,7 +175,7 @@ TEST(HealthChecks, RefuseDocumentsOfAnotherShape) {
   };
   for (const auto& [text, part] : table) {
     const auto read = ReadJson(text);
-    ASSERT_FALSE(read->findings.ok()) << text;
+    ASSERT_FALSE(read->findings.Ok()) << text;
     EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << text;
   }
 }
@@ -195,7 +195,7 @@ TEST(Overlays, ChangeOnlyWhatTheySay) {
   const auto read = ReadOverlaid(R"("Type": "TCP", "IPAddress": "192.0.2.1", "Port": 1)",
                                  "interval_ms = 100\nconnect_timeout_ms = 150\n"
                                  "unhealthy_threshold = 2\njitter_percent = 50\n");
-  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
   const CheckConfig& check = read->checks.at(0);
   EXPECT_EQ(check.interval.count(), 100);
   EXPECT_EQ(check.connect_timeout.count(), 150);
@@ -229,7 +229,7 @@ TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {
   };
   for (const auto& [config, toml, part] : table) {
     const auto read = ReadOverlaid(config, toml);
-    ASSERT_FALSE(read->findings.ok()) << toml;
+    ASSERT_FALSE(read->findings.Ok()) << toml;
     EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << toml;
   }
 }

@@ -35,7 +35,7 @@ std::unique_ptr<Read> ReadJson(const std::string& text) {
   read->zone.id = "Z1";
   read->zone.source = Source{"r.json", 0};
   ReadRecordSetsText(text, "r.json", read->zone, read->findings);
-  if (read->findings.ok()) {
+  if (read->findings.Ok()) {
     CheckZone(read->zone, read->findings);
   }
   return read;
@@ -142,7 +142,7 @@ TEST(RecordSets, ReadWhatTheCommandPrints) {
     "IsTruncated": false,
     "MaxItems": "300"
 })");
-  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
   const std::vector<RecordSet>& records = read->zone.record_sets;
   ASSERT_EQ(records.size(), 6U);
   EXPECT_EQ(records[0].policy, Policy::kSimple);
@@ -172,7 +172,7 @@ TEST(RecordSets, TakeTheZoneIdWithItsPathAndNamesWithoutFinalDot) {
       R"({"Name": "a.example.test", "Type": "A", "AliasTarget": {"HostedZoneId": "/hostedzone/Z1",
          "DNSName": "B.example.test", "EvaluateTargetHealth": false}},)" +
       Plain("b"));
-  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  EXPECT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
 }
 
 struct Refusal {
@@ -183,7 +183,7 @@ struct Refusal {
 void ExpectRefusals(const std::vector<Refusal>& table) {
   for (const Refusal& row : table) {
     const auto read = ReadRecords(row.records);
-    ASSERT_FALSE(read->findings.ok()) << row.records;
+    ASSERT_FALSE(read->findings.Ok()) << row.records;
     for (const char* part : row.parts) {
       EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << row.records;
     }
@@ -210,7 +210,7 @@ TEST(RecordSets, RefuseDocumentsOfAnotherShape) {
   };
   for (const auto& [text, part] : table) {
     const auto read = ReadJson(text);
-    ASSERT_FALSE(read->findings.ok()) << text;
+    ASSERT_FALSE(read->findings.Ok()) << text;
     EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << text;
   }
 }
@@ -400,7 +400,7 @@ TEST(GroupRules, LetTypesOfOneNameDifferInPolicyAndAliasesMixWithValues) {
                   Alias("w", "p", R"("SetIdentifier": "b", "Weight": 9)") + "," + Plain("p") +
                   R"(,{"Name": "w.example.test.", "Type": "AAAA", "TTL": 9,
           "ResourceRecords": [{"Value": "2001:DB8::1"}]})");
-  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  EXPECT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
 }
 
 TEST(AliasRules, RefuseTargetsThatAreNotThere) {
@@ -429,7 +429,7 @@ TEST(AliasRules, TakeAStaticRrsetAsTarget) {
                      read->zone,
                      read->findings);
   CheckZone(read->zone, read->findings);
-  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  EXPECT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
 }
 
 TEST(AliasRules, SpellOutLoops) {
@@ -453,12 +453,12 @@ std::string Chain(int steps) {
 
 TEST(AliasRules, BoundTheDepth) {
   const auto read = ReadRecords(Chain(16));
-  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  EXPECT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
   ExpectRefusals({{Chain(17),
                    {"record 'n0.example.test. A': the aliases below it are 17 deep; expected at "
                     "most 16"}}});
   // A long chain is one error, and no deep recursion.
-  EXPECT_EQ(ReadRecords(Chain(20'000))->findings.error_count(), 1U);
+  EXPECT_EQ(ReadRecords(Chain(20'000))->findings.ErrorCount(), 1U);
 }
 
 health::CheckConfig Check(const char* id, const char* fqdn) {
@@ -498,7 +498,7 @@ TEST(Lint, WarnsOfWhatAvertingProblemsAdvisesAgainst) {
   };
   for (const auto& [records, parts] : table) {
     const auto read = ReadRecords(records);
-    ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+    ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
     EXPECT_THAT(read->findings.Warnings(), IsEmpty());
     LintZone(read->zone, checks, read->findings);
     const auto warnings = read->findings.Warnings();

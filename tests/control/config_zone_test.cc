@@ -40,7 +40,7 @@ std::unique_ptr<Read> ReadText(std::string text) {
       text.empty() ? std::fopen("/dev/null", "r") : fmemopen(text.data(), text.size(), "r"),
       std::fclose);
   ReadZoneStream(stream.get(), "z", read->zone, read->findings);
-  if (read->findings.ok()) {
+  if (read->findings.Ok()) {
     CheckZone(read->zone, read->findings);
   }
   return read;
@@ -69,7 +69,7 @@ $ORIGIN example.test.
 abs.example.test. A 192.0.2.4
 "quoted" A 192.0.2.5
 )");
-  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
   EXPECT_THAT(read->findings.Warnings(), IsEmpty());
   const Rrset* www = Find(read->zone, "WwW.example.test", 1);
   ASSERT_NE(www, nullptr);
@@ -89,7 +89,7 @@ TEST(ZoneFile, ReadsParenthesesQuotesAndUnits) {
   const auto read = ReadText(
       "@ 1h SOA ns h ( 1 ; serial\n 2h\n 15m 2w\n 1m30s )\r\n@ NS ns.other.test.\n"
       "t TXT \"a;b\" ( \"(c\" \"\\100\\\"\" ) ; end\n");
-  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
   const Rrset* soa = Find(read->zone, "example.test", 6);
   ASSERT_NE(soa, nullptr);
   EXPECT_EQ(soa->ttl, 3600U);
@@ -135,7 +135,7 @@ TEST(ZoneFile, TurnsRdataOfManyTypesIntoWireForm) {
   };
   for (const Rdata& row : table) {
     const auto read = ReadText(std::string(kHead) + "n " + row.text + "\n");
-    ASSERT_TRUE(read->findings.ok()) << row.text << ": " << read->findings.ToError().message;
+    ASSERT_TRUE(read->findings.Ok()) << row.text << ": " << read->findings.ToError().message;
     ASSERT_EQ(read->zone.rrsets.size(), 3U) << row.text;
     EXPECT_EQ(read->zone.rrsets.back().rdata.at(0), row.wire) << row.text;
   }
@@ -147,7 +147,7 @@ TEST(ZoneFile, TakesATxtOf64KilobytesInOneEntry) {
     text += "\"" + std::string(255, 'x') + "\"\n";
   }
   const auto read = ReadText(text + ")\n");
-  ASSERT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
   EXPECT_EQ(read->zone.rrsets.back().rdata.at(0).size(), 64'000U);
 }
 
@@ -159,7 +159,7 @@ struct Refusal {
 void ExpectRefusals(const std::vector<Refusal>& table, const std::string& head) {
   for (const Refusal& row : table) {
     const auto read = ReadText(head + row.text);
-    ASSERT_FALSE(read->findings.ok()) << row.text;
+    ASSERT_FALSE(read->findings.Ok()) << row.text;
     for (const char* part : row.parts) {
       EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << row.text;
     }
@@ -274,7 +274,7 @@ TEST(ZoneFile, RefusesBadRdata) {
 
 TEST(ZoneFile, RefusesAStringOf256Octets) {
   const auto read = ReadText(std::string(kHead) + "x TXT \"" + std::string(256, 'a') + "\"\n");
-  ASSERT_FALSE(read->findings.ok());
+  ASSERT_FALSE(read->findings.Ok());
   EXPECT_THAT(read->findings.ToError().message, HasSubstr("is no TXT: a string has 256 octets"));
 }
 
@@ -307,7 +307,7 @@ TEST(ZoneRules, RefuseWhatNoZoneMayHold) {
 
 TEST(ZoneRules, LetDnssecTypesStandBesideACname) {
   const auto read = ReadText(std::string(kHead) + "x CNAME a\nx NSEC y.example.test. CNAME NSEC\n");
-  EXPECT_TRUE(read->findings.ok()) << read->findings.ToError().message;
+  EXPECT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
 }
 
 TEST(ZoneRules, RefuseAnRrsetThatFitsNoMessage) {
@@ -316,7 +316,7 @@ TEST(ZoneRules, RefuseAnRrsetThatFitsNoMessage) {
     text += "x A 10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256) + "\n";
   }
   const auto read = ReadText(text);
-  ASSERT_FALSE(read->findings.ok());
+  ASSERT_FALSE(read->findings.Ok());
   EXPECT_THAT(read->findings.ToError().message,
               HasSubstr("z:4: 'x.example.test. A': its 4100 records need a message of 65632 "
                         "octets; expected at most 65535"));
@@ -324,7 +324,7 @@ TEST(ZoneRules, RefuseAnRrsetThatFitsNoMessage) {
 
 TEST(ZoneFile, WarnsAndTakesTheLowerTtl) {  // A02
   const auto read = ReadText(std::string(kHead) + "x 60 A 192.0.2.1\nx 30 A 192.0.2.2\n");
-  ASSERT_TRUE(read->findings.ok());
+  ASSERT_TRUE(read->findings.Ok());
   EXPECT_EQ(Find(read->zone, "x.example.test", 1)->ttl, 30U);
   EXPECT_THAT(read->findings.Warnings(),
               ElementsAre("z:5: 'x.example.test.' A has records of different TTL; the lower one, "
@@ -347,7 +347,7 @@ TEST(ZoneFile, DropsDuplicatesWithAWarningInSmallAndLargeRrsets) {
 
 TEST(ZoneFile, WarnsOfNsAndDsAtAWildcard) {  // W12
   const auto read = ReadText(std::string(kHead) + "*.a NS b\n*.c DS 1 8 2 0a0b\n");
-  EXPECT_TRUE(read->findings.ok());
+  EXPECT_TRUE(read->findings.Ok());
   EXPECT_THAT(read->findings.Warnings(),
               ElementsAre(HasSubstr("z:4: '*.a.example.test. NS': NS at a wildcard"),
                           HasSubstr("z:5: '*.c.example.test. DS': DS at a wildcard")));
@@ -355,7 +355,7 @@ TEST(ZoneFile, WarnsOfNsAndDsAtAWildcard) {  // W12
 
 TEST(ZoneFile, TakesTheSoaMinimumWhereNoTtlIsGiven) {
   const auto read = ReadText("@ SOA ns h 1 2 3 4 77\n@ NS a.\n");
-  EXPECT_TRUE(read->findings.ok());
+  EXPECT_TRUE(read->findings.Ok());
   EXPECT_EQ(Find(read->zone, "example.test", 2)->ttl, 77U);
   EXPECT_THAT(read->findings.Warnings(),
               ElementsAre(HasSubstr("z:1: SOA has no TTL; its minimum 77")));
@@ -367,7 +367,7 @@ TEST(ZoneFile, StopsAfterAHundredErrors) {
     text += "x A bad\n";
   }
   const auto read = ReadText(text);
-  EXPECT_EQ(read->findings.error_count(), Findings::kKept);
+  EXPECT_EQ(read->findings.ErrorCount(), Findings::kKept);
 }
 
 class IncludeFolder : public ::testing::Test {
