@@ -1,9 +1,15 @@
 // One option per line of the configuration that a process needs; see render.h.
 #include "tools/supervise/render.h"
 
+#include <set>
+#include <utility>
+
 namespace holdfast::tools {
 
 namespace {
+
+// For the first tables. Past it the process ends and is started again: the same wait, once more.
+constexpr std::uint64_t kTablesPatienceSeconds = 3600;
 
 class Words {
  public:
@@ -36,28 +42,40 @@ std::vector<std::string> ControlArguments(const control::NodeConfig& node) {
   return words.Take();
 }
 
-std::vector<std::string> DataplaneArguments(const control::NodeConfig& node) {
+Result<std::vector<std::string>> DataplaneArguments(const control::NodeConfig& node) {
   const control::DataplaneConfig& dataplane = node.dataplane;
   Words words;
   words.Add("--run-dir", node.run_dir);
+  words.Add("--wait", kTablesPatienceSeconds);
   words.Add("--lcores", JoinNumbers(dataplane.lcores));
-  words.Add("--burst", dataplane.burst);
   words.Add("--memory-mb", dataplane.memory_mb);
   if (!dataplane.hugepages) {
     words.Add("--no-huge");
   }
   words.Add("--file-prefix", dataplane.file_prefix);
+  words.Add("--queues", dataplane.ports.front().queues);
+  std::set<std::string> addresses;
   for (const control::PortConfig& port : dataplane.ports) {
-    // What follows a port is said of that port.
-    words.Add("--port", port.device);
-    words.Add("--queues", port.queues);
-    words.Add(port.verify_udp_checksum ? "--verify-udp-checksum" : "--no-verify-udp-checksum");
-    for (const std::string& address : port.addresses) {
-      words.Add("--address", address);
+    if (port.queues != dataplane.ports.front().queues) {
+      return Fail(ErrorCode::kInvalid,
+                  node.path + ": ports '" + dataplane.ports.front().device + "' and '" +
+                      port.device + "' have " + std::to_string(dataplane.ports.front().queues) +
+                      " and " + std::to_string(port.queues) +
+                      " queues; expected the same number for every port");
     }
+    words.Add("--port", port.device);
+    if (!port.verify_udp_checksum) {
+      // A device is called by what stands before its own arguments.
+      words.Add("--trust-udp-checksum", port.device.substr(0, port.device.find(',')));
+    }
+    addresses.insert(port.addresses.begin(), port.addresses.end());
+  }
+  for (const std::string& address : addresses) {
+    words.Add("--address", address);
   }
   for (const std::string& word : dataplane.eal_args) {
-    words.Add("--eal", word);
+    // In one word: its own may begin with a dash, too.
+    words.Add(("--eal=" + word).c_str());
   }
   return words.Take();
 }

@@ -80,7 +80,11 @@ Result<std::vector<ServiceSpec>> ServicesOf(const control::NodeConfig& node) {
   control->refusal_is_final = true;
   services.push_back(std::move(*control));
   if (node.dataplane.enabled) {
-    auto dataplane = ServiceOf("dataplane", DataplaneArguments(node));
+    auto arguments = DataplaneArguments(node);
+    if (!arguments) {
+      return std::unexpected(arguments.error());
+    }
+    auto dataplane = ServiceOf("dataplane", std::move(*arguments));
     if (!dataplane) {
       return std::unexpected(dataplane.error());
     }
