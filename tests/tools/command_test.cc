@@ -1,6 +1,7 @@
 // The command line, what is printed for people, and the client against every kind of peer.
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include "tools/command/explain.h"
 #include "tools/command/options.h"
 #include "tools/command/status.h"
+#include "tools/command/tables.h"
 #include "tools/command/text.h"
 
 namespace holdfast::tools {
@@ -63,6 +65,10 @@ TEST(CommandLine, IsReadIntoVerbAndFields) {
        [](const CommandLine& l) {
          return l.verb == Verb::kHealthSet && l.check == "c1" && l.to == "auto";
        }},
+      {{"tables", "dump", "--image", "/i", "--generation", "7"},
+       [](const CommandLine& l) {
+         return l.verb == Verb::kTablesDump && l.image == "/i" && l.generation == 7;
+       }},
   };
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const auto parsed = Parse(cases[i].words);
@@ -87,6 +93,8 @@ TEST(CommandLine, ThatIsWrongEndsWithStatus2) {
       {"zone", "load", "a.test", "/no/such/file"},
       {"health", "set", "c1"},
       {"health", "set", "c1", "sick"},
+      {"tables", "dump", "--image", "/i"},
+      {"tables", "dump", "--generation", "7"},
   };
   for (const auto& words : wrong) {
     testing::internal::CaptureStderr();
@@ -235,6 +243,20 @@ TEST(ExplainText, IndentsTheTreeAndSaysWhatWasDroppedAndWhy) {
             "permitted answers\n"
             "  share  ttl  records\n"
             "  1      60   192.0.2.72\n");
+}
+
+TEST(Tables, RefusesWhatIsNoImage) {
+  std::string folder = (std::filesystem::temp_directory_path() / "hf-admin-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  EXPECT_FALSE(OpenPublished(folder));  // nothing there
+  for (const std::size_t octets : {std::size_t{0}, std::size_t{100}, std::size_t{8192}}) {
+    std::ofstream(folder + "/root") << std::string(octets, 'x');
+    EXPECT_FALSE(OpenPublished(folder)) << octets;
+    const auto image = OpenImageFile(folder + "/root", 7);
+    ASSERT_FALSE(image) << octets;
+    EXPECT_NE(image.error().message.find(folder), std::string::npos) << image.error().message;
+  }
+  std::filesystem::remove_all(folder);
 }
 
 // A peer on a unix socket that takes one connection and does what the case says.

@@ -11,6 +11,7 @@
 #include "tools/command/explain.h"
 #include "tools/command/fields.h"
 #include "tools/command/status.h"
+#include "tools/command/tables.h"
 
 namespace holdfast::tools {
 
@@ -84,6 +85,7 @@ json RequestOf(const CommandLine& line) {
       return {{"op", "health_set"}, {"check", line.check}, {"to", line.to}};
     case Verb::kRun:
     case Verb::kCheck:
+    case Verb::kTablesDump:
       break;
   }
   return {};
@@ -157,6 +159,23 @@ int Show(const CommandLine& line, const json& result) {
   return Published(result);
 }
 
+int Tables(const CommandLine& line) {
+  const auto open = [&line]() -> Result<OpenedTables> {
+    if (!line.image.empty()) {
+      return OpenImageFile(line.image, line.generation);
+    }
+    const auto run_dir = RunDirOf(line);
+    return run_dir ? OpenPublished(*run_dir) : std::unexpected(run_dir.error());
+  };
+  const auto tables = open();
+  if (!tables) {
+    Complain(tables.error().message);
+    return kRefused;
+  }
+  Print(DumpText(*tables));
+  return kDone;
+}
+
 }  // namespace
 
 Result<control::NodeConfig> NodeOf(const CommandLine& line) {
@@ -170,6 +189,9 @@ Result<control::NodeConfig> NodeOf(const CommandLine& line) {
 int DoCommand(const CommandLine& line) {
   if (line.verb == Verb::kCheck) {
     return Check(line);
+  }
+  if (line.verb == Verb::kTablesDump) {
+    return Tables(line);
   }
   const auto run_dir = RunDirOf(line);
   if (!run_dir) {

@@ -46,6 +46,7 @@ class Grammar {
         ->check(CLI::ValidIPV4 | Ipv6());
     AddZone();
     AddHealth();
+    AddTables();
   }
 
   std::variant<CommandLine, Finished> Parse(int argc, const char* const* argv) {
@@ -114,6 +115,30 @@ class Grammar {
     set->add_option("to", line_.to, "healthy, unhealthy, or auto for what the probes say")
         ->required()
         ->check(CLI::IsMember({"healthy", "unhealthy", "auto"}));
+  }
+
+  void AddTables() {
+    CLI::App* tables = app_.add_subcommand("tables", "Look at the shared tables themselves");
+    tables->require_subcommand(1);
+    WithImage(Command(*tables, Verb::kTablesDump, "dump", "Print every name and pool"));
+  }
+
+  void WithImage(CLI::App* command) {
+    CLI::Option* file = WithFile(command);
+    CLI::Option* run_dir =
+        command
+            ->add_option("--run-dir", line_.run_dir, "The node's run folder, instead of --config")
+            ->type_name("DIR")
+            ->excludes(file);
+    CLI::Option* image =
+        command->add_option("--image", line_.image, "An image file, instead of a node's own")
+            ->type_name("FILE")
+            ->excludes(run_dir);
+    CLI::Option* generation =
+        command->add_option("--generation", line_.generation, "Generation to read --image at")
+            ->type_name("N")
+            ->needs(image);
+    image->needs(generation);
   }
 
   static CLI::Validator Ipv6() {

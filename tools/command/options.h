@@ -2,12 +2,23 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <variant>
 
 namespace holdfast::tools {
 
-enum class Verb { kRun, kCheck, kReload, kStatus, kExplain, kZoneLoad, kZoneDrop, kHealthSet };
+enum class Verb {
+  kRun,
+  kCheck,
+  kReload,
+  kStatus,
+  kExplain,
+  kZoneLoad,
+  kZoneDrop,
+  kHealthSet,
+  kTablesDump
+};
 
 struct CommandLine {
   Verb verb = Verb::kRun;
@@ -15,13 +26,15 @@ struct CommandLine {
   std::string run_dir;  // instead of a file, for the commands that ask a running node
   bool json = false;    // status, explain
   std::chrono::milliseconds patience{0};
-  std::string name;    // explain
-  std::string type;    // explain
-  std::string client;  // explain; may be empty
-  std::string origin;  // zone load, zone drop
-  std::string file;    // zone load
-  std::string check;   // health set
-  std::string to;      // health set: healthy, unhealthy, auto
+  std::string name;              // explain
+  std::string type;              // explain
+  std::string client;            // explain; may be empty
+  std::string origin;            // zone load, zone drop
+  std::string file;              // zone load
+  std::string check;             // health set
+  std::string to;                // health set: healthy, unhealthy, auto
+  std::string image;             // tables: a file, instead of what a node publishes
+  std::uint64_t generation = 0;  // tables: to read `image` at
 };
 
 /// Nothing is left to do: help was asked for, or the usage was wrong. What to say is said.

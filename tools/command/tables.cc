@@ -1,0 +1,253 @@
+// Walks an image as a reader would, with the same bounds; see tables.h.
+#include "tools/command/tables.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/wire/name.h"
+#include "tools/command/text.h"
+
+namespace holdfast::tools {
+
+namespace {
+
+using table::Snapshot;
+
+constexpr auto kBucketUnits = static_cast<std::uint32_t>(sizeof(table::Bucket) / kOffsetUnit);
+constexpr std::uint16_t kTypeA = 1;
+constexpr std::uint16_t kTypeAaaa = 28;
+constexpr std::size_t kRecordHead = 12;  // owner pointer, type, class, ttl, length of rdata
+
+Result<OpenedTables> Open(const std::string& path, Generation generation) {
+  auto mapping = table::Mapping::Map(path, false);
+  if (!mapping) {
+    return std::unexpected(mapping.error());
+  }
+  if (mapping->size() < sizeof(table::ImageHeader)) {
+    return Fail(ErrorCode::kInvalid,
+                path + " has " + std::to_string(mapping->size()) +
+                    " octets; an image has at least " + std::to_string(sizeof(table::ImageHeader)));
+  }
+  const auto& header = *reinterpret_cast<const table::ImageHeader*>(mapping->data());
+  HF_TRY(table::CheckImageHeader(header, mapping->size(), path));
+  const table::View view(mapping->data(), mapping->size());
+  return OpenedTables{
+      .mapping = std::move(*mapping), .path = path, .view = view, .generation = generation};
+}
+
+class Dump {
+ public:
+  explicit Dump(const OpenedTables& tables)
+      : snapshot_(tables.view, tables.generation), view_(tables.view) {}
+
+  std::string Text(const std::string& path) {
+    std::string text = path + ": image " + std::to_string(view_.header().image_seq) +
+                       ", generation " + std::to_string(snapshot_.generation().value()) + ", " +
+                       Octets(std::uint64_t{view_.header().used_units.load()} * 16) + " of " +
+                       Octets(view_.octets()) + " in use\n";
+    if (!snapshot_.ok()) {
+      return text + "no index is readable at this generation\n";
+    }
+    Walk();
+    std::ranges::sort(zones_);
+    std::ranges::sort(lines_);
+    for (const auto* part : {&zones_, &lines_}) {
+      for (const std::string& line : *part) {
+        text += line + "\n";
+      }
+    }
+    return text + Checks();
+  }
+
+ private:
+  void Walk() {
+    const auto* index = view_.Newest<table::IndexVersion>(
+        view_.header().index_at.load(std::memory_order_relaxed), snapshot_.generation());
+    for (std::uint32_t b = 0; b < snapshot_.bucket_count(); ++b) {
+      const auto* bucket = view_.At<table::Bucket>(index->buckets_at + (b * kBucketUnits));
+      for (unsigned i = 0; bucket != nullptr && i < table::kBucketEntries; ++i) {
+        const std::uint32_t at = __atomic_load_n(&bucket->ref[i], __ATOMIC_RELAXED);
+        const auto* record = view_.At<table::NameRecord>(at);
+        if (record != nullptr && snapshot_.Visible(*record)) {
+          AddName(*record);
+        }
+      }
+    }
+  }
+
+  void AddName(const table::NameRecord& record) {
+    const std::string name = NameOf(record);
+    if ((record.flags & table::kNameApex) != 0) {
+      AddZone(name, record.zone_at);
+    }
+    const auto entries = snapshot_.Rrsets(record);
+    if (entries.empty()) {
+      lines_.push_back(name + " empty non-terminal");
+    }
+    for (const table::RrsetEntry& entry : entries) {
+      lines_.push_back(name + " " + wire::TypeText(entry.type) + " " + Rrset(entry));
+    }
+  }
+
+  void AddZone(const std::string& name, std::uint32_t zone_at) {
+    const auto* zone = snapshot_.Zone(zone_at);
+    zones_.push_back("zone " + name +
+                     (zone == nullptr ? " (not readable)"
+                                      : " serial " + std::to_string(zone->serial) + ", " +
+                                            std::to_string(zone->names) + " names"));
+  }
+
+  [[nodiscard]] std::string NameOf(const table::NameRecord& record) const {
+    const std::byte* name = reinterpret_cast<const std::byte*>(record.name);
+    if (record.name_octets > table::kInlineNameOctets) {
+      std::uint32_t at = 0;
+      std::memcpy(&at, record.name, sizeof(at));
+      const auto* blob = view_.At<table::NameBlob>(at, table::kNameBlobName + record.name_octets);
+      if (blob == nullptr) {
+        return "(name not readable)";
+      }
+      name = reinterpret_cast<const std::byte*>(blob->name);
+    }
+    const std::string wire_name(reinterpret_cast<const char*>(name), record.name_octets);
+    return wire::IsWellFormed(wire_name) ? wire::ToText(wire_name) : "(name not readable)";
+  }
+
+  [[nodiscard]] std::string Rrset(const table::RrsetEntry& entry) const {
+    switch (entry.kind) {
+      case table::RrsetKind::kImage:
+        return "static " + Image(entry.at);
+      case table::RrsetKind::kReferral:
+        return "referral " + Image(entry.at);
+      case table::RrsetKind::kPool:
+        return Pool(entry.at);
+      case table::RrsetKind::kTable:
+        break;
+    }
+    return "(kind not readable)";
+  }
+
+  [[nodiscard]] std::string Pool(std::uint32_t at) const {
+    std::string text = "pool " + std::to_string(at) + ":";
+    const table::Decision* decision = snapshot_.DecisionOf(at);
+    if (decision == nullptr) {
+      return text + " (decision not readable)";
+    }
+    text += " since generation " + std::to_string(decision->born);
+    text += (decision->flags & table::kDecisionLastResort) != 0 ? ", last resort" : "";
+    const auto* outcomes = reinterpret_cast<const table::Outcome*>(decision + 1);
+    std::uint64_t before = 0;
+    for (unsigned i = 0; i < decision->count; ++i) {
+      const std::uint64_t upto = std::uint64_t{outcomes[i].upto} + 1;
+      const std::uint64_t permille = ((upto - std::min(upto, before)) * 1000) >> 32U;
+      before = upto;
+      text += "; " + std::to_string(permille / 10) + "." + std::to_string(permille % 10) + "% " +
+              Outcome(outcomes[i]);
+    }
+    return text;
+  }
+
+  [[nodiscard]] std::string Outcome(const table::Outcome& outcome) const {
+    switch (outcome.kind) {
+      case table::OutcomeKind::kNodata:
+        return "nothing";
+      case table::OutcomeKind::kImage:
+        return Image(outcome.at);
+      case table::OutcomeKind::kSubset:
+        return std::to_string(outcome.take) + " of " + Image(outcome.at);
+      case table::OutcomeKind::kPool:
+        return "pool " + std::to_string(outcome.at);
+    }
+    return "(kind not readable)";
+  }
+
+  [[nodiscard]] std::string Image(std::uint32_t at) const {
+    const table::ImageParts parts = table::OpenImage(view_, at);
+    if (parts.image == nullptr) {
+      return "(image not readable)";
+    }
+    std::string text = "ttl " + std::to_string(parts.image->ttl) + ", " +
+                       std::to_string(parts.image->records) + " records";
+    const std::string addresses = Addresses(parts);
+    return text + (addresses.empty() ? ", " + std::to_string(parts.image->octets) + " octets"
+                                     : ":" + addresses);
+  }
+
+  // Addresses stand at fixed places; other data would need its relocations done.
+  static std::string Addresses(const table::ImageParts& parts) {
+    const bool v6 = parts.image->type == kTypeAaaa;
+    const std::size_t octets = kRecordHead + (v6 ? 16 : 4);
+    if (parts.image->kind != table::ImageKind::kRrset || (!v6 && parts.image->type != kTypeA) ||
+        parts.wire.size() != octets * parts.image->records) {
+      return {};
+    }
+    std::string text;
+    for (std::size_t at = kRecordHead; at < parts.wire.size(); at += octets) {
+      std::array<char, INET6_ADDRSTRLEN> address{};
+      inet_ntop(v6 ? AF_INET6 : AF_INET, parts.wire.data() + at, address.data(), address.size());
+      text += std::string(" ") + address.data();
+    }
+    return text;
+  }
+
+  [[nodiscard]] std::string Checks() const {
+    const auto* health = view_.Newest<table::HealthTable>(
+        view_.header().health_at.load(std::memory_order_relaxed), snapshot_.generation());
+    if (health == nullptr ||
+        !view_.Holds(health,
+                     sizeof(table::HealthTable) +
+                         (std::uint64_t{health->count} * sizeof(table::HealthEntry)))) {
+      return {};
+    }
+    std::string text;
+    const auto* entries = reinterpret_cast<const table::HealthEntry*>(health + 1);
+    for (std::uint32_t i = 0; i < health->count; ++i) {
+      const table::HealthEntry& entry = entries[i];
+      const bool current = entry.born <= snapshot_.generation().value();
+      const std::string_view id(entry.id, std::min<std::size_t>(entry.id_octets, sizeof(entry.id)));
+      text += "check " + Printable(std::string(id)) +
+              ((current ? entry.healthy : entry.previous_healthy) != 0 ? " healthy" : " unhealthy");
+      text += (current ? entry.manual : entry.previous_manual) != 0 ? " (set by command)\n" : "\n";
+    }
+    return text;
+  }
+
+  Snapshot snapshot_;
+  const table::View& view_;
+  std::vector<std::string> zones_;
+  std::vector<std::string> lines_;
+};
+
+}  // namespace
+
+Result<OpenedTables> OpenPublished(const std::string& run_dir) {
+  const std::string path = run_dir + "/root";
+  auto page = table::Mapping::Map(path, false);
+  if (!page) {
+    return std::unexpected(page.error());
+  }
+  if (page->size() < sizeof(table::RootBlock)) {
+    return Fail(ErrorCode::kInvalid, path + " is too short for a root block");
+  }
+  const auto& root = *reinterpret_cast<const table::RootBlock*>(page->data());
+  HF_TRY(table::CheckRoot(root, path));
+  const table::Published published{root.published.load(std::memory_order_acquire)};
+  if (published.word == 0) {
+    return Fail(ErrorCode::kUnavailable, "nothing was published in " + run_dir + " yet");
+  }
+  const auto& name = root.names[published.ImageSeq() % table::kImageNames];
+  return Open(std::string(name, strnlen(name, sizeof(name))), published.generation());
+}
+
+Result<OpenedTables> OpenImageFile(const std::string& path, std::uint64_t generation) {
+  return Open(path, Generation{generation});
+}
+
+std::string DumpText(const OpenedTables& tables) {
+  return Dump(tables).Text(tables.path);
+}
+
+}  // namespace holdfast::tools
