@@ -71,14 +71,15 @@ TEST(Backoff, DoublesUpToTheMostAndStartsOverAfterHealth) {
 
 TEST(Beats, MeasuresHowLongACounterStandsStill) {
   Beats beats(milliseconds(400));
-  EXPECT_EQ(beats.Look("a", 7, milliseconds(1000)).still.count(), 0);
-  const auto still = beats.Look("a", 7, milliseconds(1200));
+  EXPECT_EQ(beats.Look("a", 0, milliseconds(1000)).still.count(), 0);
+  const auto still = beats.Look("a", 0, milliseconds(1200));
   EXPECT_EQ(still.still.count(), 200);
   EXPECT_FALSE(still.moved);
-  const auto moved = beats.Look("a", 8, milliseconds(1400));
+  const auto moved = beats.Look("a", 1, milliseconds(1400));
   EXPECT_EQ(moved.still.count(), 0);
   EXPECT_TRUE(moved.moved);
-  EXPECT_EQ(beats.Look("a", 8, milliseconds(1600)).still.count(), 200);
+  EXPECT_EQ(beats.Look("a", 1, milliseconds(1600)).still.count(), 200);
+  EXPECT_TRUE(beats.Look("b", 9, milliseconds(1600)).moved);  // before the first look
 }
 
 TEST(Beats, TakesALongGapBetweenLooksForItsOwnStop) {

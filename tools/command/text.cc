@@ -35,7 +35,7 @@ std::string Duration(std::int64_t milliseconds) {
   const auto pair = [](std::int64_t big, const char* one, std::int64_t small, const char* other) {
     return std::to_string(big) + one + (small != 0 ? " " + std::to_string(small) + other : "");
   };
-  if (s < 10) {
+  if (s < 10 && (s == 0 || ms % 1000 != 0)) {
     return std::to_string(ms) + " ms";
   }
   if (s < 60) {

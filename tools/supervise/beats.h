@@ -16,7 +16,7 @@ class Beats {
 
   struct State {
     Time still{};        // since the beat was last seen to move, or since the first look
-    bool moved = false;  // seen to move at least once
+    bool moved = false;  // has moved at least once: a counter begins at 0
   };
 
   /// @param most_between  a longer gap between two looks counts as this long: when the looker
@@ -28,6 +28,7 @@ class Beats {
     const auto [at, is_new] = entries_.try_emplace(key, Entry{.beat = beat, .looked = now});
     Entry& entry = at->second;
     if (is_new) {
+      entry.state.moved = beat != 0;  // before we looked
       return entry.state;
     }
     if (entry.beat != beat) {
