@@ -68,6 +68,23 @@ Status Publisher::PutHealth(std::vector<CompiledHealth> health) {
   return health.empty() && at == 0 ? Status{} : NewHealth(health);
 }
 
+Status Publisher::PutHealthOf(std::span<const CompiledHealth> health) {
+  const std::uint32_t at = writer_->header().health_at.load(std::memory_order_relaxed);
+  if (at == 0) {
+    return {};
+  }
+  HealthTable& now = *writer_->At<HealthTable>(at);
+  const std::span<HealthEntry> entries(Entries(now), now.count);
+  for (const CompiledHealth& wanted : health) {
+    const auto id = [](const HealthEntry& e) { return std::string_view(e.id, e.id_octets); };
+    const auto it = std::ranges::lower_bound(entries, std::string_view(wanted.id), {}, id);
+    if (it != entries.end() && id(*it) == wanted.id && At(*it, Next().value()) != wanted) {
+      UpdateHealth(*it, wanted);
+    }
+  }
+  return {};
+}
+
 // The values of the published generation stay readable between any two of these stores: first they
 // are kept as the previous ones, then `born` leads to those, then the current ones change.
 void Publisher::UpdateHealth(HealthEntry& entry, const CompiledHealth& health) {

@@ -73,6 +73,8 @@ class Publisher {
   Status DropZone(const std::string& origin);
   /// All checks with their status, in any order.
   Status PutHealth(std::vector<CompiledHealth> health);
+  /// The status of some checks; those that the last PutHealth did not name are passed over.
+  Status PutHealthOf(std::span<const CompiledHealth> health);
 
   /// Makes the transaction visible with one store, then frees what no reader holds any more.
   Result<Committed> Commit();

@@ -21,6 +21,22 @@ inline std::uint64_t MonotonicNs() noexcept {
          static_cast<std::uint64_t>(ts.tv_nsec);
 }
 
+/// Cycles of the TSC in a microsecond, measured once against CLOCK_MONOTONIC (takes 20 ms then).
+/// Cold.
+inline std::uint64_t TscPerMicrosecond() noexcept {
+  static const std::uint64_t cycles = [] {
+    const std::uint64_t from_ns = MonotonicNs();
+    const std::uint64_t from = Tsc();
+    std::uint64_t now_ns = from_ns;
+    while (now_ns - from_ns < 20'000'000) {
+      now_ns = MonotonicNs();
+    }
+    const std::uint64_t per = (Tsc() - from) * 1000 / (now_ns - from_ns);
+    return per == 0 ? 1 : per;
+  }();
+  return cycles;
+}
+
 /// Milliseconds since 1970-01-01 UTC. May jump; never used for thresholds or deadlines.
 inline std::int64_t WallMs() noexcept {
   timespec ts{};

@@ -1,0 +1,209 @@
+#include "control/admin/requests.h"
+
+#include <unistd.h>
+
+#include "control/compile/explain.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+constexpr const char* kVersion = "0.1.0";
+
+Json CheckJson(const health::CheckStatus& check) {
+  return {{"id", check.id},
+          {"type", health::CheckTypeText(check.type)},
+          {"target", check.target},
+          {"state", check.healthy ? "healthy" : "unhealthy"},
+          {"raw", health::StateText(check.raw)},
+          {"healthy", check.healthy},
+          {"override", health::OverrideText(check.ordered)},
+          {"disabled", check.disabled},
+          {"inverted", check.inverted},
+          {"since_ms", check.since_ms},
+          {"reason", check.reason},
+          {"age_ms", check.age_ms ? Json(*check.age_ms) : Json()},
+          {"verified", check.verified},
+          {"passes", check.passes},
+          {"failures", check.failures},
+          {"unknowns", check.unknowns}};
+}
+
+Json ReaderJson(const table::ReaderInfo& reader, const CounterNames& names) {
+  Json threads = Json::array();
+  std::vector<std::uint64_t> sums(table::kCounters);
+  for (std::size_t i = 0; i < reader.passed.size(); ++i) {
+    threads.push_back(
+        {{"passed", reader.passed[i] == table::kOffline ? Json() : Json(reader.passed[i])},
+         {"beat", reader.beats[i]}});
+    for (unsigned c = 0; c < table::kCounters; ++c) {
+      sums[c] += reader.counters[i][c];
+    }
+  }
+  Json counters = Json::object();
+  for (unsigned c = 0; c < table::kCounters; ++c) {
+    if (const std::string name = names(reader.role, c); !name.empty()) {
+      counters[name] = sums[c];
+    }
+  }
+  return {{"role", reader.role},
+          {"pid", reader.pid},
+          {"mapped_seq", reader.mapped_seq},
+          {"threads", threads},
+          {"counters", counters}};
+}
+
+Json GroupJson(const ExplainedGroup& group);
+
+Json MemberJson(const ExplainedMember& member) {
+  Json json{{"healthy", member.healthy}, {"chosen", member.chosen}, {"source", member.source}};
+  if (!member.set_identifier.empty()) {
+    json["set_identifier"] = member.set_identifier;
+  }
+  if (!member.check_id.empty()) {
+    json["check"] = {
+        {"id", member.check_id}, {"known", member.check_known}, {"healthy", member.check_healthy}};
+  }
+  if (!member.alias_target.empty()) {
+    json["alias"] = {{"target", member.alias_target},
+                     {"evaluate_target_health", member.evaluate_target_health},
+                     {"found", member.target_found},
+                     {"healthy", member.target_healthy}};
+  } else {
+    json["ttl"] = member.ttl;
+    json["values"] = member.values;
+  }
+  json["weight"] = member.weight;
+  json["primary"] = member.primary;
+  if (member.chosen) {
+    json["share"] = member.share.Text();
+  } else {
+    json["dropped_by"] = member.dropped_by;
+  }
+  if (member.target != nullptr) {
+    json["target"] = GroupJson(*member.target);
+  }
+  return json;
+}
+
+Json GroupJson(const ExplainedGroup& group) {
+  Json members = Json::array();
+  for (const ExplainedMember& member : group.members) {
+    members.push_back(MemberJson(member));
+  }
+  return {{"name", group.name},
+          {"type", group.type},
+          {"policy", group.policy},
+          {"last_resort", group.last_resort},
+          {"members", members}};
+}
+
+}  // namespace
+
+const char* ErrorCodeText(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::kInvalid:
+      return "invalid";
+    case ErrorCode::kNotFound:
+      return "not_found";
+    case ErrorCode::kExhausted:
+      return "exhausted";
+    case ErrorCode::kConflict:
+      return "conflict";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+    case ErrorCode::kIo:
+      return "io";
+  }
+  return "io";
+}
+
+Json Success(Json result) {
+  return {{"ok", true}, {"result", std::move(result)}};
+}
+
+Json Failure(const Error& error) {
+  return {{"ok", false},
+          {"error", {{"code", ErrorCodeText(error.code)}, {"message", error.message}}}};
+}
+
+Json StatusResult(Core& core, const CounterNames& names, std::int64_t started_ms) {
+  const TableUse use = core.publisher().Use();
+  Json zones = Json::array();
+  for (const ZoneInfo& zone : core.zones()) {
+    zones.push_back({{"origin", zone.origin},
+                     {"id", zone.id},
+                     {"serial", zone.serial},
+                     {"names", zone.names},
+                     {"source", zone.source},
+                     {"loaded_ms", zone.loaded_ms}});
+  }
+  Json checks = Json::array();
+  for (const health::CheckStatus& check : core.monitor().Statuses()) {
+    checks.push_back(CheckJson(check));
+  }
+  Json readers = Json::array();
+  for (const table::ReaderInfo& reader : table::ListReaders(core.node().run_dir)) {
+    readers.push_back(ReaderJson(reader, names));
+  }
+  return {{"node", core.node().id},
+          {"version", kVersion},
+          {"pid", getpid()},
+          {"uptime_s", (WallMs() - started_ms) / 1000},
+          {"generation", core.publisher().generation().value()},
+          {"tables",
+           {{"path", core.publisher().image_path()},
+            {"total_octets", use.total_octets},
+            {"free_octets", use.free_octets},
+            {"names", use.names},
+            {"pools", use.pools},
+            {"blobs", use.blobs},
+            {"waiting", use.waiting}}},
+          {"zones", zones},
+          {"checks", checks},
+          {"readers", readers},
+          {"warnings", core.warnings()}};
+}
+
+Result<Json> ExplainResult(const Model& model,
+                           std::span<const CompiledHealth> health,
+                           Generation generation,
+                           const std::string& name,
+                           const std::string& type) {
+  const auto qname = wire::FromText(name);
+  if (!qname) {
+    return Fail(ErrorCode::kInvalid, "name '" + name + "': " + qname.error().message);
+  }
+  const auto qtype = wire::TypeFromText(type);
+  if (!qtype) {
+    return std::unexpected(qtype.error());
+  }
+  const auto explained = Explain(model, health, *qname, *qtype);
+  if (!explained) {
+    return std::unexpected(explained.error());
+  }
+  Json answers = Json::array();
+  for (const ExplainedAnswer& answer : explained->answers) {
+    Json json{{"share", answer.share.Text()}, {"ttl", answer.ttl}, {"records", answer.values}};
+    if (answer.take != 0) {
+      json["take"] = answer.take;
+    }
+    answers.push_back(json);
+  }
+  Json json{{"name", wire::ToText(*qname)},
+            {"type", wire::TypeText(*qtype)},
+            {"outcome", ExplainedStatusText(explained->status)},
+            {"zone", explained->zone},
+            {"owner", explained->owner},
+            {"answered_by_type", explained->type},
+            {"last_resort", explained->last_resort},
+            {"generation", generation.value()},
+            {"answers", answers}};
+  if (explained->tree != nullptr) {
+    json["tree"] = GroupJson(*explained->tree);
+  }
+  return json;
+}
+
+}  // namespace holdfast::control

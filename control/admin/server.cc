@@ -1,0 +1,483 @@
+#include "control/admin/server.h"
+
+#include <boost/asio.hpp>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+#include "control/stored_zone.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+namespace asio = boost::asio;
+using asio::local::stream_protocol;
+
+constexpr auto kTick = std::chrono::milliseconds(50);
+constexpr auto kReadersWait = std::chrono::seconds(2);
+constexpr std::size_t kMaxRequestOctets = 65536;
+constexpr int kMaxConnections = 64;
+
+class Server {
+ public:
+  Server(Core& core, std::string node_path, const CounterNames& names)
+      : core_(core),
+        node_path_(std::move(node_path)),
+        names_(names),
+        started_ms_(WallMs()),
+        socket_path_(core.node().run_dir + "/control.sock"),
+        transitions_(io_, dup(core.transition_fd())),
+        tick_(io_),
+        signals_(io_, SIGTERM, SIGINT, SIGHUP),
+        acceptor_(io_) {}
+  ~Server() {
+    jobs_.join();
+    disk_.join();
+    unlink(socket_path_.c_str());
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  Status Run();
+
+ private:
+  void WaitTransitions();
+  void WaitTick();
+  void WaitSignal();
+  void Save();
+  class Connection;
+  using Reply = std::function<void(const Json&)>;
+  void Accept();
+  void Answer(const std::string& line, Reply reply);
+  void Dispatch(const Json& request, Reply reply);
+  Json HealthSet(const std::string& check, const std::string& to);
+
+  // Called on a worker.
+  Json Reload();
+  Json ZoneLoad(const std::string& origin, const std::string& file);
+  Json ZoneDrop(const std::string& origin);
+  Json ApplyStored(const NodeConfig& node, const StoredZone& change);
+  Result<Committed> ApplyOnLoop(Prepared prepared);
+  Json Published(const Committed& committed, const std::vector<std::string>& warnings);
+  /// Runs `work` on the control loop and waits for what it gives.
+  template <class Work>
+  auto OnLoop(Work work) {
+    std::packaged_task<decltype(work())()> task(std::move(work));
+    auto result = task.get_future();
+    asio::post(io_, std::move(task));
+    return result.get();
+  }
+  /// Runs `work` on the worker for loads, one after the other; its reply comes back on the loop.
+  template <class Work>
+  void OnWorker(Work work, Reply reply) {
+    asio::post(jobs_, [this, work = std::move(work), reply = std::move(reply)] {
+      asio::post(io_, [reply, result = work()] { reply(result); });
+    });
+  }
+
+  Core& core_;
+  std::string node_path_;
+  const CounterNames& names_;
+  std::int64_t started_ms_;
+  std::string socket_path_;
+  Json last_reload_;
+  int connections_ = 0;
+  asio::io_context io_{1};
+  asio::thread_pool jobs_{1};
+  asio::thread_pool disk_{1};
+  asio::posix::stream_descriptor transitions_;
+  asio::steady_timer tick_;
+  asio::signal_set signals_;
+  stream_protocol::acceptor acceptor_;
+};
+
+// ---- the loop -----------------------------------------------------------------------------------
+
+Status Server::Run() {
+  boost::system::error_code error;
+  unlink(socket_path_.c_str());
+  const auto bind = [&] {
+    acceptor_.open(stream_protocol(), error);
+    const mode_t mask = umask(0177);
+    if (!error) {
+      acceptor_.bind(stream_protocol::endpoint(socket_path_), error);
+    }
+    umask(mask);
+    if (!error) {
+      acceptor_.listen(16, error);
+    }
+  };
+  if (socket_path_.size() > 107) {
+    return Fail(ErrorCode::kInvalid,
+                socket_path_ + " is too long for a socket; choose a shorter run_dir");
+  }
+  bind();
+  if (error) {
+    return Fail(ErrorCode::kIo, "cannot listen on " + socket_path_ + ": " + error.message());
+  }
+  WaitTransitions();
+  WaitTick();
+  WaitSignal();
+  Accept();
+  HF_TRY(core_.StartChecks());
+  spdlog::info("ready, control socket {}", socket_path_);
+  io_.run();
+  Save();
+  return {};
+}
+
+void Server::WaitTransitions() {
+  transitions_.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this](const boost::system::error_code& error) {
+                            if (error) {
+                              return;
+                            }
+                            core_.OnTransitions();
+                            Save();
+                            WaitTransitions();
+                          });
+}
+
+void Server::WaitTick() {
+  tick_.expires_after(kTick);
+  tick_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      core_.Tick();
+      WaitTick();
+    }
+  });
+}
+
+void Server::WaitSignal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) {
+      return;
+    }
+    if (signal != SIGHUP) {
+      spdlog::info("stopping; answers go on from the last table");
+      io_.stop();
+      return;
+    }
+    asio::post(jobs_, [this] { Reload(); });
+    WaitSignal();
+  });
+}
+
+// Check states go to the store on the disk's own thread, never on the loop's: a slow disk must not
+// hold back a failover. What a crash in between loses, the image has.
+void Server::Save() {
+  auto checks = core_.TakeUnsaved();
+  if (checks.empty()) {
+    return;
+  }
+  asio::post(disk_, [this, checks = std::move(checks)] {
+    if (const auto saved = core_.store().SaveChecks(checks); !saved) {
+      spdlog::error("check states not stored: {}", saved.error().message);
+    }
+  });
+}
+
+// ---- the socket ---------------------------------------------------------------------------------
+
+// One client: a line in, a line out, one after the other. Lives as long as a read or an answer of
+// its own is under way.
+class Server::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Server& server, stream_protocol::socket socket)
+      : server_(server), socket_(std::move(socket)) {
+    ++server_.connections_;
+  }
+  ~Connection() { --server_.connections_; }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void Read() {
+    asio::async_read_until(
+        socket_,
+        asio::dynamic_buffer(buffer_, kMaxRequestOctets),
+        '\n',
+        [self = shared_from_this()](const boost::system::error_code& error, std::size_t octets) {
+          if (!error) {
+            const std::string line = self->buffer_.substr(0, octets - 1);
+            self->buffer_.erase(0, octets);
+            self->server_.Answer(line, [self](const Json& reply) { self->Write(reply); });
+          }
+        });
+  }
+
+ private:
+  void Write(const Json& reply) {
+    // What a name or a path holds need not be UTF-8: replaced rather than thrown at the client.
+    reply_ = reply.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    asio::async_write(
+        socket_,
+        asio::buffer(reply_),
+        [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
+          if (!error) {
+            self->Read();
+          }
+        });
+  }
+
+  Server& server_;
+  stream_protocol::socket socket_;
+  std::string buffer_;
+  std::string reply_;
+};
+
+void Server::Accept() {
+  acceptor_.async_accept(
+      [this](const boost::system::error_code& error, stream_protocol::socket socket) {
+        if (error) {
+          return;
+        }
+        if (connections_ < kMaxConnections) {
+          std::make_shared<Connection>(*this, std::move(socket))->Read();
+        }
+        Accept();
+      });
+}
+
+void Server::Answer(const std::string& line, Reply reply) {
+  const Json request = Json::parse(line, nullptr, false);
+  if (!request.is_object() || !request.contains("op") || !request["op"].is_string()) {
+    return reply(
+        Failure({ErrorCode::kInvalid, "expected a line with one JSON object that has an \"op\""}));
+  }
+  for (const auto& [key, value] : request.items()) {
+    if (!value.is_string()) {
+      return reply(Failure({ErrorCode::kInvalid, "field \"" + key + "\" must be a string"}));
+    }
+  }
+  Dispatch(request, std::move(reply));
+}
+
+void Server::Dispatch(const Json& request, Reply reply) {
+  const auto text = [&](const char* field) { return request.value(field, std::string()); };
+  const std::string op = text("op");
+  if (op == "ping") {
+    return reply(Success(Json::object()));
+  }
+  if (op == "status") {
+    Json status = StatusResult(core_, names_, started_ms_);
+    status["last_reload"] = last_reload_;
+    return reply(Success(std::move(status)));
+  }
+  if (op == "health_set") {
+    return reply(HealthSet(text("check"), text("to")));
+  }
+  if (op == "explain") {
+    return OnWorker(
+        [model = core_.model(),
+         health = core_.Health(),
+         generation = core_.publisher().generation(),
+         name = text("name"),
+         type = text("type")] {
+          const auto result = ExplainResult(*model, health, generation, name, type);
+          return result ? Success(*result) : Failure(result.error());
+        },
+        std::move(reply));
+  }
+  if (op == "reload") {
+    return OnWorker([this] { return Reload(); }, std::move(reply));
+  }
+  if (op == "zone_load") {
+    return OnWorker(
+        [this, origin = text("origin"), file = text("file")] { return ZoneLoad(origin, file); },
+        std::move(reply));
+  }
+  if (op == "zone_drop") {
+    return OnWorker([this, origin = text("origin")] { return ZoneDrop(origin); }, std::move(reply));
+  }
+  reply(Failure({ErrorCode::kInvalid,
+                 "unknown op '" + op +
+                     "'; expected ping, status, explain, health_set, reload, zone_load or "
+                     "zone_drop"}));
+}
+
+Json Server::HealthSet(const std::string& check, const std::string& to) {
+  if (to != "healthy" && to != "unhealthy" && to != "auto") {
+    return Failure(
+        {ErrorCode::kInvalid, "\"to\" is '" + to + "'; expected healthy, unhealthy or auto"});
+  }
+  const auto ordered = to == "auto"      ? health::Override::kAuto
+                       : to == "healthy" ? health::Override::kHealthy
+                                         : health::Override::kUnhealthy;
+  if (const auto set = core_.SetOverride(check, ordered); !set) {
+    return Failure(set.error());
+  }
+  core_.OnTransitions();
+  Save();
+  return Success({{"generation", core_.publisher().generation().value()}});
+}
+
+// ---- loads, on the worker -----------------------------------------------------------------------
+
+Result<Committed> Server::ApplyOnLoop(Prepared prepared) {
+  return OnLoop([this, p = std::make_shared<Prepared>(std::move(prepared))] {
+    return core_.Apply(std::move(*p));
+  });
+}
+
+// Waits until every reader has passed the generation, so that "done" means done on every core.
+Json Server::Published(const Committed& committed, const std::vector<std::string>& warnings) {
+  std::string laggard;
+  const auto deadline = std::chrono::steady_clock::now() + kReadersWait;
+  bool passed = false;
+  while (!passed && std::chrono::steady_clock::now() < deadline) {
+    passed = OnLoop([&] { return core_.publisher().Passed(committed.generation, &laggard); });
+    if (!passed) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  Json result{{"generation", committed.generation.value()},
+              {"changed", committed.changed},
+              {"passed_by_all_readers", passed},
+              {"warnings", warnings}};
+  if (!passed) {
+    result["waiting_for"] = laggard;
+  }
+  return Success(std::move(result));
+}
+
+Json Server::Reload() {
+  const auto run = [this]() -> Json {
+    const auto node = LoadNode(node_path_);
+    if (!node) {
+      return Failure(node.error());
+    }
+    const NodeConfig now = OnLoop([this] { return core_.node(); });
+    if (node->run_dir != now.run_dir || node->state_dir != now.state_dir) {
+      return Failure({ErrorCode::kInvalid,
+                      node_path_ + ": run_dir and state_dir cannot change at a reload; restart"});
+    }
+    auto stored = core_.store().Zones();
+    if (!stored) {
+      return Failure(stored.error());
+    }
+    const auto health = OnLoop([this] { return core_.Health(); });
+    auto prepared = Prepare(*node, std::move(*stored), health);
+    if (!prepared) {
+      return Failure(prepared.error());
+    }
+    const auto warnings = prepared->warnings;
+    const auto committed = ApplyOnLoop(std::move(*prepared));
+    return committed ? Published(*committed, warnings) : Failure(committed.error());
+  };
+  const Json result = run();
+  const bool good = result["ok"];
+  const std::string message = good ? std::string() : result["error"]["message"].get<std::string>();
+  if (!good) {
+    spdlog::error("reload refused, the generation before goes on: {}", message);
+  }
+  OnLoop([&] {
+    last_reload_ = {{"ok", good}, {"message", message}, {"at_ms", WallMs()}};
+    return 0;
+  });
+  return result;
+}
+
+// Durable first, then published: what was acknowledged is there after any crash. When the tables
+// refuse it, the store is put back.
+Json Server::ApplyStored(const NodeConfig& node, const StoredZone& change) {
+  auto stored = core_.store().Zones();
+  if (!stored) {
+    return Failure(stored.error());
+  }
+  const auto before = std::ranges::find(*stored, change.origin, &StoredZone::origin);
+  const std::optional<StoredZone> old =
+      before == stored->end() ? std::nullopt : std::optional(*before);
+  if (old) {
+    *before = change;
+  } else {
+    stored->push_back(change);
+  }
+  const auto health = OnLoop([this] { return core_.Health(); });
+  auto prepared = Prepare(node, std::move(*stored), health);
+  if (!prepared) {
+    return Failure(prepared.error());
+  }
+  if (const auto saved = core_.store().SaveZone(change); !saved) {
+    return Failure(saved.error());
+  }
+  const auto warnings = prepared->warnings;
+  const auto committed = ApplyOnLoop(std::move(*prepared));
+  if (!committed) {
+    const auto restored =
+        old ? core_.store().SaveZone(*old) : core_.store().ForgetZone(change.origin);
+    if (!restored) {
+      spdlog::error("the store keeps a zone that the tables refused: {}", restored.error().message);
+    }
+    return Failure(committed.error());
+  }
+  return Published(*committed, warnings);
+}
+
+Json Server::ZoneLoad(const std::string& origin, const std::string& file) {
+  const auto name = wire::FromText(origin);
+  if (!name) {
+    return Failure({ErrorCode::kInvalid, "origin '" + origin + "': " + name.error().message});
+  }
+  const NodeConfig node = OnLoop([this] { return core_.node(); });
+  const auto model = OnLoop([this] { return core_.model(); });
+  ZoneConfig config;
+  config.origin = wire::Fold(*name);
+  config.file = file;
+  config.id = DefaultZoneId(config.origin);
+  for (const ZoneConfig& known : node.zones) {
+    if (known.origin == config.origin) {
+      config.records = known.records;
+      config.id = known.id;
+    }
+  }
+  const auto zone = LoadZone(config, model->checks);
+  if (!zone) {
+    return Failure(zone.error());
+  }
+  StoredZone change;
+  change.origin = config.origin;
+  change.zone_id = config.id;
+  change.file = file;
+  change.content = ZoneContent(zone->zone);
+  change.at_ms = WallMs();
+  return ApplyStored(node, change);
+}
+
+Json Server::ZoneDrop(const std::string& origin) {
+  const auto name = wire::FromText(origin);
+  if (!name) {
+    return Failure({ErrorCode::kInvalid, "origin '" + origin + "': " + name.error().message});
+  }
+  const auto model = OnLoop([this] { return core_.model(); });
+  const std::string folded = wire::Fold(*name);
+  if (std::ranges::find(model->zones, folded, &Zone::origin) == model->zones.end()) {
+    return Failure({ErrorCode::kNotFound, "zone " + wire::ToText(folded) + " is not served here"});
+  }
+  StoredZone change;
+  change.origin = folded;
+  change.dropped = true;
+  change.at_ms = WallMs();
+  return ApplyStored(OnLoop([this] { return core_.node(); }), change);
+}
+
+}  // namespace
+
+Status Serve(Core& core, const std::string& node_path, const CounterNames& names) {
+  try {
+    Server server(core, node_path, names);
+    return server.Run();
+  } catch (const std::exception& error) {
+    // Asio throws where it cannot set itself up (descriptors, threads).
+    return Fail(ErrorCode::kIo, std::string("the control loop ended: ") + error.what());
+  }
+}
+
+}  // namespace holdfast::control

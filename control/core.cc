@@ -1,0 +1,365 @@
+#include "control/core.h"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+#include "control/place.h"
+#include "control/stored_zone.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+double Microseconds(std::uint64_t from_ns, std::uint64_t to_ns) {
+  return to_ns > from_ns ? static_cast<double>(to_ns - from_ns) / 1000.0 : 0.0;
+}
+
+CompiledHealth HealthOf(const health::Transition& transition, health::Override manual) {
+  return {transition.check_id,
+          static_cast<std::uint8_t>(transition.raw),
+          transition.healthy,
+          static_cast<std::uint8_t>(manual),
+          transition.since_ms};
+}
+
+// Zones that commands loaded take the place of the node file's; dropped ones go.
+Status Overlay(Model& model, const std::vector<StoredZone>& stored) {
+  for (const StoredZone& from : stored) {
+    const auto same = [&](const Zone& zone) { return zone.origin == from.origin; };
+    const auto it = std::ranges::find_if(model.zones, same);
+    if (from.dropped) {
+      if (it != model.zones.end()) {
+        model.zones.erase(it);
+      }
+      continue;
+    }
+    auto zone = ZoneFromStore(from);
+    if (!zone) {
+      return std::unexpected(zone.error());
+    }
+    if (it != model.zones.end()) {
+      zone->record_sets = std::move(it->record_sets);
+      *it = std::move(*zone);
+    } else {
+      model.zones.push_back(std::move(*zone));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<CompiledHealth> HealthOf(const std::vector<health::CheckStatus>& statuses) {
+  std::vector<CompiledHealth> health;
+  health.reserve(statuses.size());
+  for (const health::CheckStatus& status : statuses) {
+    health.push_back({status.id,
+                      static_cast<std::uint8_t>(status.raw),
+                      status.healthy,
+                      static_cast<std::uint8_t>(status.ordered),
+                      status.since_ms});
+  }
+  return health;
+}
+
+Result<Prepared> Prepare(const NodeConfig& node,
+                         std::vector<StoredZone> stored,
+                         std::span<const CompiledHealth> health) {
+  auto loaded = LoadAll(node);
+  if (!loaded) {
+    return std::unexpected(loaded.error());
+  }
+  HF_TRY(Overlay(loaded->model, stored));
+  auto compiled = Compile(loaded->model, health, WallMs());
+  if (!compiled) {
+    return std::unexpected(compiled.error());
+  }
+  Prepared prepared;
+  prepared.node = node;
+  prepared.model = std::make_shared<const Model>(std::move(loaded->model));
+  prepared.stored = std::move(stored);
+  prepared.warnings = std::move(loaded->warnings);
+  std::ranges::move(compiled->warnings, std::back_inserter(prepared.warnings));
+  prepared.compiled = std::move(*compiled);
+  return prepared;
+}
+
+Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
+  auto node = LoadNode(node_path);
+  if (!node) {
+    return std::unexpected(node.error());
+  }
+  std::unique_ptr<Core> core(new Core());
+  core->node_ = std::move(*node);
+  // The files first: a mistake in them must not leave a trace.
+  auto checks = LoadChecks(core->node_);
+  if (!checks) {
+    return std::unexpected(checks.error());
+  }
+  HF_TRY(core->OpenTables());
+  auto store = Store::Open(core->node_.state_dir + "/holdfast.db");
+  if (!store) {
+    return std::unexpected(store.error());
+  }
+  core->store_ = std::move(*store);
+  auto monitor = health::Monitor::Create({});
+  if (!monitor) {
+    return std::unexpected(monitor.error());
+  }
+  core->monitor_ = std::move(*monitor);
+  HF_TRY(core->monitor_->Configure(*checks));
+  HF_TRY(core->RestoreChecks(*checks));
+  auto stored = core->store_->Zones();
+  if (!stored) {
+    return std::unexpected(stored.error());
+  }
+  auto prepared = Prepare(core->node_, std::move(*stored), core->Health());
+  if (!prepared) {
+    return std::unexpected(prepared.error());
+  }
+  if (const auto applied = core->Apply(std::move(*prepared)); !applied) {
+    return std::unexpected(applied.error());
+  }
+  HF_TRY(core->store_->SetBootId(CurrentBootId()));
+  return core;
+}
+
+Core::~Core() {
+  if (monitor_ != nullptr) {
+    monitor_->Stop();
+  }
+}
+
+Status Core::OpenTables() {
+  std::vector<std::string> notes;
+  const auto place = ChoosePlace(node_, notes);
+  if (!place) {
+    return std::unexpected(place.error());
+  }
+  PublisherOptions options;
+  options.run_dir = node_.run_dir;
+  options.image = *place;
+  auto publisher = Publisher::Open(options, notes);
+  for (const std::string& note : notes) {
+    spdlog::info("{}", note);
+  }
+  if (!publisher) {
+    return std::unexpected(publisher.error());
+  }
+  publisher_ = std::move(*publisher);
+  return {};
+}
+
+// Within one boot the image knows best: it holds what the published answers were compiled from.
+// After a boot it is gone and the store knows.
+Status Core::RestoreChecks(const std::vector<health::CheckConfig>& checks) {
+  auto stored = store_->Checks();
+  if (!stored) {
+    return std::unexpected(stored.error());
+  }
+  const auto boot = store_->BootId();
+  if (publisher_->adopted() && boot && *boot == CurrentBootId()) {
+    stored->clear();
+    for (const CompiledHealth& health : publisher_->Health()) {
+      stored->push_back({health.id,
+                         static_cast<health::State>(health.raw),
+                         static_cast<Override>(health.manual),
+                         health.since_ms,
+                         {}});
+    }
+  }
+  for (const StoredCheck& check : *stored) {
+    if (!std::ranges::any_of(checks, [&](const auto& c) { return c.id == check.id; })) {
+      continue;  // of a configuration before
+    }
+    HF_TRY(monitor_->Restore(check.id, check.raw, check.since_ms));
+    const auto ordered = static_cast<health::Override>(check.override_state);
+    if (ordered != health::Override::kAuto) {
+      HF_TRY(monitor_->SetOverride(check.id, ordered));
+      overrides_[check.id] = ordered;
+    }
+  }
+  return {};
+}
+
+std::vector<CompiledHealth> Core::Health() const {
+  return HealthOf(monitor_->Statuses());
+}
+
+// ---- loads --------------------------------------------------------------------------------------
+
+Status Core::Put(const Prepared& prepared, const std::vector<std::string>& dropped) {
+  for (const CompiledPool& pool : prepared.compiled.pools) {
+    HF_TRY(publisher_->PutPool(pool));
+  }
+  for (const CompiledZone& zone : prepared.compiled.zones) {
+    HF_TRY(publisher_->PutZone(zone));
+  }
+  for (const std::string& origin : dropped) {
+    HF_TRY(publisher_->DropZone(origin));
+  }
+  const auto health = prepared.compiled.evaluation->health();
+  return publisher_->PutHealth({health.begin(), health.end()});
+}
+
+Result<Committed> Core::Apply(Prepared prepared) {
+  // Checks first: a new one has a defined state before a record asks for it.
+  const auto before = model_;
+  HF_TRY(monitor_->Configure(prepared.model->checks));
+  const auto current = Health();
+  prepared.compiled.pools = [&] {
+    prepared.compiled.evaluation->Recompile(current);
+    return prepared.compiled.evaluation->CompileAll();
+  }();
+  std::vector<std::string> dropped;
+  std::ranges::copy_if(publisher_->Origins(), std::back_inserter(dropped), [&](const auto& origin) {
+    return !std::ranges::any_of(prepared.compiled.zones,
+                                [&](const CompiledZone& zone) { return zone.origin == origin; });
+  });
+  if (const auto put = Put(prepared, dropped); !put) {
+    publisher_->Abort();
+    if (before != nullptr) {
+      (void)monitor_->Configure(before->checks);  // was accepted before
+    }
+    return std::unexpected(put.error());
+  }
+  auto committed = publisher_->Commit();
+  if (!committed) {
+    publisher_->Abort();
+    return committed;
+  }
+  Remember(prepared);
+  for (const std::string& warning : warnings_) {
+    spdlog::warn("{}", warning);
+  }
+  spdlog::info("serving generation {}: {} zones, {} names, {} pools{}",
+               committed->generation.value(),
+               zones_.size(),
+               publisher_->Use().names,
+               publisher_->Use().pools,
+               committed->changed ? "" : " (nothing changed, nothing published)");
+  evaluation_ = std::move(prepared.compiled.evaluation);
+  return committed;
+}
+
+void Core::Remember(const Prepared& prepared) {
+  node_ = prepared.node;
+  model_ = prepared.model;
+  warnings_ = prepared.warnings;
+  zones_.clear();
+  for (const CompiledZone& zone : prepared.compiled.zones) {
+    const auto& written = *std::ranges::find(model_->zones, zone.origin, &Zone::origin);
+    zones_.push_back({wire::ToText(zone.origin),
+                      written.id,
+                      written.source.Text(),
+                      zone.serial,
+                      zone.names.size(),
+                      zone.loaded_ms});
+  }
+}
+
+// ---- transitions --------------------------------------------------------------------------------
+
+Result<Committed> Core::PublishPools(const std::vector<CompiledPool>& pools,
+                                     std::span<const CompiledHealth> changed) {
+  const auto put = [&]() -> Status {
+    for (const CompiledPool& pool : pools) {
+      HF_TRY(publisher_->PutPool(pool));
+    }
+    return publisher_->PutHealthOf(changed);
+  }();
+  if (!put) {
+    publisher_->Abort();
+    return std::unexpected(put.error());
+  }
+  auto committed = publisher_->Commit();
+  if (!committed) {
+    publisher_->Abort();
+  }
+  return committed;
+}
+
+void Core::OnTransitions() {
+  const std::vector<health::Transition> transitions = monitor_->queue().Drain();
+  if (transitions.empty()) {
+    return;
+  }
+  std::vector<CompiledHealth> changed;
+  changed.reserve(transitions.size());
+  for (const health::Transition& transition : transitions) {
+    const auto ordered = overrides_.find(transition.check_id);
+    const auto manual = ordered == overrides_.end() ? health::Override::kAuto : ordered->second;
+    changed.push_back(HealthOf(transition, manual));
+    Saved(transition, manual);
+  }
+  const auto pools = evaluation_->Recompile(changed);
+  const auto committed = PublishPools(pools, changed);
+  if (!committed) {
+    behind_ = true;
+    spdlog::error("transitions wait: {}", committed.error().message);
+    return;
+  }
+  const std::uint64_t now_ns = MonotonicNs();
+  const std::uint64_t now_tsc = Tsc();
+  for (const health::Transition& transition : transitions) {
+    spdlog::info(
+        "transition {} {} generation={} pools={} observed_ns={} observed_to_published_us={:.1f} "
+        "enqueued_to_published_cycles={} published_ns={} reason=\"{}\"",
+        transition.check_id,
+        transition.healthy ? "healthy" : "unhealthy",
+        committed->generation.value(),
+        pools.size(),
+        transition.observed_ns,
+        Microseconds(transition.observed_ns, now_ns),
+        committed->changed ? committed->published_tsc - transition.enqueued_tsc : 0,
+        now_ns - ((now_tsc - (committed->changed ? committed->published_tsc : now_tsc)) * 1000 /
+                  TscPerMicrosecond()),
+        transition.reason);
+  }
+}
+
+void Core::Saved(const health::Transition& transition, health::Override manual) {
+  unsaved_[transition.check_id] = {transition.check_id,
+                                   transition.raw,
+                                   static_cast<Override>(manual),
+                                   transition.since_ms,
+                                   transition.reason};
+}
+
+std::vector<StoredCheck> Core::TakeUnsaved() {
+  std::vector<StoredCheck> checks;
+  checks.reserve(unsaved_.size());
+  for (auto& [id, check] : unsaved_) {
+    checks.push_back(std::move(check));
+  }
+  unsaved_.clear();
+  return checks;
+}
+
+Status Core::SetOverride(const std::string& check, health::Override ordered) {
+  const auto before = overrides_.find(check);
+  const auto old = before == overrides_.end() ? health::Override::kAuto : before->second;
+  overrides_[check] = ordered;
+  auto set = monitor_->SetOverride(check, ordered);
+  if (!set) {
+    overrides_[check] = old;
+  }
+  return set;
+}
+
+void Core::Tick() {
+  publisher_->Beat();
+  publisher_->Reclaim();
+  if (!behind_) {
+    return;
+  }
+  const auto health = evaluation_->health();
+  const auto committed = PublishPools(evaluation_->CompileAll(), health);
+  if (committed) {
+    behind_ = false;
+    spdlog::info("caught up at generation {}", committed->generation.value());
+  }
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,111 @@
+// The control core: holds the model, the compiled rules, the publisher and the health monitor, and
+// turns transitions and loads into publishes. One thread (the control core's) calls everything here
+// but what says otherwise; slow work (reading, compiling, the disk) is prepared on worker threads.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "control/compile/compile.h"
+#include "control/config/load.h"
+#include "control/config/node.h"
+#include "control/model/store.h"
+#include "control/publish/publisher.h"
+#include "health/monitor.h"
+
+namespace holdfast::control {
+
+/// A node file read, judged and compiled; nothing of it is served yet.
+struct Prepared {
+  NodeConfig node;
+  std::shared_ptr<const Model> model;
+  std::vector<StoredZone> stored;  // zones that a command loaded or dropped
+  std::vector<std::string> warnings;
+  Compiled compiled;
+};
+
+/// A zone as `status` shows it.
+struct ZoneInfo {
+  std::string origin;  // text
+  std::string id;
+  std::string source;
+  std::uint32_t serial = 0;
+  std::uint64_t names = 0;
+  std::int64_t loaded_ms = 0;
+};
+
+/// Reads, judges and compiles what a node serves: its files, and over them the zones that commands
+/// loaded or dropped. Any thread; takes seconds for millions of names.
+/// @param health  the snapshot to compile under; Core::Apply brings it up to date.
+Result<Prepared> Prepare(const NodeConfig& node,
+                         std::vector<StoredZone> stored,
+                         std::span<const CompiledHealth> health);
+
+class Core {
+ public:
+  /// Everything up to the first publish: store, tables (adopted or new), checks with their stored
+  /// states, zones. Health checking begins with StartChecks.
+  /// @return kInvalid for files that are wrong, kConflict when another control is there.
+  static Result<std::unique_ptr<Core>> Open(const std::string& node_path);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  Status StartChecks() { return monitor_->Start(); }
+
+  /// Readable while transitions wait: call OnTransitions then.
+  [[nodiscard]] int transition_fd() noexcept { return monitor_->queue().fd(); }
+  /// Drains the queue, recompiles the touched pools, publishes once.
+  void OnTransitions();
+  /// A few times a second: what no reader holds is freed, what found no room is tried again.
+  void Tick();
+
+  /// Serves what was prepared: zones, pools and checks in one publish. On an error the old
+  /// generation goes on and nothing changed.
+  Result<Committed> Apply(Prepared prepared);
+  Status SetOverride(const std::string& check, health::Override ordered);
+
+  /// Check states that changed since the last call, for the store.
+  std::vector<StoredCheck> TakeUnsaved();
+
+  [[nodiscard]] const NodeConfig& node() const noexcept { return node_; }
+  [[nodiscard]] std::shared_ptr<const Model> model() const noexcept { return model_; }
+  [[nodiscard]] std::vector<CompiledHealth> Health() const;
+  [[nodiscard]] const std::vector<ZoneInfo>& zones() const noexcept { return zones_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  [[nodiscard]] Publisher& publisher() noexcept { return *publisher_; }
+  [[nodiscard]] health::Monitor& monitor() noexcept { return *monitor_; }
+  /// Any thread.
+  [[nodiscard]] Store& store() noexcept { return *store_; }
+
+ private:
+  Core() = default;
+  Status OpenTables();
+  Status RestoreChecks(const std::vector<health::CheckConfig>& checks);
+  Status Put(const Prepared& prepared, const std::vector<std::string>& dropped);
+  void Remember(const Prepared& prepared);
+  void Saved(const health::Transition& transition, health::Override manual);
+  Result<Committed> PublishPools(const std::vector<CompiledPool>& pools,
+                                 std::span<const CompiledHealth> changed);
+
+  NodeConfig node_;
+  std::shared_ptr<const Model> model_;
+  std::vector<ZoneInfo> zones_;
+  std::vector<std::string> warnings_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<health::Monitor> monitor_;
+  std::unique_ptr<Evaluation> evaluation_;
+  std::unordered_map<std::string, health::Override> overrides_;
+  std::unordered_map<std::string, StoredCheck> unsaved_;
+  bool behind_ = false;  // something found no room: all pools are put again at the next Tick
+};
+
+/// Status of every check as records see it, in the form a generation is compiled from.
+std::vector<CompiledHealth> HealthOf(const std::vector<health::CheckStatus>& statuses);
+
+}  // namespace holdfast::control

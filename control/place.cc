@@ -1,0 +1,87 @@
+#include "control/place.h"
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <sys/vfs.h>
+
+#include "dataplane/table/hash.h"
+
+namespace holdfast::control {
+namespace {
+
+constexpr std::uint64_t k2M = std::uint64_t{2} << 20U;
+constexpr std::uint64_t k1G = std::uint64_t{1} << 30U;
+
+// hugetlbfs mounts of this machine whose pages are `page` octets.
+std::vector<std::string> HugeMounts(std::uint64_t page) {
+  std::vector<std::string> found;
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string device;
+    std::string folder;
+    std::string type;
+    words >> device >> folder >> type;
+    const auto octets = type == "hugetlbfs" ? PageOctets(folder) : Result<std::uint64_t>(0);
+    if (octets && *octets == page) {
+      found.push_back(folder);
+    }
+  }
+  return found;
+}
+
+std::uint64_t FreeOctets(const std::string& folder) {
+  struct statfs fs{};
+  return statfs(folder.c_str(), &fs) == 0
+             ? static_cast<std::uint64_t>(fs.f_bavail) * static_cast<std::uint64_t>(fs.f_bsize)
+             : 0;
+}
+
+std::string Remedy(std::uint64_t page, std::uint64_t octets) {
+  const std::string kb = std::to_string(page / 1024);
+  return "mkdir -p /dev/hugepages && mount -t hugetlbfs -o pagesize=" + kb +
+         "K none /dev/hugepages; echo " + std::to_string((octets + page - 1) / page) +
+         " > /sys/kernel/mm/hugepages/hugepages-" + kb + "kB/nr_hugepages";
+}
+
+// A name of the run folder's own, so that two nodes of one machine never meet in a folder.
+std::string Stem(const NodeConfig& node) {
+  char text[9];
+  std::snprintf(
+      text, sizeof(text), "%08x", table::Crc32c(node.run_dir.data(), node.run_dir.size()));
+  return std::string("holdfast-") + text;
+}
+
+}  // namespace
+
+Result<ImagePlace> ChoosePlace(const NodeConfig& node, std::vector<std::string>& notes) {
+  const TablesConfig& tables = node.tables;
+  ImagePlace place{tables.directory, tables.size_octets, Stem(node)};
+  if (!place.directory.empty()) {
+    return place;
+  }
+  place.directory = "/dev/shm";
+  if (tables.hugepages == Hugepages::kNone) {
+    return place;
+  }
+  const std::uint64_t page = tables.hugepages == Hugepages::k1G ? k1G : k2M;
+  for (const std::string& folder : HugeMounts(page)) {
+    if (FreeOctets(folder) >= tables.size_octets) {
+      place.directory = folder;
+      return place;
+    }
+  }
+  const std::string why = "no hugetlbfs mount with " + std::to_string(tables.size_octets >> 20U) +
+                          " MiB of free " + (page == k1G ? "1 GiB" : "2 MiB") + " pages";
+  if (tables.hugepages != Hugepages::kAuto) {
+    return Fail(ErrorCode::kUnavailable,
+                why + "; mend it with: " + Remedy(page, tables.size_octets));
+  }
+  notes.push_back("warning: " + why +
+                  ", the tables lie on plain shared memory (/dev/shm); for hugepages: " +
+                  Remedy(page, tables.size_octets));
+  return place;
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,467 @@
+#include "dataplane/table/verify.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_set>
+
+#include "dataplane/base/bytes.h"
+
+namespace holdfast::table {
+namespace {
+
+constexpr unsigned kMaxDepth = 64;
+constexpr std::size_t kChecksum = sizeof(std::uint32_t);
+
+bool ChecksumFits(const void* blob, std::size_t octets) {
+  const auto* at = static_cast<const std::byte*>(blob);
+  return octets >= kChecksum &&
+         Crc32c(at + kChecksum, octets - kChecksum) == LoadAs<std::uint32_t>(at);
+}
+
+std::uint32_t Sum(std::span<const std::byte> octets) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    sum += std::to_integer<std::uint64_t>(octets[i]) << (i % 2 == 0 ? 8U : 0U);
+  }
+  while (sum >> 16U != 0) {
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+  }
+  return static_cast<std::uint32_t>(sum);
+}
+
+class Verifier {
+ public:
+  Verifier(const View& view, Generation g, std::size_t most)
+      : view_(view), snapshot_(view, g), g_(g), most_(most) {}
+
+  VerifyResult Run() {
+    Index();
+    Health();
+    return std::move(result_);
+  }
+
+ private:
+  void Broken(Rule rule, std::uint32_t at) {
+    if (result_.defects.size() < most_) {
+      result_.defects.push_back({rule, at});
+    }
+  }
+  // True at the first look at `at`.
+  bool First(std::uint32_t at, std::size_t octets) {
+    if (!seen_.insert(at).second) {
+      return false;
+    }
+    result_.octets += octets;
+    return true;
+  }
+
+  // From newer to older, ends with none.
+  template <class V>
+  void Chain(std::uint32_t at) {
+    std::uint64_t born = ~std::uint64_t{0};
+    for (unsigned i = 0; at != 0; ++i) {
+      const V* version = view_.At<V>(at);
+      if (version == nullptr || i >= kMaxVersions || version->born > born) {
+        Broken(Rule::kVersionChain, at);
+        return;
+      }
+      born = version->born;
+      at = version->older_at;
+    }
+  }
+
+  void Index();
+  void Buckets(const IndexVersion& index, const Bucket* buckets);
+  void Record(const NameRecord& record, std::uint32_t at);
+  void Rrsets(const NameRecord& record, std::uint32_t at);
+  void Entry(const RrsetEntry& entry, std::uint32_t from);
+  void Image(std::uint32_t at, ImageKind kind, std::uint16_t type);
+  void ImageInside(const ImageParts& parts, std::uint32_t at);
+  void Pool(std::uint32_t at, std::uint16_t type);
+  void Outcomes(const Decision& decision, std::uint16_t type, std::uint32_t at);
+  void Zone(std::uint32_t at, std::string_view name, std::uint32_t record_at);
+  void Health();
+  std::string_view NameOf(const NameRecord& record) const;
+
+  View view_;
+  Snapshot snapshot_;
+  Generation g_;
+  std::size_t most_;
+  unsigned depth_ = 0;
+  std::unordered_set<std::uint32_t> seen_;
+  VerifyResult result_;
+};
+
+void Verifier::Index() {
+  const std::uint32_t at = view_.header().index_at.load(std::memory_order_relaxed);
+  Chain<IndexVersion>(at);
+  const auto* index = view_.Newest<IndexVersion>(at, g_);
+  if (index == nullptr || !snapshot_.ok() || index->spill > kMaxSpill) {
+    Broken(Rule::kIndexVersion, at);
+    return;
+  }
+  Buckets(*index, view_.At<Bucket>(index->buckets_at));
+}
+
+void Verifier::Buckets(const IndexVersion& index, const Bucket* buckets) {
+  std::vector<std::uint32_t> spilled(index.buckets);
+  for (std::uint32_t b = 0; b < index.buckets; ++b) {
+    for (unsigned i = 0; i < kBucketEntries; ++i) {
+      const std::uint32_t ref = buckets[b].ref[i];
+      if (ref == 0) {
+        continue;
+      }
+      const auto* record = view_.At<NameRecord>(ref);
+      if (record == nullptr) {
+        Broken(Rule::kRecordPlace, ref);
+        continue;
+      }
+      const std::string_view name = NameOf(*record);
+      if (name.empty()) {
+        Broken(Rule::kRecordName, ref);
+        continue;
+      }
+      std::byte padded[256 + kHashPadding]{};
+      std::memcpy(padded, name.data(), name.size());
+      const std::uint64_t hash = HashName(padded, name.size(), snapshot_.key());
+      std::uint32_t own = BucketOf(hash, index.buckets);
+      unsigned steps = 0;
+      for (; own != b && steps <= index.spill; ++steps) {
+        ++spilled[own];
+        own = own + 1 == index.buckets ? 0 : own + 1;
+      }
+      if (own != b || buckets[b].tag[i] != TagOf(hash)) {
+        Broken(Rule::kRecordBucket, ref);
+      }
+      if (snapshot_.Visible(*record)) {
+        Record(*record, ref);
+      }
+    }
+  }
+  for (std::uint32_t b = 0; b < index.buckets; ++b) {
+    if (buckets[b].spilled < spilled[b]) {
+      Broken(Rule::kRecordBucket,
+             index.buckets_at + (b * std::uint32_t{sizeof(Bucket) / kOffsetUnit}));
+    }
+  }
+}
+
+// Empty when the name is not as it must be.
+std::string_view Verifier::NameOf(const NameRecord& record) const {
+  std::string_view name(reinterpret_cast<const char*>(record.name), record.name_octets);
+  if (record.name_octets > kInlineNameOctets) {
+    const auto* blob =
+        view_.At<NameBlob>(LoadAs<std::uint32_t>(record.name), kNameBlobName + record.name_octets);
+    if (blob == nullptr || blob->octets != record.name_octets ||
+        !ChecksumFits(blob, kNameBlobName + blob->octets)) {
+      return {};
+    }
+    name = {reinterpret_cast<const char*>(blob->name), blob->octets};
+  } else if (std::any_of(record.name + record.name_octets,
+                         record.name + kInlineNameOctets,
+                         [](std::uint8_t o) { return o != 0; })) {
+    return {};
+  }
+  std::size_t at = 0;
+  while (at < name.size() && name[at] != 0) {
+    const auto octets = static_cast<unsigned char>(name[at]);
+    if (octets > 63 || at + octets + 1 >= name.size()) {
+      return {};
+    }
+    at += octets + 1U;
+  }
+  const bool folded = std::ranges::none_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+  return at + 1 == name.size() && folded ? name : std::string_view{};
+}
+
+void Verifier::Record(const NameRecord& record, std::uint32_t at) {
+  ++result_.names;
+  First(at, sizeof(record));
+  const std::string_view name = NameOf(record);
+  unsigned labels = 0;
+  for (std::size_t i = 0; name[i] != 0; ++labels) {
+    i += static_cast<unsigned char>(name[i]) + 1U;
+  }
+  if (labels > snapshot_.max_labels()) {
+    Broken(Rule::kRecordLabels, at);
+  }
+  Zone(record.zone_at, name, at);
+  Rrsets(record, at);
+}
+
+void Verifier::Rrsets(const NameRecord& record, std::uint32_t at) {
+  if (record.rrsets > 2) {
+    const auto* table = view_.At<RrsetTable>(record.rrset[0].at);
+    const std::size_t octets =
+        table == nullptr ? 0 : sizeof(*table) + (std::size_t{table->count} * sizeof(RrsetEntry));
+    if (table == nullptr || record.rrset[0].kind != RrsetKind::kTable ||
+        !view_.Holds(table, octets) || !ChecksumFits(table, octets) ||
+        table->count != record.rrsets) {
+      Broken(Rule::kTableChecksum, record.rrset[0].at);
+      return;
+    }
+    First(record.rrset[0].at, octets);
+  }
+  std::uint32_t before = 0;
+  for (const RrsetEntry& entry : snapshot_.Rrsets(record)) {
+    if (entry.type <= before && before != 0) {
+      Broken(Rule::kRecordRrsets, at);
+    }
+    before = entry.type;
+    Entry(entry, at);
+  }
+}
+
+void Verifier::Entry(const RrsetEntry& entry, std::uint32_t from) {
+  switch (entry.kind) {
+    case RrsetKind::kImage:
+      return Image(entry.at, ImageKind::kRrset, entry.type);
+    case RrsetKind::kReferral:
+      return Image(entry.at, ImageKind::kReferral, entry.type);
+    case RrsetKind::kPool:
+      return Pool(entry.at, entry.type);
+    case RrsetKind::kTable:
+      break;
+  }
+  Broken(Rule::kRecordRrsets, from);
+}
+
+void Verifier::Image(std::uint32_t at, ImageKind kind, std::uint16_t type) {
+  const ImageParts parts = OpenImage(view_, at);
+  if (parts.image == nullptr) {
+    Broken(Rule::kImagePlace, at);
+    return;
+  }
+  if (parts.image->kind != kind || parts.image->type != type) {
+    Broken(Rule::kImageKind, at);
+  }
+  const auto octets = static_cast<std::size_t>(parts.wire.data() + parts.wire.size() -
+                                               reinterpret_cast<const std::byte*>(parts.image));
+  if (!First(at, octets)) {
+    return;
+  }
+  ++result_.images;
+  if (!ChecksumFits(parts.image, octets)) {
+    Broken(Rule::kImageChecksum, at);
+    return;  // nothing below would say more
+  }
+  ImageInside(parts, at);
+}
+
+void Verifier::ImageInside(const ImageParts& parts, std::uint32_t at) {
+  std::uint32_t before = 0;
+  for (const std::uint16_t end : parts.record_ends) {
+    if (end <= before || end > parts.wire.size()) {
+      Broken(Rule::kImageRecords, at);
+      return;
+    }
+    before = end;
+  }
+  if (parts.image->records == 0 || parts.image->authority > parts.image->records ||
+      parts.image->required > parts.image->records ||
+      (parts.image->records > 1 && before != parts.wire.size())) {
+    Broken(Rule::kImageRecords, at);
+  }
+  for (const Relocation& relocation : parts.relocations) {
+    const unsigned addend = relocation.code & kMaxRelocationAddend;
+    const auto base = static_cast<RelocationBase>(relocation.code >> 14U);
+    if (relocation.at + 2U > parts.wire.size() || base > RelocationBase::kImage ||
+        (base == RelocationBase::kImage && addend >= parts.wire.size()) ||
+        (base == RelocationBase::kSuffix && addend > 255)) {
+      Broken(Rule::kImageRelocation, at);
+    }
+  }
+  if (Sum(parts.wire) != parts.image->sum) {
+    Broken(Rule::kImageSum, at);
+  }
+  if (++depth_ > kMaxDepth) {
+    Broken(Rule::kDepth, at);
+  } else {
+    for (const AdditionalRef& ref : parts.additional) {
+      if (ref.name_at >= parts.wire.size()) {
+        Broken(Rule::kImageRelocation, at);
+      }
+      Entry({ref.type, ref.kind, 0, ref.at}, at);
+    }
+  }
+  --depth_;
+}
+
+void Verifier::Pool(std::uint32_t at, std::uint16_t type) {
+  const auto* slot = view_.At<PoolSlot>(at);
+  if (slot == nullptr || slot->type != type) {
+    Broken(Rule::kPoolPlace, at);
+    return;
+  }
+  if (!First(at, sizeof(*slot))) {
+    return;
+  }
+  ++result_.pools;
+  Chain<Decision>(slot->decision_at.load(std::memory_order_relaxed));
+  const Decision* decision = snapshot_.DecisionOf(at);
+  if (decision == nullptr || decision->op != DecisionOp::kDraw) {
+    Broken(Rule::kDecisionPlace, at);
+    return;
+  }
+  constexpr std::size_t kSealed = offsetof(Decision, crc32c) + kChecksum;
+  const std::size_t octets = sizeof(*decision) + (decision->count * sizeof(Outcome));
+  result_.octets += octets;
+  if (Crc32c(reinterpret_cast<const std::byte*>(decision) + kSealed, octets - kSealed) !=
+      decision->crc32c) {
+    Broken(Rule::kDecisionChecksum, at);
+    return;
+  }
+  if (++depth_ > kMaxDepth) {
+    Broken(Rule::kDepth, at);
+  } else {
+    Outcomes(*decision, type, at);
+  }
+  --depth_;
+}
+
+void Verifier::Outcomes(const Decision& decision, std::uint16_t type, std::uint32_t at) {
+  const auto* outcomes = reinterpret_cast<const Outcome*>(&decision + 1);
+  for (unsigned i = 0; i < decision.count; ++i) {
+    if ((i > 0 && outcomes[i].upto <= outcomes[i - 1].upto) ||
+        (i + 1U == decision.count && outcomes[i].upto != 0xFFFFFFFFU)) {
+      Broken(Rule::kDecisionOutcomes, at);
+    }
+    switch (outcomes[i].kind) {
+      case OutcomeKind::kNodata:
+        break;
+      case OutcomeKind::kSubset:
+        if (outcomes[i].take == 0) {
+          Broken(Rule::kDecisionOutcomes, at);
+        }
+        [[fallthrough]];
+      case OutcomeKind::kImage:
+        Image(outcomes[i].at, ImageKind::kRrset, type);
+        break;
+      case OutcomeKind::kPool:
+        Pool(outcomes[i].at, type);
+        break;
+      default:
+        Broken(Rule::kDecisionOutcomes, at);
+    }
+  }
+}
+
+void Verifier::Zone(std::uint32_t at, std::string_view name, std::uint32_t record_at) {
+  const ZoneVersion* zone = snapshot_.Zone(at);
+  if (zone == nullptr) {
+    Broken(Rule::kZonePlace, at);
+    return;
+  }
+  const auto* origin = view_.At<NameBlob>(zone->name_at, kNameBlobName + zone->name_octets);
+  if (origin == nullptr || origin->octets != zone->name_octets ||
+      !ChecksumFits(origin, kNameBlobName + origin->octets)) {
+    Broken(Rule::kZonePlace, at);
+    return;
+  }
+  const std::string_view origin_name(reinterpret_cast<const char*>(origin->name), origin->octets);
+  if (!name.ends_with(origin_name)) {
+    Broken(Rule::kRecordZone, record_at);
+  }
+  if (!First(at, sizeof(ZoneSlot) + sizeof(*zone))) {
+    return;
+  }
+  Chain<ZoneVersion>(view_.At<ZoneSlot>(at)->version_at.load(std::memory_order_relaxed));
+  constexpr std::size_t kSealed = offsetof(ZoneVersion, serial);
+  if (Crc32c(reinterpret_cast<const std::byte*>(zone) + kSealed, sizeof(*zone) - kSealed) !=
+      zone->crc32c) {
+    Broken(Rule::kZoneChecksum, at);
+    return;
+  }
+  if (zone->negative_at != 0) {
+    Image(zone->negative_at, ImageKind::kNegative, 6);
+  } else if ((zone->flags & kZoneNotLoaded) == 0) {
+    Broken(Rule::kZonePlace, at);
+  }
+}
+
+void Verifier::Health() {
+  const std::uint32_t at = view_.header().health_at.load(std::memory_order_relaxed);
+  if (at == 0) {
+    return;
+  }
+  Chain<HealthTable>(at);
+  const auto* health = view_.Newest<HealthTable>(at, g_);
+  if (health == nullptr ||
+      !view_.Holds(health,
+                   sizeof(*health) + (std::uint64_t{health->count} * sizeof(HealthEntry)))) {
+    Broken(Rule::kHealthTable, at);
+    return;
+  }
+  const auto* entries = reinterpret_cast<const HealthEntry*>(health + 1);
+  std::string_view before;
+  for (std::uint32_t i = 0; i < health->count; ++i) {
+    const HealthEntry& entry = entries[i];
+    const std::string_view id(entry.id, std::min<std::size_t>(entry.id_octets, sizeof(entry.id)));
+    if (id.empty() || id.size() != entry.id_octets || id <= before || entry.raw > 2 ||
+        entry.healthy > 1 || entry.manual > 2) {
+      Broken(Rule::kHealthTable, at);
+      return;
+    }
+    before = id;
+  }
+}
+
+}  // namespace
+
+const char* RuleText(Rule rule) noexcept {
+  switch (rule) {
+    case Rule::kIndexVersion:
+      return "the name index is not readable";
+    case Rule::kVersionChain:
+      return "a chain of versions does not lead from newer to older";
+    case Rule::kRecordPlace:
+      return "the index refers to no record";
+    case Rule::kRecordName:
+      return "a record's name is not a folded, zero-padded name with a right checksum";
+    case Rule::kRecordBucket:
+      return "a record does not lie where its hash says";
+    case Rule::kRecordRrsets:
+      return "a record's rrsets are not ascending by type or of unknown kind";
+    case Rule::kRecordZone:
+      return "a record's zone does not enclose its name";
+    case Rule::kRecordLabels:
+      return "a name has more labels than the header allows";
+    case Rule::kTableChecksum:
+      return "a table of rrsets has a wrong place, count or checksum";
+    case Rule::kImagePlace:
+      return "an rrset image lies outside";
+    case Rule::kImageChecksum:
+      return "an rrset image has a wrong checksum";
+    case Rule::kImageRecords:
+      return "an rrset image's records do not fill its wire octets";
+    case Rule::kImageRelocation:
+      return "a relocation lies or points outside its image";
+    case Rule::kImageSum:
+      return "an rrset image's internet checksum is wrong";
+    case Rule::kImageKind:
+      return "an rrset image's kind or type does not fit the reference";
+    case Rule::kPoolPlace:
+      return "a pool lies outside or is of another type";
+    case Rule::kDecisionPlace:
+      return "a pool has no readable decision";
+    case Rule::kDecisionChecksum:
+      return "a decision has a wrong checksum";
+    case Rule::kDecisionOutcomes:
+      return "a decision's thresholds do not ascend to the end, or an outcome is of unknown kind";
+    case Rule::kZonePlace:
+      return "a zone has no readable version, name or SOA";
+    case Rule::kZoneChecksum:
+      return "a zone's version has a wrong checksum";
+    case Rule::kHealthTable:
+      return "the health table is not readable or its ids do not ascend";
+    case Rule::kDepth:
+      return "pools or images lead to others without end";
+  }
+  return "unknown rule";
+}
+
+VerifyResult VerifyImage(const View& view, Generation g, std::size_t most) {
+  return Verifier(view, g, most).Run();
+}
+
+}  // namespace holdfast::table

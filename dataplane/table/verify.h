@@ -1,0 +1,58 @@
+// Checking a whole image, slowly and completely: every rule of FORMAT.md, a checksum per blob. For
+// `holdfast tables verify`, scrubbing and tests; never needed for safety, since readers bound every
+// step. Cold; any thread; reads only.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/table/view.h"
+
+namespace holdfast::table {
+
+/// The rules that an image can break. DefectText names each.
+enum class Rule : std::uint8_t {
+  kIndexVersion,      // the index's version or its buckets do not lie in the image
+  kVersionChain,      // versions do not lead from newer to older ones
+  kRecordPlace,       // a reference of the index leads to no record
+  kRecordName,        // the name is not a well-formed, folded, zero-padded name
+  kRecordBucket,      // a record does not lie where its hash and the spill counts say
+  kRecordRrsets,      // entries are not ascending by type, or of unknown kind
+  kRecordZone,        // the zone is missing or does not enclose the name
+  kRecordLabels,      // the name has more labels than the image says any has
+  kTableChecksum,     // a table of rrsets
+  kImagePlace,        // an rrset image does not lie in the image file
+  kImageChecksum,     //
+  kImageRecords,      // its records do not fill its wire octets
+  kImageRelocation,   // a relocation lies outside, or points outside
+  kImageSum,          // the pre-computed internet checksum
+  kImageKind,         // kind or type does not fit the reference
+  kPoolPlace,         //
+  kDecisionPlace,     //
+  kDecisionChecksum,  //
+  kDecisionOutcomes,  // thresholds do not ascend to 2^32-1, or of unknown kind
+  kZonePlace,         //
+  kZoneChecksum,      //
+  kHealthTable,       // entries do not lie in the image, or ids are not ascending
+  kDepth              // pools lead to pools without end
+};
+const char* RuleText(Rule rule) noexcept;
+
+/// Which rule, and where.
+struct Defect {
+  Rule rule;
+  std::uint32_t at;  // TableOffset of the thing that breaks it
+};
+
+struct VerifyResult {
+  std::vector<Defect> defects;  // at most `most`
+  std::uint64_t names = 0;      // visible ones
+  std::uint64_t pools = 0;
+  std::uint64_t images = 0;
+  std::uint64_t octets = 0;  // of what was looked at, once each
+};
+
+/// Checks everything that is reachable at generation `g`. O(octets in use).
+VerifyResult VerifyImage(const View& view, Generation g, std::size_t most = 100);
+
+}  // namespace holdfast::table

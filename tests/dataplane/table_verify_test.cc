@@ -1,0 +1,265 @@
+// Every rule of verify has an image that breaks it; a whole image breaks none.
+#include <cstring>
+#include <filesystem>
+#include <gtest/gtest.h>
+
+#include "control/publish/publisher.h"
+#include "dataplane/table/verify.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::table {
+namespace {
+
+using control::CompiledName;
+using control::CompiledPool;
+using control::CompiledZone;
+using control::ImageSpec;
+using control::ImageSpecPtr;
+using control::Publisher;
+using control::RuleDigest;
+
+std::string Wire(const std::string& text) {
+  return wire::FromText(text).value();
+}
+
+ImageSpecPtr Address(char last, bool twice = false) {
+  auto spec = std::make_shared<ImageSpec>();
+  spec->type = 1;
+  for (int i = 0; i <= (twice ? 1 : 0); ++i) {
+    spec->wire += std::string("\xC0\x0C\0\1\0\1\0\0\0\x3C\0\4\xC0\0\2", 15) + last;
+    spec->record_ends.push_back(static_cast<std::uint16_t>(spec->wire.size()));
+  }
+  return spec;
+}
+
+ImageSpecPtr Soa() {
+  auto spec = std::make_shared<ImageSpec>();
+  spec->kind = ImageKind::kNegative;
+  spec->type = 6;
+  spec->wire = std::string(24, 'x');
+  spec->relocations = {{0, (1U << 14U) | 6U}};
+  spec->record_ends = {24};
+  return spec;
+}
+
+// A small published image in plain memory that tests may break.
+class VerifyTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char folder[] = "/dev/shm/holdfast-verify-test-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    control::PublisherOptions options;
+    options.run_dir = std::string(folder) + "/run";
+    options.image = {folder, 2U << 20U, "verify"};
+    std::vector<std::string> notes;
+    auto publisher = Publisher::Open(options, notes).value();
+    CompiledPool pool;
+    pool.rule = RuleDigest{{7, 7}};
+    pool.type = 1;
+    pool.outcomes = {{0x7FFFFFFF, OutcomeKind::kImage, 0, Address(3)},
+                     {0xFFFFFFFF, OutcomeKind::kSubset, 1, Address(4, true)}};
+    ASSERT_TRUE(publisher->PutPool(pool));
+    CompiledZone zone;
+    zone.origin = Wire("test.");
+    zone.max_labels = 3;
+    zone.negative = Soa();
+    const control::CompiledRrset a{1, RrsetKind::kImage, Address(1)};
+    zone.names = {
+        CompiledName{Wire("test."), kNameApex, {}},
+        CompiledName{Wire("a.test."), 0, {a}},
+        CompiledName{Wire(std::string(50, 'l') + ".test."), 0, {a}},
+        CompiledName{Wire("p.test."), 0, {{1, RrsetKind::kPool, pool.rule}}},
+        CompiledName{
+            Wire("three.test."),
+            0,
+            {a, {2, RrsetKind::kImage, TypedAs(2)}, {16, RrsetKind::kImage, TypedAs(16)}}}};
+    ASSERT_TRUE(publisher->PutZone(zone));
+    ASSERT_TRUE(publisher->PutHealth({{"a", 1, true, 0, 5}, {"b", 2, false, 0, 6}}));
+    generation_ = publisher->Commit()->generation;
+    const auto mapping = Mapping::Map(publisher->image_path(), false).value();
+    octets_.assign(reinterpret_cast<const Line*>(mapping.data()),
+                   reinterpret_cast<const Line*>(mapping.data() + mapping.size()));
+    publisher.reset();
+    std::filesystem::remove_all(folder);
+  }
+  static ImageSpecPtr TypedAs(std::uint16_t type) {
+    auto spec = std::make_shared<ImageSpec>(*Address(1));
+    spec->type = type;
+    return spec;
+  }
+  [[nodiscard]] View view() const {
+    return {reinterpret_cast<const std::byte*>(octets_.data()), octets_.size() * sizeof(Line)};
+  }
+  template <class T>
+  T& At(std::uint32_t at) {
+    return *reinterpret_cast<T*>(reinterpret_cast<std::byte*>(octets_.data()) +
+                                 (std::size_t{at} * kOffsetUnit));
+  }
+  ImageHeader& header() { return At<ImageHeader>(0); }
+  IndexVersion& index() { return At<IndexVersion>(header().index_at.load()); }
+  std::uint32_t RecordAt(const std::string& text) {
+    const Snapshot snapshot(view(), generation_);
+    const control::PaddedName name(Wire(text), snapshot.key());
+    const NameRecord* record = snapshot.Find(name.key());
+    return record == nullptr
+               ? 0
+               : static_cast<std::uint32_t>(
+                     (reinterpret_cast<const std::byte*>(record) - view().base()) / kOffsetUnit);
+  }
+  NameRecord& Record(const std::string& text) { return At<NameRecord>(RecordAt(text)); }
+  RrImage& Image(const std::string& text) { return At<RrImage>(Record(text).rrset[0].at); }
+  PoolSlot& Slot() { return At<PoolSlot>(Record("p.test.").rrset[0].at); }
+  Decision& TheDecision() { return At<Decision>(Slot().decision_at.load()); }
+  ZoneVersion& Zone() {
+    return At<ZoneVersion>(At<ZoneSlot>(Record("a.test.").zone_at).version_at.load());
+  }
+  void Seal(RrImage& image, std::size_t octets) {
+    image.crc32c = Crc32c(reinterpret_cast<std::byte*>(&image) + 4, octets - 4);
+  }
+  void SealDecision() {
+    Decision& d = TheDecision();
+    d.crc32c =
+        Crc32c(reinterpret_cast<std::byte*>(&d) + 16, sizeof(d) + (d.count * sizeof(Outcome)) - 16);
+  }
+  void Expect(Rule rule) {
+    const VerifyResult result = VerifyImage(view(), generation_);
+    bool found = false;
+    for (const Defect& defect : result.defects) {
+      found = found || defect.rule == rule;
+    }
+    EXPECT_TRUE(found) << "expected: " << RuleText(rule) << "; found "
+                       << (result.defects.empty() ? "nothing" : RuleText(result.defects[0].rule));
+  }
+
+  struct alignas(64) Line {
+    std::byte octets[64];
+  };
+  std::vector<Line> octets_;
+  Generation generation_;
+};
+
+TEST_F(VerifyTest, FindsNothingInAWholeImage) {
+  const VerifyResult result = VerifyImage(view(), generation_);
+  EXPECT_TRUE(result.defects.empty()) << RuleText(result.defects[0].rule);
+  EXPECT_EQ(result.names, 5U);
+  EXPECT_EQ(result.pools, 1U);
+  EXPECT_EQ(result.images, 6U);
+}
+
+TEST_F(VerifyTest, FindsABrokenIndex) {
+  index().spill = kMaxSpill + 1;
+  Expect(Rule::kIndexVersion);
+}
+TEST_F(VerifyTest, FindsAChainThatRunsBackwards) {
+  index().older_at = header().index_at.load() + 4;
+  At<IndexVersion>(header().index_at.load() + 4).born = ~std::uint64_t{0};
+  Expect(Rule::kVersionChain);
+}
+TEST_F(VerifyTest, FindsAReferenceToNowhere) {
+  At<Bucket>(index().buckets_at).ref[9] = 0xFFFFFFF0;
+  Expect(Rule::kRecordPlace);
+}
+TEST_F(VerifyTest, FindsANameThatIsNotFolded) {
+  Record("a.test.").name[1] = 'A';
+  Expect(Rule::kRecordName);
+}
+TEST_F(VerifyTest, FindsALongNameWithAWrongChecksum) {
+  const std::string name = std::string(50, 'l') + ".test.";
+  reinterpret_cast<std::byte*>(&At<NameBlob>(LoadAs<std::uint32_t>(Record(name).name)))[12] =
+      std::byte{'m'};
+  Expect(Rule::kRecordName);
+}
+TEST_F(VerifyTest, FindsARecordInTheWrongBucket) {
+  Record("a.test.").name[1] = 'b';
+  Expect(Rule::kRecordBucket);
+}
+TEST_F(VerifyTest, FindsRrsetsOfUnknownKind) {
+  Record("a.test.").rrset[0].kind = static_cast<RrsetKind>(9);
+  Expect(Rule::kRecordRrsets);
+}
+TEST_F(VerifyTest, FindsAZoneThatDoesNotEncloseTheName) {
+  auto& blob = At<NameBlob>(Zone().name_at);
+  reinterpret_cast<std::byte*>(&blob)[kNameBlobName + 1] = std::byte{'r'};
+  blob.crc32c = Crc32c(reinterpret_cast<std::byte*>(&blob) + 4, kNameBlobName + blob.octets - 4);
+  Expect(Rule::kRecordZone);
+}
+TEST_F(VerifyTest, FindsANameWithTooManyLabels) {
+  header().max_labels.store(1);
+  Expect(Rule::kRecordLabels);
+}
+TEST_F(VerifyTest, FindsATableOfRrsetsWithAWrongChecksum) {
+  At<RrsetTable>(Record("three.test.").rrset[0].at).count = 4;
+  Expect(Rule::kTableChecksum);
+}
+TEST_F(VerifyTest, FindsAnImageOutside) {
+  Image("a.test.").octets = 65535;
+  header().octets = 0;
+  Record("a.test.").rrset[0].at = static_cast<std::uint32_t>((octets_.size() * 4) - 1);
+  Expect(Rule::kImagePlace);
+}
+TEST_F(VerifyTest, FindsAnImageWithAWrongChecksum) {
+  Image("a.test.").ttl = 61;
+  Expect(Rule::kImageChecksum);
+}
+TEST_F(VerifyTest, FindsRecordsThatDoNotFillTheWireOctets) {
+  auto& image = Image("a.test.");
+  image.authority = 3;
+  Seal(image, 48);
+  Expect(Rule::kImageRecords);
+}
+TEST_F(VerifyTest, FindsARelocationOutside) {
+  auto& image = At<RrImage>(Zone().negative_at);
+  reinterpret_cast<Relocation*>(&image + 1)->at = 23;
+  Seal(image, 32 + 4 + 24);
+  Expect(Rule::kImageRelocation);
+}
+TEST_F(VerifyTest, FindsAWrongInternetChecksum) {
+  auto& image = Image("a.test.");
+  image.sum ^= 1;
+  Seal(image, 48);
+  Expect(Rule::kImageSum);
+}
+TEST_F(VerifyTest, FindsAnImageOfAnotherType) {
+  Record("a.test.").rrset[0].type = 28;
+  Expect(Rule::kImageKind);
+}
+TEST_F(VerifyTest, FindsAPoolOutside) {
+  Record("p.test.").rrset[0].at = 0xFFFFFFF0;
+  Expect(Rule::kPoolPlace);
+}
+TEST_F(VerifyTest, FindsAPoolWithoutADecision) {
+  TheDecision().count = 0;
+  Expect(Rule::kDecisionPlace);
+}
+TEST_F(VerifyTest, FindsADecisionWithAWrongChecksum) {
+  TheDecision().flags ^= 1;
+  Expect(Rule::kDecisionChecksum);
+}
+TEST_F(VerifyTest, FindsThresholdsThatDoNotAscend) {
+  reinterpret_cast<Outcome*>(&TheDecision() + 1)[1].upto = 5;
+  SealDecision();
+  Expect(Rule::kDecisionOutcomes);
+}
+TEST_F(VerifyTest, FindsAZoneOutside) {
+  Record("a.test.").zone_at = 0xFFFFFFF0;
+  Expect(Rule::kZonePlace);
+}
+TEST_F(VerifyTest, FindsAZoneWithAWrongChecksum) {
+  Zone().serial ^= 1;
+  Expect(Rule::kZoneChecksum);
+}
+TEST_F(VerifyTest, FindsHealthOutOfOrder) {
+  reinterpret_cast<HealthEntry*>(&At<HealthTable>(header().health_at.load()) + 1)->id[0] = 'z';
+  Expect(Rule::kHealthTable);
+}
+TEST_F(VerifyTest, FindsPoolsThatLeadToThemselves) {
+  auto* outcome = reinterpret_cast<Outcome*>(&TheDecision() + 1);
+  outcome[0].kind = OutcomeKind::kPool;
+  outcome[0].at = Record("p.test.").rrset[0].at;
+  SealDecision();
+  const VerifyResult result = VerifyImage(view(), generation_);
+  EXPECT_EQ(result.pools, 1U);  // looked at once, and it ends
+}
+
+}  // namespace
+}  // namespace holdfast::table

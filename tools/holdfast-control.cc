@@ -1,0 +1,71 @@
+// holdfast-control: the control core as a process. Reads the node file, adopts or builds the
+// tables, checks health, publishes. Started by `holdfast run`, or by hand; can be killed at any
+// moment.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <sched.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <string>
+
+#include "control/admin/server.h"
+#include "control/core.h"
+#include "dataplane/answer/answer.h"
+
+namespace {
+
+using holdfast::ErrorCode;
+
+constexpr int kRefused = 1;   // a file is wrong, or the machine lacks something
+constexpr int kConflict = 2;  // another control is there
+
+std::string CounterName(const std::string&, unsigned index) {
+  if (index < static_cast<unsigned>(holdfast::answer::Counter::kCount)) {
+    return holdfast::answer::CounterText(static_cast<holdfast::answer::Counter>(index));
+  }
+  return {};
+}
+
+// The control core's own thread only: workers and the prober were started before.
+void Pin(std::uint16_t core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  if (sched_setaffinity(0, sizeof(set), &set) != 0) {
+    spdlog::warn("cannot pin the control core to processor {}", core);
+  }
+}
+
+int Run(const std::string& config) {
+  auto core = holdfast::control::Core::Open(config);
+  if (!core) {
+    std::fprintf(stderr, "holdfast-control: %s\n", core.error().message.c_str());
+    return core.error().code == ErrorCode::kConflict ? kConflict : kRefused;
+  }
+  if (const auto pinned = (*core)->node().control_core) {
+    Pin(*pinned);
+  }
+  const auto served = holdfast::control::Serve(**core, config, CounterName);
+  if (!served) {
+    std::fprintf(stderr, "holdfast-control: %s\n", served.error().message.c_str());
+    return kRefused;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("The control core of Holdfast: health checks, compiling, publishing.");
+  std::string config;
+  app.add_option("--config", config, "Node file (TOML)")->required();
+  CLI11_PARSE(app, argc, argv);
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("holdfast-control"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%f %n %l %v");
+  try {
+    return Run(config);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "holdfast-control: %s\n", error.what());
+    return kRefused;
+  }
+}
