@@ -1,0 +1,246 @@
+// One pass from the Ethernet header to the UDP checksum; each step knows how many octets lie before
+// it. Order: cheap refusals first, the checksum over the payload last. Called per frame, any lcore.
+#include "dataplane/io/classify.h"
+
+#include <cstring>
+
+#include "dataplane/wire/checksum.h"
+
+namespace holdfast::io {
+namespace {
+
+constexpr std::uint16_t kTypeIpv4 = 0x0800;
+constexpr std::uint16_t kTypeIpv6 = 0x86DD;
+constexpr std::uint16_t kTypeVlan = 0x8100;     // 802.1Q
+constexpr std::uint16_t kTypeService = 0x88A8;  // 802.1ad, the outer tag of QinQ
+constexpr std::uint8_t kProtocolUdp = 17;
+constexpr std::uint16_t kDnsPort = 53;
+
+// IPv6 next-header values that may come before UDP (RFC 8200 4).
+constexpr unsigned kHopByHop = 0;
+constexpr unsigned kRouting = 43;
+constexpr unsigned kFragmentHeader = 44;
+constexpr unsigned kDestination = 60;
+
+// An IP packet that was found sound: where UDP begins and how much of it there is.
+struct Packet {
+  std::size_t l3_at = 0;
+  std::size_t udp_at = 0;
+  std::size_t udp_room = 0;  // octets from udp_at to the end of the IP packet
+};
+
+unsigned Octet(const std::byte* at) noexcept {
+  return std::to_integer<unsigned>(*at);
+}
+
+// Source addresses that no other host on the net can have (RFC 1812 5.3.7), or that are ours:
+// answering them would be talking to ourselves.
+bool MartianV4(const std::byte* source, const OwnAddresses& own) noexcept {
+  const unsigned first = Octet(source);
+  return first == 0 || first == 127 || first >= 224 || own.HasV4(source);
+}
+
+bool MartianV6(const std::byte* source, const OwnAddresses& own) noexcept {
+  if (Octet(source) == 0xFF || own.HasV6(source)) {
+    return true;
+  }
+  const auto upper = LoadAs<std::uint64_t>(source);
+  const std::uint32_t middle = LoadBe32(source + 8);
+  const std::uint32_t last = LoadBe32(source + 12);
+  // ::, ::1 and ::ffff:0:0/96
+  return upper == 0 && ((middle == 0 && last <= 1) || middle == 0xFFFF);
+}
+
+Counter OpenIpv4(ByteSpan frame, const OwnAddresses& own, Packet& packet) noexcept {
+  const std::byte* ip = frame.data() + packet.l3_at;
+  const std::size_t room = frame.size() - packet.l3_at;
+  if (room < kIpv4Octets) {
+    return Counter::kShortFrame;
+  }
+  const std::size_t header = (Octet(ip) & 0x0FU) * 4U;
+  const std::size_t total = LoadBe16(ip + 2);
+  if (Octet(ip) >> 4U != 4 || header < kIpv4Octets || total < header) {
+    return Counter::kIpHeader;
+  }
+  if (total > room) {
+    return Counter::kShortFrame;
+  }
+  if (wire::Ip4HeaderChecksum(ip, header) != 0) {
+    return Counter::kIpChecksum;
+  }
+  if ((LoadBe16(ip + 6) & 0x3FFFU) != 0) {  // more fragments, or an offset
+    return Counter::kFragment;
+  }
+  if (Octet(ip + 9) != kProtocolUdp) {
+    return Counter::kNotUdp;
+  }
+  if (!own.HasV4(ip + 16)) {
+    return Counter::kOtherAddress;
+  }
+  if (MartianV4(ip + 12, own)) {
+    return Counter::kMartian;
+  }
+  packet.udp_at = packet.l3_at + header;
+  packet.udp_room = total - header;
+  return Counter::kQuery;
+}
+
+// Whether all options of a hop-by-hop or destination header may be skipped by a node that does not
+// know them (RFC 8200 4.2: the two highest bits of the type are 0).
+bool OptionsMayBeSkipped(const std::byte* at, std::size_t octets) noexcept {
+  for (unsigned i = 0; i < kMaxExtensionOptions; ++i) {
+    if (octets == 0) {
+      return true;
+    }
+    const unsigned type = Octet(at);
+    std::size_t length = 1;  // Pad1 has no length octet
+    if (type != 0) {
+      if (octets < 2) {
+        return false;
+      }
+      length = 2 + Octet(at + 1);
+    }
+    if (length > octets || type >> 6U != 0) {
+      return false;
+    }
+    at += length;
+    octets -= length;
+  }
+  return octets == 0;
+}
+
+// Steps over the extension headers. `at` and `room` move to what follows.
+Counter SkipExtensions(const std::byte*& at, std::size_t& room, unsigned next) noexcept {
+  for (unsigned i = 0; next != kProtocolUdp; ++i) {
+    if (next != kHopByHop && next != kRouting && next != kFragmentHeader && next != kDestination) {
+      return Counter::kNotUdp;
+    }
+    if (i == kMaxExtensions || (next == kHopByHop && i != 0) || room < 8) {
+      return Counter::kIpv6Extension;
+    }
+    const std::size_t octets = next == kFragmentHeader ? 8U : (Octet(at + 1) + 1U) * 8U;
+    if (octets > room) {
+      return Counter::kIpv6Extension;
+    }
+    if (next == kFragmentHeader) {
+      // An atomic fragment is a whole datagram (RFC 6946 4); bits 1 and 2 are reserved.
+      if ((LoadBe16(at + 2) & 0xFFF9U) != 0) {
+        return Counter::kFragment;
+      }
+    } else if (next == kRouting) {
+      if (Octet(at + 3) != 0) {  // segments left: we are not its last stop
+        return Counter::kIpv6Extension;
+      }
+    } else if (!OptionsMayBeSkipped(at + 2, octets - 2)) {
+      return Counter::kIpv6Extension;
+    }
+    next = Octet(at);
+    at += octets;
+    room -= octets;
+  }
+  return Counter::kQuery;
+}
+
+Counter OpenIpv6(ByteSpan frame, const OwnAddresses& own, Packet& packet) noexcept {
+  const std::byte* ip = frame.data() + packet.l3_at;
+  std::size_t room = frame.size() - packet.l3_at;
+  if (room < kIpv6Octets) {
+    return Counter::kShortFrame;
+  }
+  room -= kIpv6Octets;
+  const std::size_t payload = LoadBe16(ip + 4);
+  if (Octet(ip) >> 4U != 6) {
+    return Counter::kIpHeader;
+  }
+  if (payload > room) {
+    return Counter::kShortFrame;
+  }
+  if (!own.HasV6(ip + 24)) {
+    return Counter::kOtherAddress;
+  }
+  if (MartianV6(ip + 8, own)) {
+    return Counter::kMartian;
+  }
+  const std::byte* at = ip + kIpv6Octets;
+  room = payload;
+  const Counter verdict = SkipExtensions(at, room, Octet(ip + 6));
+  packet.udp_at = static_cast<std::size_t>(at - frame.data());
+  packet.udp_room = room;
+  return verdict;
+}
+
+// A reply to a service that answers whatever it gets would go round for ever (RFC 8085 5.1).
+bool IsEchoPort(std::uint16_t port) noexcept {
+  return port == 7 || port == 13 || port == 17 || port == 19 || port == 37;
+}
+
+Counter CheckUdp(ByteSpan frame,
+                 const Packet& packet,
+                 UdpChecksum check,
+                 QueryFrame& query) noexcept {
+  const std::byte* udp = frame.data() + packet.udp_at;
+  if (packet.udp_room < kUdpOctets) {
+    return Counter::kUdpLength;
+  }
+  const std::size_t octets = LoadBe16(udp + 4);
+  if (octets < kUdpOctets || octets > packet.udp_room) {
+    return Counter::kUdpLength;
+  }
+  if (LoadBe16(udp + 2) != kDnsPort) {
+    return Counter::kOtherPort;
+  }
+  const std::uint16_t source = LoadBe16(udp);
+  if (source == 0 || IsEchoPort(source)) {
+    return Counter::kSourcePort;
+  }
+  const bool has_sum = LoadBe16(udp + 6) != 0;
+  if (!has_sum && query.v6) {
+    return Counter::kNoUdpChecksum;  // RFC 8200 8.1
+  }
+  // Source and destination lie side by side in both headers.
+  const std::byte* addresses = frame.data() + packet.l3_at + (query.v6 ? 8 : 12);
+  if (has_sum && check == UdpChecksum::kVerify &&
+      !wire::UdpChecksumHolds(addresses, query.v6 ? 32 : 8, udp, octets)) {
+    return Counter::kUdpChecksum;
+  }
+  query.l3_at = static_cast<std::uint16_t>(packet.l3_at);
+  query.udp_at = static_cast<std::uint16_t>(packet.udp_at);
+  query.message_octets = static_cast<std::uint16_t>(octets - kUdpOctets);
+  return Counter::kQuery;
+}
+
+}  // namespace
+
+Counter Classify(ByteSpan frame,
+                 const MacAddress& mac,
+                 const OwnAddresses& own,
+                 UdpChecksum check,
+                 QueryFrame& query) noexcept {
+  if (frame.size() < kEthernetOctets) [[unlikely]] {
+    return Counter::kShortFrame;
+  }
+  if (std::memcmp(frame.data(), mac.data(), mac.size()) != 0) [[unlikely]] {
+    return (Octet(frame.data()) & 1U) != 0 ? Counter::kGroupMac : Counter::kOtherMac;
+  }
+  Packet packet;
+  packet.l3_at = kEthernetOctets;
+  std::uint16_t type = LoadBe16(frame.data() + 12);
+  for (unsigned tags = 0; type == kTypeVlan || type == kTypeService; ++tags) {
+    if (tags == kMaxVlanTags) {
+      return Counter::kNotIp;
+    }
+    if (frame.size() < packet.l3_at + kVlanOctets) {
+      return Counter::kShortFrame;
+    }
+    type = LoadBe16(frame.data() + packet.l3_at + 2);
+    packet.l3_at += kVlanOctets;
+  }
+  if (type != kTypeIpv4 && type != kTypeIpv6) {
+    return Counter::kNotIp;
+  }
+  query.v6 = type == kTypeIpv6;
+  const Counter verdict = query.v6 ? OpenIpv6(frame, own, packet) : OpenIpv4(frame, own, packet);
+  return verdict == Counter::kQuery ? CheckUdp(frame, packet, check, query) : verdict;
+}
+
+}  // namespace holdfast::io
