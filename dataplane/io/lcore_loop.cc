@@ -1,0 +1,174 @@
+// One burst: sort out what is not for us, answer the rest from one published state, turn each frame
+// round, send. Every mbuf of a burst leaves it through the transmit queue or through `free_`. One
+// instance per lcore, on its stack.
+#include "dataplane/io/lcore_loop.h"
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+
+#include "dataplane/io/counters.h"
+#include "dataplane/io/frame.h"
+
+namespace holdfast::io {
+namespace {
+
+static_assert(kBurst <= answer::kMaxBurst);
+
+std::byte* FrameOf(rte_mbuf* mbuf) noexcept {
+  return rte_pktmbuf_mtod(mbuf, std::byte*);
+}
+
+class Lcore {
+ public:
+  explicit Lcore(const LcoreWork& work) noexcept
+      : work_(work), counters_(work.tables->Counters(work.thread)) {}
+
+  /// @return how many frames came.
+  unsigned Serve(const Lane& lane) noexcept {
+    const std::uint16_t received = rte_eth_rx_burst(lane.port, lane.queue, rx_.data(), kBurst);
+    // After the receive call: what was published before a packet came is what answers it.
+    const table::Snapshot& snapshot = work_.tables->Take(snapshot_, snapshot_word_);
+    if (received == 0) [[likely]] {
+      return 0;
+    }
+    queries_ = replies_ = freed_ = 0;
+    for (std::uint16_t i = 0; i < received; ++i) {
+      rte_prefetch0(FrameOf(rx_[i]));
+    }
+    for (std::uint16_t i = 0; i < received; ++i) {
+      Sort(lane, rx_[i]);
+    }
+    answer::Answer(snapshot, {jobs_.data(), queries_}, *work_.scratch);
+    for (unsigned i = 0; i < queries_; ++i) {
+      TurnRound(i);
+    }
+    Send(lane);
+    if (freed_ != 0) {
+      rte_pktmbuf_free_bulk(free_.data(), freed_);
+    }
+    Add(counters_, Counter::kFrames, received);
+    Add(counters_, Counter::kQuery, queries_);
+    return received;
+  }
+
+  [[nodiscard]] Generation generation() const noexcept { return snapshot_.generation(); }
+
+ private:
+  // A query becomes a job; anything else is counted and freed.
+  void Sort(const Lane& lane, rte_mbuf* mbuf) noexcept {
+    QueryFrame& query = query_[queries_];
+    Counter verdict = Look(lane, mbuf, query);
+    const std::uint32_t room = MessageRoom(lane.mtu, query.v6);
+    if (verdict == Counter::kQuery && query.message_octets > room) [[unlikely]] {
+      verdict = Counter::kOverMtu;
+    }
+    if (verdict != Counter::kQuery) [[unlikely]] {
+      Add(counters_, verdict, 1);
+      free_[freed_++] = mbuf;
+      return;
+    }
+    std::byte* frame = FrameOf(mbuf);
+    const std::size_t message_at = query.udp_at + kUdpOctets;
+    const std::size_t behind = mbuf->buf_len - mbuf->data_off - message_at;
+    answer::Job& job = jobs_[queries_];
+    job.message = frame + message_at;
+    job.query_octets = query.message_octets;
+    job.room_octets = behind < room ? static_cast<std::uint32_t>(behind) : room;
+    job.client_is_v6 = query.v6;
+    std::memcpy(job.client.data(), frame + query.l3_at + (query.v6 ? 8 : 12), query.v6 ? 16 : 4);
+    mbuf_[queries_++] = mbuf;
+  }
+
+  Counter Look(const Lane& lane, rte_mbuf* mbuf, QueryFrame& query) const noexcept {
+    query.v6 = false;
+    if (mbuf->nb_segs != 1) [[unlikely]] {
+      return Counter::kMultiSegment;
+    }
+    UdpChecksum check = lane.check;
+    if (lane.nic_checks && check == UdpChecksum::kVerify) {
+      // Only "good" is taken as said. "Bad" is verified here: some NICs say it of a missing one.
+      const std::uint64_t found = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+      check = found == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? UdpChecksum::kTrust : UdpChecksum::kVerify;
+    }
+    return Classify({FrameOf(mbuf), mbuf->data_len}, lane.mac, *work_.own, check, query);
+  }
+
+  void TurnRound(unsigned i) noexcept {
+    rte_mbuf* mbuf = mbuf_[i];
+    if (jobs_[i].outcome != answer::Outcome::kReply) [[unlikely]] {
+      Add(counters_, Counter::kNoReply, 1);
+      free_[freed_++] = mbuf;
+      return;
+    }
+    const ReplyFrame reply = TurnIntoReply(FrameOf(mbuf), query_[i], jobs_[i].reply_octets);
+    mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off + reply.start);
+    mbuf->data_len = static_cast<std::uint16_t>(reply.octets);
+    mbuf->pkt_len = reply.octets;
+    mbuf->ol_flags = 0;  // what the receiver noted is not for the sender
+    tx_[replies_++] = mbuf;
+  }
+
+  void Send(const Lane& lane) noexcept {
+    std::uint16_t sent = 0;
+    for (unsigned tries = 0; sent < replies_ && tries < kTransmitTries; ++tries) {
+      if (tries != 0) {
+        rte_pause();
+      }
+      sent = static_cast<std::uint16_t>(
+          sent +
+          rte_eth_tx_burst(
+              lane.port, lane.queue, &tx_[sent], static_cast<std::uint16_t>(replies_ - sent)));
+    }
+    Add(counters_, Counter::kSent, sent);
+    if (sent < replies_) [[unlikely]] {
+      Add(counters_, Counter::kTransmitFull, replies_ - sent);
+      for (; sent < replies_; ++sent) {
+        free_[freed_++] = tx_[sent];
+      }
+    }
+  }
+
+  const LcoreWork& work_;
+  std::span<std::uint64_t> counters_;
+  table::Snapshot snapshot_;
+  std::uint64_t snapshot_word_ = 0;
+  unsigned queries_ = 0;
+  unsigned replies_ = 0;
+  unsigned freed_ = 0;
+  std::array<rte_mbuf*, kBurst> rx_{};
+  std::array<rte_mbuf*, kBurst> mbuf_{};  // of the queries, beside jobs_ and query_
+  std::array<rte_mbuf*, kBurst> tx_{};
+  std::array<rte_mbuf*, kBurst> free_{};
+  std::array<QueryFrame, kBurst + 1> query_{};
+  std::array<answer::Job, kBurst> jobs_{};
+};
+
+}  // namespace
+
+void RunLcore(const LcoreWork& work, const std::atomic<bool>& stop) noexcept {
+  Lcore lcore(work);
+  table::ReaderSlot slot = work.tables->Slot(work.thread);
+  slot.Online();
+  unsigned drained = 0;
+  for (;;) {
+    unsigned received = 0;
+    for (const Lane& lane : work.lanes) {
+      received += lcore.Serve(lane);
+    }
+    slot.Passed(lcore.generation());
+    slot.Beat();
+    if (stop.load(std::memory_order_relaxed) && (received == 0 || ++drained == kDrainRounds))
+        [[unlikely]] {
+      break;
+    }
+  }
+  slot.Offline();
+}
+
+}  // namespace holdfast::io

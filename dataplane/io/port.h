@@ -1,0 +1,85 @@
+// One port: a PCI device bound to a userspace driver, or a vdev ("net_af_xdp0,iface=eth0"), set up
+// for polling and, when it is an AF_XDP port, steered by our XDP program. Cold; main thread. The
+// queues are then the lcores'.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/base/result.h"
+#include "dataplane/io/address.h"
+#include "dataplane/io/lcore_loop.h"
+#include "dataplane/steer/steer.h"
+
+struct rte_mempool;
+
+namespace holdfast::io {
+
+/// A device as it was asked for.
+struct DeviceName {
+  std::string name;       // "0000:03:00.0", "net_af_xdp0"
+  std::string arguments;  // behind the first comma; empty for none
+  bool pci = false;
+
+  /// Value of `key` among the arguments, or empty.
+  [[nodiscard]] std::string Argument(std::string_view key) const;
+  [[nodiscard]] bool IsAfXdp() const noexcept { return name.starts_with("net_af_xdp"); }
+};
+
+/// @return kInvalid unless `text` is a PCI address or the name of a network vdev with arguments.
+Result<DeviceName> ParseDevice(const std::string& text);
+
+struct PortOptions {
+  std::uint16_t queues = 1;          // 1..64; receive and transmit alike
+  std::uint16_t descriptors = 1024;  // per queue; the driver may change it
+  UdpChecksum check = UdpChecksum::kVerify;
+};
+
+/// Queues, buffers and switches of a port that EAL already has. Ends stopped and closed.
+class Port {
+ public:
+  /// Probes the device, sets it up and starts it; an AF_XDP port steers from here on.
+  /// @param own  addresses for the XDP program. Errors carry the remedy.
+  static Result<Port> Open(const DeviceName& device,
+                           const PortOptions& options,
+                           std::span<const IpAddress> own);
+  /// Sets up a port that exists, and starts it: what Open does after probing.
+  static Result<Port> Configure(std::uint16_t port_id, const PortOptions& options);
+
+  Port(Port&& other) noexcept;
+  Port& operator=(Port&&) = delete;
+  ~Port();
+
+  [[nodiscard]] std::span<const Lane> lanes() const noexcept { return lanes_; }
+  [[nodiscard]] rte_mempool* pool(std::uint16_t queue) const noexcept { return pools_[queue]; }
+
+  /// Leaves new queries to the kernel where that is possible (XDP), so that what is in the queues
+  /// can be answered before the end. @return whether it was possible; a frame that was looked at
+  /// before may still arrive for a moment.
+  bool StopSteering();
+  /// Whether it can still do its work: kUnavailable says what happened to its device.
+  [[nodiscard]] Status Alive() const;
+
+ private:
+  Port() = default;
+  Status SetUp(const PortOptions& options);
+  Status SetUpQueue(std::uint16_t queue, std::uint16_t receive, std::uint16_t transmit);
+  Status Steer(std::span<const IpAddress> own);
+
+  std::string name_;
+  std::string interface_;  // of the kernel, when the port works through one
+  unsigned ifindex_ = 0;
+  std::uint16_t id_ = 0;
+  bool open_ = false;
+  std::vector<rte_mempool*> pools_;  // one per queue: of its receiver alone
+  std::vector<Lane> lanes_;
+  std::optional<steer::Claim> claim_;
+  std::optional<steer::ObjectFile> object_;
+  std::optional<steer::Steering> steering_;
+};
+
+}  // namespace holdfast::io
