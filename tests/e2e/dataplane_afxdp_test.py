@@ -308,8 +308,8 @@ def test_anothers_program_is_named_and_left_alone(pair, run_dir, tmp_path):
     source, built = tmp_path / "other.c", tmp_path / "other.o"
     source.write_text(FOREIGN_PROGRAM)
     triplet = netpair.call("gcc", "-print-multiarch").strip()
-    netpair.call("clang-19", "-O2", "-target", "bpf", f"-I/usr/include/{triplet}", "-c", str(source),
-                 "-o", str(built))
+    netpair.call("clang-19", "-O2", "-target", "bpf", f"-I/usr/include/{triplet}",
+                 "-c", str(source), "-o", str(built))
     netpair.ip("-n", pair.server, "link", "set", "dev", "s0", "xdp", "obj", str(built),
                "section", "xdp")
     foreign = xdp_program(pair)
