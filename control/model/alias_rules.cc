@@ -71,7 +71,7 @@ void AliasRules::CheckTargets() {
     if (!wire::IsAtOrBelow(record.alias->name, zone_.origin)) {
       Refuse(record, "the alias target name does not lie within the target zone");
     } else if (const NameType target{record.alias->name, record.type};
-               groups_.Find(target) == RecordGroups::npos) {
+               groups_.Find(target) == RecordGroups::kNone) {
       not_groups.push_back(&record);
       wanted.insert(target);
     }
@@ -104,8 +104,8 @@ void AliasRules::Walk(std::size_t root) {
     }
     const RecordSet& record = *group[step.next_record++];
     const std::size_t target =
-        record.alias ? groups_.Find({record.alias->name, record.type}) : RecordGroups::npos;
-    if (target == RecordGroups::npos) {
+        record.alias ? groups_.Find({record.alias->name, record.type}) : RecordGroups::kNone;
+    if (target == RecordGroups::kNone) {
       continue;
     }
     if (state_[target] == State::kOpen) {
@@ -127,7 +127,7 @@ void AliasRules::Close(std::size_t group) {
     }
     const std::size_t target = groups_.Find({record->alias->name, record->type});
     const std::size_t below =
-        target != RecordGroups::npos && state_[target] == State::kDone ? height_[target] : 0;
+        target != RecordGroups::kNone && state_[target] == State::kDone ? height_[target] : 0;
     if (below + 1 > height) {
       height = below + 1;
       deepest = record;

@@ -1,6 +1,6 @@
 // LintZone: warnings of spec/averting-problems.md (rows 9, 10, 11, 12, 15).
 #include <algorithm>
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 
@@ -32,6 +32,7 @@ class Lint {
   }
 
  private:
+  enum class Known : std::uint8_t { kNotYet, kNo, kYes };
   void Warn(const RecordSet& record, const std::string& what) {
     findings_.AddWarning(record.source, RecordText(record) + ": " + what);
   }
@@ -43,32 +44,34 @@ class Lint {
   void LintGroup(const RecordGroup& group);
   // Whether health can ever change what the record's own group does about it.
   [[nodiscard]] bool IsChecked(const RecordSet& record);
-  [[nodiscard]] bool TargetIsChecked(const RecordSet& record);
+  [[nodiscard]] bool TargetIsChecked(const AliasTarget& target, std::uint16_t type);
 
   const Zone& zone_;
   const RecordGroups groups_;
   Findings& findings_;
   std::unordered_map<std::string_view, const health::CheckConfig*> checks_;
-  std::vector<std::optional<bool>> checked_;  // of each group: has it a member that IsChecked
+  std::vector<Known> checked_;  // of each group: has it a member that IsChecked
 };
 
 // Each group is judged once; CheckZone has bounded the depth and refused loops before.
-bool Lint::TargetIsChecked(const RecordSet& record) {
-  const std::size_t at = groups_.Find({record.alias->name, record.type});
-  if (at == RecordGroups::npos) {
+bool Lint::TargetIsChecked(const AliasTarget& target, std::uint16_t type) {
+  const std::size_t at = groups_.Find({target.name, type});
+  if (at == RecordGroups::kNone) {
     return false;
   }
-  if (!checked_[at]) {
-    checked_[at] = false;  // should a loop come by all the same, it ends here
-    checked_[at] = std::ranges::any_of(
-        groups_.All()[at], [this](const RecordSet* member) { return IsChecked(*member); });
+  if (checked_[at] == Known::kNotYet) {
+    checked_[at] = Known::kNo;  // should a loop come by all the same, it ends here
+    if (std::ranges::any_of(groups_.All()[at],
+                            [this](const RecordSet* member) { return IsChecked(*member); })) {
+      checked_[at] = Known::kYes;
+    }
   }
-  return *checked_[at];
+  return checked_[at] == Known::kYes;
 }
 
 bool Lint::IsChecked(const RecordSet& record) {
-  return CheckOf(record) != nullptr ||
-         (record.alias && record.alias->evaluate_target_health && TargetIsChecked(record));
+  return CheckOf(record) != nullptr || (record.alias && record.alias->evaluate_target_health &&
+                                        TargetIsChecked(*record.alias, record.type));
 }
 
 void Lint::LintRecord(const RecordSet& record) {
@@ -90,7 +93,8 @@ void Lint::LintRecord(const RecordSet& record) {
                "expected a name or address of one server");
     }
   }
-  if (record.alias && !record.alias->evaluate_target_health && TargetIsChecked(record)) {
+  if (record.alias && !record.alias->evaluate_target_health &&
+      TargetIsChecked(*record.alias, record.type)) {
     Warn(record,
          "EvaluateTargetHealth is false above records with health checks: nothing fails over "
          "from here when they are all unhealthy");

@@ -17,7 +17,7 @@ RecordGroups::RecordGroups(const Zone& zone) {
 
 std::size_t RecordGroups::Find(const NameType& key) const {
   const auto found = places_.find(key);
-  return found == places_.end() ? npos : found->second;
+  return found == places_.end() ? kNone : found->second;
 }
 
 std::string NameTypeText(std::string_view name, std::uint16_t type) {

@@ -37,10 +37,10 @@ using RecordGroup = std::vector<const RecordSet*>;
 class RecordGroups {
  public:
   explicit RecordGroups(const Zone& zone);
-  /// The place of a group in All(), or `npos`.
+  /// The place of a group in All(), or kNone.
   [[nodiscard]] std::size_t Find(const NameType& key) const;
   [[nodiscard]] const std::vector<RecordGroup>& All() const noexcept { return groups_; }
-  static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
  private:
   std::vector<RecordGroup> groups_;

@@ -104,6 +104,10 @@ Result<SqliteStatement> Sqlite::Prepare(const char* sql) {
   return SqliteStatement(database_.get(), statement);
 }
 
+bool Sqlite::InTransaction() const noexcept {
+  return sqlite3_get_autocommit(database_.get()) == 0;
+}
+
 Result<std::string> Sqlite::Ask(const char* sql) {
   auto statement = Prepare(sql);
   if (!statement) {

@@ -52,6 +52,7 @@ class Sqlite {
   Result<SqliteStatement> Prepare(const char* sql);
   /// First column of the first row.
   Result<std::string> Ask(const char* sql);
+  [[nodiscard]] bool InTransaction() const noexcept;
 
  private:
   explicit Sqlite(sqlite3* database) : database_(database) {}

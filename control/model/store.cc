@@ -139,9 +139,11 @@ Status Store::Transact(Body body) {
   if (done) {
     done = database_.Execute("COMMIT");
   }
-  if (!done) {
-    // May have been rolled back by SQLite itself (full disk); then this fails, and rightly so.
-    static_cast<void>(database_.Execute("ROLLBACK"));
+  // SQLite may have rolled back by itself (full disk).
+  if (!done && database_.InTransaction()) {
+    if (const Status undone = database_.Execute("ROLLBACK"); !undone) {
+      done.error().message += "; nor could it be undone: " + undone.error().message;
+    }
   }
   return done;
 }

@@ -157,7 +157,7 @@ void ZoneRules::CheckShared() {
     return;
   }
   for (const Rrset& rrset : zone_.rrsets) {
-    if (const std::size_t at = groups_.Find({rrset.owner, rrset.type}); at != RecordGroups::npos) {
+    if (const std::size_t at = groups_.Find({rrset.owner, rrset.type}); at != RecordGroups::kNone) {
       const RecordSet& record = *groups_.All()[at].front();
       findings_.AddError(record.source,
                          RecordText(record) + ": the zone file has this name and type too (" +
