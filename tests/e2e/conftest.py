@@ -1,0 +1,43 @@
+"""What the tests of this folder share: a maker of nodes and of endpoints, each ended after its test
+or its file, also when that failed.
+"""
+
+import contextlib
+
+import endpoints
+import holdfast_node
+import pytest
+
+
+@contextlib.contextmanager
+def everything(folder):
+    """Gives a maker with .node(...) and .endpoint(...)."""
+    with contextlib.ExitStack() as stack:
+        class Make:
+            @staticmethod
+            def node(*words, **options):
+                made = holdfast_node.Node(folder, *words, **options)
+                stack.callback(made.close)
+                return made
+
+            @staticmethod
+            def endpoint(*words, **options):
+                made = endpoints.Endpoint(*words, **options)
+                stack.callback(made.close)
+                return made
+
+        yield Make
+
+
+@pytest.fixture(name="make", scope="module")
+def fixture_make(tmp_path_factory):
+    """For nodes that a whole file shares."""
+    with everything(tmp_path_factory.mktemp("node")) as make:
+        yield make
+
+
+@pytest.fixture(name="make_one")
+def fixture_make_one(tmp_path):
+    """For a node of one test."""
+    with everything(tmp_path) as make:
+        yield make

@@ -1,0 +1,95 @@
+"""Endpoints for health checks: small servers on loopback that do what a test tells them, also
+while connections are open.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+REPLIES = {"pass": HEAD + b"Content-Length: 2\r\n\r\nok",
+           "fail": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"}
+DRIP = HEAD + b"X-Slow: " + b"x" * 4096
+
+
+class Endpoint:
+    """Modes: pass (200), fail (503), refuse (no listener: RST), hang (takes the request, says
+    nothing), drip (one octet of a header a second), endless (headers without an end)."""
+
+    def __init__(self, address="127.0.0.1", mode="pass"):
+        self.address, self.port, self.mode = address, 0, mode
+        self.listening, self.closed = None, threading.Event()
+        self.changed = threading.Event()
+        self.taken, self.most_sent = 0, 0
+        self.open()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        if mode == "refuse":
+            self.set(mode)
+
+    def open(self):
+        self.listening = socket.create_server((self.address, self.port), backlog=256)
+        self.port = self.listening.getsockname()[1]
+
+    def set(self, mode):
+        """@return time.monotonic() of the change."""
+        before, self.mode = self.mode, mode
+        if mode == "refuse" and self.listening:
+            self.shut()
+        elif mode != "refuse" and before == "refuse":
+            self.open()
+        self.changed.set()
+        return time.monotonic()
+
+    def shut(self):
+        listening, self.listening = self.listening, None
+        if listening:
+            with contextlib.suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
+            listening.close()
+
+    def serve(self):
+        while not self.closed.is_set():
+            listening = self.listening
+            if listening is None:
+                self.changed.wait(0.05)
+                self.changed.clear()
+                continue
+            try:
+                way = listening.accept()[0]
+            except OSError:
+                continue
+            self.taken += 1
+            threading.Thread(target=self.talk, args=(way,), daemon=True).start()
+
+    def talk(self, way):
+        with way, contextlib.suppress(OSError):
+            way.settimeout(5)
+            mode, asked = self.mode, b""
+            while b"\r\n\r\n" not in asked:
+                got = way.recv(4096)
+                if not got:
+                    return
+                asked += got
+            if mode in REPLIES:
+                way.sendall(REPLIES[mode])
+            elif mode == "hang":
+                way.recv(1)  # until the checker gives up
+            elif mode == "drip":
+                for octet in DRIP:
+                    way.sendall(bytes((octet,)))
+                    if self.closed.wait(1):
+                        return
+            elif mode == "endless":
+                sent = 0
+                way.sendall(HEAD)
+                while not self.closed.is_set() and sent < 64 << 20:
+                    sent += way.send(b"X-More: " + b"x" * 1000 + b"\r\n")
+                    self.most_sent = max(self.most_sent, sent)
+
+    def close(self):
+        self.closed.set()
+        self.shut()
+        self.changed.set()
+        self.thread.join(5)
