@@ -11,6 +11,8 @@
 #include "control/admin/server.h"
 #include "control/core.h"
 #include "dataplane/answer/answer.h"
+#include "dataplane/io/counters.h"
+#include "dataplane/listen/counters.h"
 
 namespace {
 
@@ -19,9 +21,18 @@ using holdfast::ErrorCode;
 constexpr int kRefused = 1;   // a file is wrong, or the machine lacks something
 constexpr int kConflict = 2;  // another control is there
 
-std::string CounterName(const std::string&, unsigned index) {
-  if (index < static_cast<unsigned>(holdfast::answer::Counter::kCount)) {
+// Behind the counters of the answer function come those of the program that reads the tables.
+std::string CounterName(const std::string& role, unsigned index) {
+  constexpr auto kAnswer = static_cast<unsigned>(holdfast::answer::Counter::kCount);
+  if (index < kAnswer) {
     return holdfast::answer::CounterText(static_cast<holdfast::answer::Counter>(index));
+  }
+  const unsigned own = index - kAnswer;
+  if (role == "dataplane" && own < static_cast<unsigned>(holdfast::io::Counter::kCount)) {
+    return holdfast::io::CounterText(static_cast<holdfast::io::Counter>(own));
+  }
+  if (role == "sockets" && own < static_cast<unsigned>(holdfast::listen::Counter::kCount)) {
+    return holdfast::listen::CounterText(static_cast<holdfast::listen::Counter>(own));
   }
   return {};
 }
