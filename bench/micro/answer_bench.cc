@@ -1,0 +1,148 @@
+// Cycles of a complete reply: message octets in, reply octets with their UDP checksum out, in
+// bursts of 32. The counter `cycles/query` is the whole, TSC cycles, and holds the copy of the
+// query into its buffer, which a NIC would have done; row `copy` is that alone. It is the median
+// over stretches of 2,048 queries, so that what else runs on the machine does not count; `mean` has
+// it all.
+#include <algorithm>
+#include <array>
+#include <benchmark/benchmark.h>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "bench/micro/answer_tables.h"
+#include "dataplane/answer/answer.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/wire/checksum.h"
+
+namespace holdfast::bench {
+namespace {
+
+using answer::Counter;
+
+constexpr std::size_t kBurst = 32;
+constexpr std::size_t kStretch = 64;   // bursts between two looks at the clock
+constexpr std::size_t kRoom = 2304;    // of one packet's buffer; as between mbufs, no power of two
+constexpr std::size_t kUdpHeader = 8;  // before the message in the same buffer
+
+// 32 packet buffers and what goes through them.
+class Burst {
+ public:
+  Burst() : memory_(new std::byte[kBurst * kRoom]()) {
+    for (std::size_t i = 0; i < kBurst; ++i) {
+      jobs_[i].message = &memory_[(i * kRoom) + kUdpHeader];
+      jobs_[i].room_octets = kRoom - kUdpHeader;
+    }
+  }
+  void Fill(const std::vector<std::string_view>& queries, std::size_t& next) noexcept {
+    for (auto& job : jobs_) {
+      const std::string_view query = queries[next++ & (queries.size() - 1)];
+      std::memcpy(job.message, query.data(), query.size());
+      job.query_octets = static_cast<std::uint32_t>(query.size());
+    }
+  }
+  void Checksum() noexcept {
+    const std::array<std::byte, 8> addresses{std::byte{192}, std::byte{0}, std::byte{2}};
+    for (auto& job : jobs_) {
+      std::byte* udp = job.message - kUdpHeader;
+      const std::size_t octets = kUdpHeader + job.reply_octets;
+      StoreBe16(udp, 53);
+      StoreBe16(udp + 2, 5353);
+      StoreBe16(udp + 4, static_cast<std::uint16_t>(octets));
+      StoreAs(udp + 6, std::uint16_t{0});
+      StoreAs(udp + 6, wire::UdpChecksum(addresses.data(), addresses.size(), udp, octets));
+    }
+  }
+  std::array<answer::Job, kBurst>& jobs() { return jobs_; }
+
+ private:
+  std::unique_ptr<std::byte[]> memory_;
+  std::array<answer::Job, kBurst> jobs_;
+};
+
+/// Runs `burst` for as long as the library says and reports cycles per query.
+template <class F>
+void Measure(benchmark::State& state, F burst) {
+  std::vector<double> stretches;
+  const std::uint64_t start = Tsc();
+  for (auto _ : state) {
+    const std::uint64_t before = Tsc();
+    for (std::size_t i = 0; i < kStretch; ++i) {
+      burst();
+      benchmark::ClobberMemory();
+    }
+    stretches.push_back(static_cast<double>(Tsc() - before) / (kStretch * kBurst));
+  }
+  const auto queries = static_cast<double>(state.iterations()) * kStretch * kBurst;
+  state.counters["mean"] = static_cast<double>(Tsc() - start) / queries;
+  const auto middle = stretches.begin() + static_cast<std::ptrdiff_t>(stretches.size() / 2);
+  std::ranges::nth_element(stretches, middle);
+  state.counters["cycles/query"] = *middle;
+  state.SetItemsProcessed(static_cast<std::int64_t>(queries));
+}
+
+void AnswerBursts(benchmark::State& state, const LoadKind& kind) {
+  // Google Benchmark calls each row several times; the tables of the last row asked for are kept.
+  static std::unique_ptr<Load> load;
+  static LoadKind loaded{.names = 0};
+  if (loaded.names != kind.names || loaded.exist != kind.exist ||
+      loaded.weighted != kind.weighted) {
+    load.reset();
+    load = std::make_unique<Load>(kind);
+    loaded = kind;
+  }
+  std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
+  const auto scratch = answer::MakeScratch({.seed = 1}, counters);
+  const table::Snapshot snapshot = load->snapshot();
+  Burst burst;
+  std::size_t next = 0;
+  Measure(state, [&] {
+    burst.Fill(load->queries(), next);
+    answer::Answer(snapshot, burst.jobs(), *scratch);
+    burst.Checksum();
+  });
+  // A row that answered something else than it says would be no measurement.
+  const auto right = kind.exist ? Counter::kNoError : Counter::kNxDomain;
+  if (counters[static_cast<std::size_t>(right)] != next) {
+    state.SkipWithError("replies of another kind than the row's");
+  }
+}
+
+void CopyAlone(benchmark::State& state) {
+  const Load load({.names = 1000});
+  Burst burst;
+  std::size_t next = 0;
+  Measure(state, [&] { burst.Fill(load.queries(), next); });
+}
+
+void RegisterRows() {
+  struct Row {
+    const char* name;
+    LoadKind kind;
+  };
+  static constexpr Row kRows[] = {
+      {"hit/1", {.names = 1}},
+      {"hit/1k", {.names = 1000}},
+      {"hit/100k", {.names = 100'000}},
+      {"hit/1M", {.names = 1'000'000}},
+      {"nxdomain/1M", {.names = 1'000'000, .exist = false}},
+      {"weighted/1k", {.names = 1000, .weighted = true}},
+  };
+  for (const Row& row : kRows) {
+    benchmark::RegisterBenchmark(row.name, AnswerBursts, row.kind);
+  }
+  benchmark::RegisterBenchmark("copy", CopyAlone);
+}
+
+}  // namespace
+}  // namespace holdfast::bench
+
+int main(int argc, char** argv) {
+  holdfast::bench::RegisterRows();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+    return 1;
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -1,0 +1,43 @@
+// Tables and queries for the answer bench: random names below bench.test., compiled and published
+// as production does it, and a ring of query messages for them.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/table/view.h"
+
+namespace holdfast::bench {
+
+struct LoadKind {
+  std::size_t names = 1;  // below a two-label zone, labels of 6-16 letters, one A record each
+  bool exist = true;      // what is asked for; else names of the same form that are not there
+  bool weighted = false;  // three weighted records under each name, a rule of its own each
+};
+
+class Load {
+ public:
+  /// Stops the program with a sentence when the tables cannot be made.
+  explicit Load(const LoadKind& kind);
+  ~Load();
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  [[nodiscard]] table::Snapshot snapshot() const;
+  /// Type A, uniform over the names, half of them with EDNS; a power of two of them. They lie one
+  /// behind the other, so that the copy is measured and no misses of the bench's own.
+  [[nodiscard]] const std::vector<std::string_view>& queries() const noexcept { return queries_; }
+
+ private:
+  void Publish(const std::vector<std::string>& labels, const LoadKind& kind);
+
+  std::byte* image_ = nullptr;  // a copy in memory of its own, on huge pages where the kernel gives
+  std::size_t image_octets_ = 0;  // them: production's image lies in hugetlbfs
+  Generation generation_;
+  std::string octets_;  // of the queries, one behind the other
+  std::vector<std::string_view> queries_;
+};
+
+}  // namespace holdfast::bench
