@@ -201,7 +201,7 @@ class Composer {
     }
     const Place owner{.at = place_.at + prefix, .octets = owner_octets};
     reply_.authoritative = true;
-    if (Put put = PlaceDname(image, entry->at, owner); put != Put::kDone) [[unlikely]] {
+    if (const Put put = PlaceDname(image, entry->at, owner); put != Put::kDone) [[unlikely]] {
       return put == Put::kNoRoom ? Truncate() : Unreadable();
     }
     const auto target = image.wire.subspan(kRecordHead);
@@ -219,7 +219,7 @@ class Composer {
 
   // A DNAME that the chain meets again is not repeated: an rrset stands in a section once.
   Put PlaceDname(const ImageParts& image, std::uint32_t at, const Place& owner) noexcept {
-    const auto seen = scratch_.dnames.begin() + dnames_;
+    auto* const seen = scratch_.dnames.begin() + dnames_;
     if (std::find(scratch_.dnames.begin(), seen, at) != seen) {
       return Put::kDone;
     }
@@ -268,7 +268,7 @@ class Composer {
     key_.hash = HashName(key_.name, key_.octets, snapshot_.key());
     place_ = {.at = target_at_, .octets = target_octets_};
     // Two names of one chain with the same keyed hash: 1 in 2^57, and the chain only ends early.
-    const auto end = scratch_.visited.begin() + links_;
+    auto* const end = scratch_.visited.begin() + links_;
     return std::find(scratch_.visited.begin(), end, key_.hash) == end;
   }
 

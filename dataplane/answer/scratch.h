@@ -39,17 +39,17 @@ class Tally {
 class alignas(64) Scratch {
  public:
   Scratch(std::uint16_t udp, std::uint64_t seed, std::span<std::uint64_t> shared) noexcept
-      : random(seed), udp_octets(udp), counters(shared) {}
+      : random(seed), counters(shared), udp_octets(udp) {}
 
-  Random random;
-  std::uint16_t udp_octets;
-  std::span<std::uint64_t> counters;
-  Tally tally;
   std::array<Query, kMaxBurst> query;
   // The name that a CNAME or DNAME led to: the next one is folded into the other.
   alignas(16) std::array<std::array<std::byte, kFoldedOctets>, 2> target;
+  Random random;
+  std::span<std::uint64_t> counters;
   std::array<std::uint64_t, table::kMaxChain + 1> visited;  // hashes of the names of one chain
   std::array<std::uint32_t, table::kMaxChain + 1> dnames;   // DNAME images that stand in the reply
+  Tally tally;
+  std::uint16_t udp_octets;
 };
 
 }  // namespace holdfast::answer
