@@ -1,5 +1,7 @@
 // holdfast-dataplane: answers DNS queries from the tables of a run folder on ports that DPDK polls.
 // Started by `holdfast run` with arguments that it renders; all options are on the command line.
+// Exit codes: 0 told to end; 2 wrong arguments, a restart does not help; 3 no tables within --wait;
+// 1 anything else (a device, a right or memory is missing or lost).
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -98,6 +100,17 @@ holdfast::Status Judge(const Arguments& arguments, io::DataplaneOptions& options
   return {};
 }
 
+int ExitCode(holdfast::ErrorCode code) {
+  switch (code) {
+    case holdfast::ErrorCode::kInvalid:
+      return 2;
+    case holdfast::ErrorCode::kUnavailable:
+      return 3;
+    default:
+      return 1;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -116,7 +129,7 @@ int main(int argc, char** argv) {
   }
   if (!served) {
     std::fprintf(stderr, "holdfast-dataplane: %s\n", served.error().message.c_str());
-    return 1;
+    return ExitCode(served.error().code);
   }
   return 0;
 }

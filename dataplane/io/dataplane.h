@@ -30,7 +30,9 @@ struct DataplaneOptions {
 
 /// Serves until SIGTERM or SIGINT, then answers what the queues hold and returns. Blocks these two
 /// signals for the process. Nothing is attached or answered before there are tables.
-/// @return the reason when it cannot start, or when a port's device is gone or no longer steered.
+/// @return the reason when it cannot start, or when a port's device is gone or no longer steered:
+/// kInvalid wrong options, kUnavailable no tables within `wait`, others what the machine lacks or
+/// lost.
 Status Serve(DataplaneOptions options);
 
 }  // namespace holdfast::io

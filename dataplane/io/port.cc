@@ -72,8 +72,7 @@ Status CheckInterfaceDevice(const DeviceName& device, const std::string& interfa
   }
   const steer::Fd fd(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
   if (!fd.ok()) {
-    return Fail(ErrorCode::kUnavailable,
-                Remedy(Missing::kAfXdp, device.name, std::strerror(errno)));
+    return Fail(ErrorCode::kIo, Remedy(Missing::kAfXdp, device.name, std::strerror(errno)));
   }
   return {};
 }
@@ -311,15 +310,14 @@ bool Port::StopSteering() {
 
 Status Port::Alive() const {
   if (ifindex_ != 0 && if_nametoindex(interface_.c_str()) != ifindex_) {
-    return Fail(ErrorCode::kUnavailable,
-                "port " + name_ + ": its interface " + interface_ + " is gone");
+    return Fail(ErrorCode::kIo, "port " + name_ + ": its interface " + interface_ + " is gone");
   }
   if (steering_ && !steering_->Attached()) {
-    return Fail(ErrorCode::kUnavailable,
+    return Fail(ErrorCode::kIo,
                 "port " + name_ + ": our XDP program was taken off " + interface_ + " or replaced");
   }
   if (rte_eth_dev_is_valid_port(id_) == 0 || rte_eth_dev_is_removed(id_) != 0) {
-    return Fail(ErrorCode::kUnavailable, "port " + name_ + ": its device is gone");
+    return Fail(ErrorCode::kIo, "port " + name_ + ": its device is gone");
   }
   return {};
 }

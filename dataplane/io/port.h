@@ -61,7 +61,7 @@ class Port {
   /// can be answered before the end. @return whether it was possible; a frame that was looked at
   /// before may still arrive for a moment.
   bool StopSteering();
-  /// Whether it can still do its work: kUnavailable says what happened to its device.
+  /// Whether it can still do its work: kIo says what happened to its device.
   [[nodiscard]] Status Alive() const;
 
  private:

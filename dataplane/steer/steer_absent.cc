@@ -5,7 +5,7 @@ namespace holdfast::steer {
 namespace {
 
 std::unexpected<Error> Absent() {
-  return Fail(ErrorCode::kUnavailable,
+  return Fail(ErrorCode::kInvalid,
               "this build has no XDP program (meson -Dsteer=false), so it cannot use net_af_xdp");
 }
 
