@@ -250,6 +250,10 @@ def show(folder, options, servers):
     say(f"\nkilling the primary's web server ({PRIMARY.address}):\n")
     death, transition = fail_over(servers[PRIMARY])
     dig(SECONDARY.address)
+    replies = {reader["role"]: reader["counters"].get("replies", 0)
+               for reader in status()["readers"]}
+    if way != "sockets" and not replies.get("dataplane"):
+        raise Surprise(f"the data plane answered nothing: {replies}")
     return death, transition
 
 
