@@ -69,6 +69,8 @@ TEST(CommandLine, IsReadIntoVerbAndFields) {
        [](const CommandLine& l) {
          return l.verb == Verb::kTablesDump && l.image == "/i" && l.generation == 7;
        }},
+      {{"tables", "verify", "--run-dir", "/r"},
+       [](const CommandLine& l) { return l.verb == Verb::kTablesVerify && l.run_dir == "/r"; }},
   };
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const auto parsed = Parse(cases[i].words);

@@ -86,6 +86,7 @@ json RequestOf(const CommandLine& line) {
     case Verb::kRun:
     case Verb::kCheck:
     case Verb::kTablesDump:
+    case Verb::kTablesVerify:
       break;
   }
   return {};
@@ -172,8 +173,13 @@ int Tables(const CommandLine& line) {
     Complain(tables.error().message);
     return kRefused;
   }
-  Print(DumpText(*tables));
-  return kDone;
+  if (line.verb == Verb::kTablesDump) {
+    Print(DumpText(*tables));
+    return kDone;
+  }
+  const Verified verified = VerifyText(*tables);
+  Print(verified.text);
+  return verified.whole ? kDone : kRefused;
 }
 
 }  // namespace
@@ -190,7 +196,7 @@ int DoCommand(const CommandLine& line) {
   if (line.verb == Verb::kCheck) {
     return Check(line);
   }
-  if (line.verb == Verb::kTablesDump) {
+  if (line.verb == Verb::kTablesDump || line.verb == Verb::kTablesVerify) {
     return Tables(line);
   }
   const auto run_dir = RunDirOf(line);

@@ -121,6 +121,10 @@ class Grammar {
     CLI::App* tables = app_.add_subcommand("tables", "Look at the shared tables themselves");
     tables->require_subcommand(1);
     WithImage(Command(*tables, Verb::kTablesDump, "dump", "Print every name and pool"));
+    WithImage(Command(*tables,
+                      Verb::kTablesVerify,
+                      "verify",
+                      "Check every rule and checksum of the image; exit 1 when one is broken"));
   }
 
   void WithImage(CLI::App* command) {

@@ -17,7 +17,8 @@ enum class Verb {
   kZoneLoad,
   kZoneDrop,
   kHealthSet,
-  kTablesDump
+  kTablesDump,
+  kTablesVerify
 };
 
 struct CommandLine {

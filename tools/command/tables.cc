@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/table/verify.h"
 #include "dataplane/wire/name.h"
 #include "tools/command/text.h"
 
@@ -248,6 +249,20 @@ Result<OpenedTables> OpenImageFile(const std::string& path, std::uint64_t genera
 
 std::string DumpText(const OpenedTables& tables) {
   return Dump(tables).Text(tables.path);
+}
+
+Verified VerifyText(const OpenedTables& tables) {
+  const table::VerifyResult result = table::VerifyImage(tables.view, tables.generation);
+  Verified verified{.whole = result.defects.empty(), .text = {}};
+  verified.text = tables.path + ", generation " + std::to_string(tables.generation.value()) + ": " +
+                  std::to_string(result.names) + " names, " + std::to_string(result.pools) +
+                  " pools, " + std::to_string(result.images) + " images, " + Octets(result.octets) +
+                  (verified.whole ? ": whole\n" : ": damaged\n");
+  for (const table::Defect& defect : result.defects) {
+    verified.text += "octet " + std::to_string(std::uint64_t{defect.at} * kOffsetUnit) + ": " +
+                     table::RuleText(defect.rule) + "\n";
+  }
+  return verified;
 }
 
 }  // namespace holdfast::tools

@@ -30,4 +30,11 @@ Result<OpenedTables> OpenImageFile(const std::string& path, std::uint64_t genera
 /// Everything that is visible at the generation, a line for each rrset; then the checks' states.
 std::string DumpText(const OpenedTables& tables);
 
+struct Verified {
+  bool whole = false;
+  std::string text;  // what was looked at, then a line for each defect: the rule and its octet
+};
+/// Checks everything reachable at the generation (dataplane/table/verify.h).
+Verified VerifyText(const OpenedTables& tables);
+
 }  // namespace holdfast::tools
