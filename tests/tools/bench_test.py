@@ -1,0 +1,100 @@
+"""tools/bench: its rows come from what the programs print, and `answer` really measures."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import benchfailover
+import benchguard
+import benchmicro
+import benchreport
+import benchwire
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ANSWER_ROWS = {"hit/1", "hit/1k", "hit/100k", "hit/1M", "nxdomain/1M", "weighted/1k"}
+
+
+@pytest.mark.skipif("HOLDFAST_ANSWER_BENCH" not in os.environ, reason="built without benchmarks")
+def test_answer_prints_one_object_with_every_row():
+    done = subprocess.run([ROOT / "tools" / "bench", "answer", "--quick", "--json", "--program",
+                           os.environ["HOLDFAST_ANSWER_BENCH"]], capture_output=True, text=True,
+                          timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert set(report) == {"machine", "commit", "rows"}
+    assert {row["name"] for row in report["rows"]} == ANSWER_ROWS
+    for row in report["rows"]:
+        assert set(row) == {"name", "value", "unit", "min", "max", "runs"}
+        assert row["unit"] == "cycles/query" and row["runs"] == 1
+        assert 10 < row["min"] <= row["value"] <= row["max"]
+
+
+@pytest.mark.parametrize("percent, wanted", [(50, 5), (99, 10), (100, 10), (1, 1)])
+def test_a_percentile_is_a_sample(percent, wanted):
+    assert benchreport.percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], percent) == wanted
+
+
+def test_a_row_without_a_good_run_is_refused():
+    with pytest.raises(benchreport.BenchError, match="x: no run was good"):
+        benchreport.row("x", [], "us")
+
+
+def test_a_missing_or_failed_benchmark_is_refused():
+    good = {"name": "hit/1", "run_name": "hit/1", "run_type": "iteration", "cycles/query": 100.0}
+    with pytest.raises(benchreport.BenchError, match="no row hit/1k"):
+        benchmicro.samples_of({"benchmarks": [good]})
+    with pytest.raises(benchreport.BenchError, match="hit/1: wrong replies"):
+        benchmicro.samples_of({"benchmarks": [
+            {**good, "error_occurred": True, "error_message": "wrong replies"}]})
+
+
+def test_failover_rows_have_the_spread_of_the_runs():
+    runs = [{"first_changed_us": [1.0, 2.0, 3.0], "last_passed_us": [4.0, 5.0, 60.0]},
+            {"first_changed_us": [2.0, 4.0, 9.0], "last_passed_us": [4.0, 6.0, 7.0]}]
+    rows = {row.name: row for row in benchfailover.rows_of(benchfailover.SHAPES[0],
+                                                           {"runs": runs})}
+    assert len(rows) == 6
+    p50 = rows["first_changed/1k/p50"]
+    assert (p50.value, p50.min, p50.max, p50.runs, p50.unit) == (3.0, 2.0, 4.0, 2, "us")
+    assert rows["last_passed/1k/max"].max == 60.0
+
+
+DNSPERF = """> NOERROR www.bench.test A 0.000100
+> NOERROR api.bench.test A 0.000300
+Statistics:
+
+  Queries sent:         4
+  Queries completed:    2 (50.00%)
+  Queries lost:         2 (50.00%)
+  Queries per second:   19999.500000
+"""
+
+
+def test_wire_reads_every_latency_and_the_loss():
+    one = benchwire.summary(DNSPERF)
+    assert one["latency"] == pytest.approx([100.0, 300.0])
+    rows = {row.name: row.value for row in benchwire.rows_of("fixed", [one])}
+    assert rows == pytest.approx({"fixed/answered": 19999.5, "fixed/lost": 50.0,
+                                  "fixed/p50": 100.0, "fixed/p99": 300.0})
+
+
+@pytest.mark.parametrize("text, why", [
+    (DNSPERF.replace("NOERROR www", "SERVFAIL www"), "SERVFAIL"),
+    (DNSPERF.replace("> NOERROR", "# NOERROR"), "not one reply"),
+    (DNSPERF.replace("sent", "posted"), "no 'Queries sent'")])
+def test_wire_refuses_a_run_that_measured_nothing(text, why):
+    with pytest.raises(benchreport.BenchError, match=why):
+        benchwire.summary(text)
+
+
+def test_guard_reads_the_instructions_collected():
+    assert benchguard.counted("==1== Events    : Ir\n==1== Collected : 123456\n") == 123456
+    with pytest.raises(benchreport.BenchError, match="Collected"):
+        benchguard.counted("==1== killed\n")
+
+
+def test_guard_names_a_commit_that_is_not_there():
+    with pytest.raises(benchreport.BenchError, match="'no-such-commit' is no commit here"):
+        benchguard.resolve("no-such-commit")

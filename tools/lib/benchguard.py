@@ -1,0 +1,82 @@
+"""tools/bench guard: instructions per query of two commits, counted by callgrind. Both are measured
+with this tree's bench programs, so that only what lies below them differs.
+"""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import benchreport
+from benchreport import BenchError
+
+LIMIT = 1.05
+REPEATS = 3
+TARGET = "bench/answer_count"
+
+
+def counted(text):
+    """Instructions from what callgrind says at its end."""
+    found = re.search(r"Collected : (\d+)", text)
+    if found is None:
+        raise BenchError("callgrind printed no 'Collected'")
+    return int(found[1])
+
+
+def instructions(program, queries):
+    log = program.parent / "callgrind.log"
+    benchreport.call(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                      "--toggle-collect=*AnswerBurst*", f"--log-file={log}", program, queries])
+    return counted(log.read_text())
+
+
+def per_query(program, queries):
+    """The difference of two counts: what happens once, whatever the number, cancels out."""
+    return (instructions(program, 2 * queries) - instructions(program, queries)) / queries
+
+
+def measure(name, commit, folder, options):
+    """Checks a commit out beside this tree, builds the counter there and counts."""
+    tree = folder / name
+    benchreport.call(["git", "-C", benchreport.ROOT, "worktree", "add", "--detach", tree, commit])
+    try:
+        shutil.rmtree(tree / "bench", ignore_errors=True)
+        shutil.copytree(benchreport.ROOT / "bench", tree / "bench")
+        benchreport.say(f"building {name}: {commit}")
+        benchreport.build(tree / "build", [TARGET], source=tree, more=["-Dtests=disabled"])
+        return [per_query(tree / "build" / TARGET, options.queries)
+                for _ in range(1 if options.quick else REPEATS)]
+    finally:
+        benchreport.call(["git", "-C", benchreport.ROOT, "worktree", "remove", "--force", tree])
+
+
+def resolve(text):
+    try:
+        return benchreport.call(["git", "-C", benchreport.ROOT, "rev-parse", "--verify", "--quiet",
+                                 f"{text}^{{commit}}"]).strip()
+    except BenchError:
+        raise BenchError(f"'{text}' is no commit here") from None
+
+
+def run(options):
+    if options.queries < 32:
+        raise BenchError("--queries must be at least 32, a burst")
+    if shutil.which("valgrind") is None:
+        raise BenchError("valgrind is not installed: apt-get install valgrind")
+    where = benchreport.machine()
+    commits = {"before": resolve(options.before), "after": resolve(options.after)}
+    with tempfile.TemporaryDirectory(prefix="holdfast-guard-") as folder:
+        counts = {name: measure(name, commit, Path(folder), options)
+                  for name, commit in commits.items()}
+    rows = [benchreport.row(f"instructions/{name}", counts[name], "instructions/query", "<= 400")
+            for name in commits]
+    ratio = rows[1].value / rows[0].value
+    rows.append(benchreport.row("instructions/ratio", [ratio], "x", f"<= {LIMIT}"))
+    notes = [f"{name}: {commit[:12]}" for name, commit in commits.items()]
+    benchreport.show(rows, options.json, where, notes)
+    if ratio <= LIMIT:
+        return 0
+    benchreport.say(f"{(ratio - 1) * 100:+.1f} % instructions per query"
+                    + (f", allowed: {options.allow}" if options.allow else
+                       "; --allow REASON lets it pass"))
+    return 0 if options.allow else 1

@@ -1,0 +1,46 @@
+"""tools/bench answer: runs answer_bench (Google Benchmark) and reads its counters."""
+
+import json
+
+import benchreport
+from benchreport import BenchError
+
+# Row -> the project's aim in cycles. "copy" is the bench's own part of every row.
+AIMS = {"hit/1": "", "hit/1k": "<= 100", "hit/100k": "", "hit/1M": "<= 140",
+        "nxdomain/1M": "<= 1.5 x hit/1M", "weighted/1k": "<= 1.5 x hit/1k"}
+
+
+def samples_of(report):
+    """Cycles per query of every repetition, by row."""
+    samples = {}
+    for one in report["benchmarks"]:
+        if one.get("error_occurred"):
+            raise BenchError(f"answer_bench: {one['name']}: {one['error_message']}")
+        if one.get("run_type") == "iteration":
+            samples.setdefault(one["run_name"], []).append(one["cycles/query"])
+    missing = [name for name in AIMS if name not in samples]
+    if missing:
+        raise BenchError(f"answer_bench has no row {', '.join(missing)}")
+    return samples
+
+
+def run(options):
+    where = benchreport.machine()
+    program = options.program
+    if program is None:
+        benchreport.build(options.build, ["bench/answer_bench"])
+        program = options.build / "bench" / "answer_bench"
+    repetitions, seconds = (1, 0.01) if options.quick else (5, 0.5)
+    text = benchreport.call([
+        *benchreport.pinned(options.core), program, f"--benchmark_repetitions={repetitions}",
+        f"--benchmark_min_time={seconds}", "--benchmark_format=json"])
+    samples = samples_of(json.loads(text))
+    rows = [benchreport.row(name, samples[name], "cycles/query", aim)
+            for name, aim in AIMS.items()]
+    notes = [f"core {options.core}; bursts of 32, uniform, half with EDNS, complete replies with"
+             " UDP checksum"]
+    if "copy" in samples:
+        copy = benchreport.figure(min(samples["copy"]))
+        notes.append(f"each row holds the copy of the query into its buffer: {copy} cycles")
+    benchreport.show(rows, options.json, where, notes)
+    return 0
