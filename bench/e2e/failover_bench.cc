@@ -26,7 +26,7 @@ namespace {
 // A stretch is judged as one: disturbed by what else runs on the machine, or good.
 constexpr int kStretch = 10;
 constexpr double kMostDelay = 0.02;
-constexpr int kMostTries = 20;  // as many stretches for one good one
+constexpr int kMostTries = 100;  // as many stretches for one good one
 constexpr auto kSettle = std::chrono::milliseconds(1);
 constexpr std::uint64_t kPatienceUs = 5'000'000;
 

@@ -48,9 +48,10 @@ FailoverReader::~FailoverReader() = default;
 
 void FailoverReader::LookAt(std::span<const answer::Job> jobs) noexcept {
   for (const auto& job : jobs) {
-    const auto last = job.outcome == answer::Outcome::kReply
-                          ? std::to_integer<unsigned char>(job.message[job.reply_octets - 1])
-                          : 0;
+    unsigned char last = 0;
+    if (job.outcome == answer::Outcome::kReply) [[likely]] {
+      last = std::to_integer<unsigned char>(job.message[job.reply_octets - 1]);
+    }
     if (last == last_octet_) [[likely]] {
       continue;
     }
