@@ -5,6 +5,7 @@ every command against a running control. What they need is built; without it the
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -136,9 +137,15 @@ unhealthy_threshold = 1
         log = self.folder / "log"
         return log.read_text() if log.exists() else ""
 
+    def generation(self):
+        return int(re.search(r"generation (\d+)", self.call("tables", "dump").stdout)[1])
+
     def call(self, *words, status=0):
-        done = subprocess.run([BINARIES / "holdfast", *words, "--config", self.config],
-                              capture_output=True, text=True, timeout=60, check=False)
+        return self.run(*words, "--config", self.config, status=status)
+
+    def run(self, *words, status=0):
+        done = subprocess.run([BINARIES / "holdfast", *words], capture_output=True, text=True,
+                              timeout=60, check=False)
         assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
         return done
 
@@ -200,6 +207,16 @@ def test_tables_dump_prints_what_is_published_without_asking_anyone(node):
     assert "www.a.test. A static ttl 60, 1 records: 192.0.2.80" in lines
     assert any(line.startswith("f.a.test. A pool") and "192.0.2.1" in line for line in lines)
     assert "check c1 healthy" in lines
+    assert ": whole" in node.call("tables", "verify").stdout
+    image = next(node.folder.glob("holdfast-*-image-*"))
+    octets = bytearray(image.read_bytes())
+    at = octets.rindex(socket.inet_aton("192.0.2.80"))
+    octets[at] ^= 1
+    damaged = node.folder / "damaged"
+    damaged.write_bytes(octets)
+    words = ("--image", damaged, "--generation", str(node.generation()))
+    assert ": damaged" in node.run("tables", "verify", *words, status=1).stdout
+    assert "193.0.2.80" in node.run("tables", "dump", *words).stdout
 
 
 def test_a_second_run_on_the_same_folder_is_refused(node):
