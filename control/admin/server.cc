@@ -72,7 +72,8 @@ class Server {
   auto OnLoop(Work work) {
     std::packaged_task<decltype(work())()> task(std::move(work));
     auto result = task.get_future();
-    asio::post(io_, std::move(task));
+    // Not the task itself: asio takes a bare packaged_task's future, and that can be had once.
+    asio::post(io_, [task = std::move(task)]() mutable { task(); });
     return result.get();
   }
   /// Runs `work` on the worker for loads, one after the other; its reply comes back on the loop.
