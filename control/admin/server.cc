@@ -2,6 +2,7 @@
 
 #include <boost/asio.hpp>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <future>
 #include <memory>
@@ -22,6 +23,7 @@ namespace asio = boost::asio;
 using asio::local::stream_protocol;
 
 constexpr auto kTick = std::chrono::milliseconds(50);
+constexpr auto kLoopLook = std::chrono::milliseconds(20);
 constexpr auto kReadersWait = std::chrono::seconds(2);
 constexpr std::size_t kMaxRequestOctets = 65536;
 constexpr int kMaxConnections = 64;
@@ -39,6 +41,7 @@ class Server {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         acceptor_(io_) {}
   ~Server() {
+    jobs_.stop();  // what waits for its turn; the one under way is given up in OnLoop
     jobs_.join();
     disk_.join();
     unlink(socket_path_.c_str());
@@ -67,19 +70,38 @@ class Server {
   Json ApplyStored(const NodeConfig& node, const StoredZone& change);
   Result<Committed> ApplyOnLoop(Prepared prepared);
   Json Published(const Committed& committed, const std::vector<std::string>& warnings);
-  /// Runs `work` on the control loop and waits for what it gives.
+  /// Out of a load whose loop has ended; nobody waits for its reply any more.
+  struct LoopEnded : std::exception {};
+  /// Runs `work` on the control loop and waits for what it gives. Called on a worker.
+  /// @throws LoopEnded when the loop stopped first: it runs nothing of what is posted from then on,
+  /// and the end of the process waits for its workers.
   template <class Work>
   auto OnLoop(Work work) {
     std::packaged_task<decltype(work())()> task(std::move(work));
     auto result = task.get_future();
     // Not the task itself: asio takes a bare packaged_task's future, and that can be had once.
     asio::post(io_, [task = std::move(task)]() mutable { task(); });
+    while (result.wait_for(kLoopLook) != std::future_status::ready) {
+      if (io_.stopped()) {
+        throw LoopEnded();
+      }
+    }
     return result.get();
+  }
+  template <class Work>
+  void Load(Work work) {
+    asio::post(jobs_, [work = std::move(work)] {
+      try {
+        work();
+      } catch (const LoopEnded&) {
+        spdlog::info("a load was given up, the process ends");
+      }
+    });
   }
   /// Runs `work` on the worker for loads, one after the other; its reply comes back on the loop.
   template <class Work>
   void OnWorker(Work work, Reply reply) {
-    asio::post(jobs_, [this, work = std::move(work), reply = std::move(reply)] {
+    Load([this, work = std::move(work), reply = std::move(reply)] {
       asio::post(io_, [reply, result = work()] { reply(result); });
     });
   }
@@ -167,7 +189,7 @@ void Server::WaitSignal() {
       io_.stop();
       return;
     }
-    asio::post(jobs_, [this] { Reload(); });
+    Load([this] { Reload(); });
     WaitSignal();
   });
 }
