@@ -4,9 +4,12 @@ or its file, also when that failed.
 
 import contextlib
 
-import endpoints
-import holdfast_node
 import pytest
+
+pytest.register_assert_rewrite("answer_zone", "fast_client", "holdfast_node")
+
+import endpoints  # noqa: E402
+import holdfast_node  # noqa: E402
 
 
 @contextlib.contextmanager
