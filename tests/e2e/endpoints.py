@@ -15,7 +15,7 @@ DRIP = HEAD + b"X-Slow: " + b"x" * 4096
 
 class Endpoint:
     """Modes: pass (200), fail (503), refuse (no listener: RST), hang (takes the request, says
-    nothing), drip (one octet of a header a second), endless (headers without an end)."""
+    nothing), drip (one octet of a header every 40 ms), endless (headers without an end)."""
 
     def __init__(self, address="127.0.0.1", mode="pass"):
         self.address, self.port, self.mode = address, 0, mode
@@ -79,7 +79,7 @@ class Endpoint:
             elif mode == "drip":
                 for octet in DRIP:
                     way.sendall(bytes((octet,)))
-                    if self.closed.wait(1):
+                    if self.closed.wait(0.04):
                         return
             elif mode == "endless":
                 sent = 0

@@ -1,0 +1,271 @@
+"""Processes and endpoints that fail while a client watches: no answer may be wrong, and how long
+there was none is measured. Each test prints "FAULT id ok figure unit".
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from answer_zone import ORIGIN, ZONES
+from holdfast_node import ADDRESSES, BINARIES, Check, needs_programs, until
+
+pytestmark = needs_programs
+
+RATE = 4000
+# One name of each kind: static, wildcard, failover on either side, weighted, multivalue.
+PLAN = {f"www.{ORIGIN}": [["192.0.2.80"]], f"x.wild.{ORIGIN}": [["192.0.2.99"]],
+        f"f.{ORIGIN}": [["198.51.100.1"]], f"g.{ORIGIN}": [["198.51.100.4"]],
+        f"w.{ORIGIN}": [["198.51.100.11"]], f"mv.{ORIGIN}": [["198.51.100.21", "198.51.100.22"]]}
+SLACK_MS = 50  # a machine with other work on it holds any process up for that long
+
+
+class Watch:
+    """watcher.py on a node; its figures once `with` ended."""
+
+    def __init__(self, node, plan=None, rate=RATE):
+        self.words = [sys.executable, Path(__file__).with_name("watcher.py"), ADDRESSES[0],
+                      str(node.port), str(rate)]
+        self.plan, self.figures = plan or PLAN, {}
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self.tell(json.dumps(self.plan))
+        return self
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "marked\n"
+
+    def mark(self, name, seconds=0.0):
+        self.tell(f"mark {name}")
+        time.sleep(seconds)
+
+    def __exit__(self, kind, *_):
+        try:
+            said = self.process.communicate(timeout=20)[0]
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+        if kind is None:
+            self.figures = json.loads(said)
+            wrong = [one for stretch in self.figures.values() for one in stretch["wrong"]]
+            assert not wrong, wrong
+            assert self.total("answered") > 500, self.figures
+
+    def total(self, what):
+        return sum(stretch[what] for stretch in self.figures.values())
+
+
+def report(fault, figure, unit, more=""):
+    print(f"FAULT {fault} ok {figure} {unit}{' ' + more if more else ''}")
+
+
+@pytest.fixture(name="node")
+def fixture_node(make_one):
+    checks = [Check("up", make_one.endpoint(mode="pass"), fall=40),
+              Check("down", make_one.endpoint(mode="fail"), fall=2)]
+    node = make_one.node(ZONES, checks)
+    node.start()
+    node.await_checks(up="healthy", down="unhealthy")
+    return node
+
+
+def generation(node):
+    return node.status()["generation"]
+
+
+def answers_from(node, before, name="control"):
+    """Waits for another process of that name that works."""
+    until(lambda: node.pid(name) not in (0, before))
+    if name == "control":
+        def ready():
+            with contextlib.suppress(OSError, ValueError):
+                return node.status()["pid"] != before
+        until(ready)
+
+
+# ---- processes ----------------------------------------------------------------------------------
+
+def test_B2_a_killed_control_changes_nothing(node):
+    published = generation(node)
+    with Watch(node) as watch:
+        watch.mark("before", 2)
+        watch.mark("killed")
+        ready = []
+        for _ in range(3):
+            killed = time.monotonic()
+            before = node.kill("control")
+            answers_from(node, before)
+            ready.append(time.monotonic() - killed)
+            node.await_checks(up="healthy", down="unhealthy")  # its own probes have run
+            assert generation(node) == published
+    before, killed = watch.figures["before"], watch.figures["killed"]
+    assert watch.total("lost") == 0
+    assert killed["longest_ms"] <= before["longest_ms"] + SLACK_MS
+    report("B2", killed["longest_ms"], "ms", f"longest silence, {before['longest_ms']} ms before; "
+           f"control ready after {max(ready):.2f} s; generation {published} throughout")
+
+
+def test_B2_without_control_answers_go_on(node):
+    with Watch(node) as watch:
+        watch.mark("before", 1)
+        pid = node.kill("control", signal.SIGSTOP)
+        watch.mark("stopped", 2)
+        os.kill(pid, signal.SIGCONT)
+        node.await_checks(up="healthy", down="unhealthy")
+    assert watch.total("lost") == 0
+    report("B2-stopped", watch.figures["stopped"]["longest_ms"], "ms",
+           f"longest silence, {watch.figures['before']['longest_ms']} ms before")
+
+
+def test_killed_sockets_are_started_again(node):
+    published = generation(node)
+    with Watch(node) as watch:
+        watch.mark("before", 1)
+        watch.mark("killed")
+        before = node.kill("sockets")
+        answers_from(node, before, "sockets")
+        until(lambda: node.addresses(f"f.{ORIGIN}") == ["198.51.100.1"])
+        assert node.addresses(f"g.{ORIGIN}", tcp=True) == ["198.51.100.4"]
+        assert node.addresses(f"f.{ORIGIN}", tcp=True, address=ADDRESSES[1]) == ["198.51.100.1"]
+        watch.mark("after", 1)
+    assert generation(node) == published
+    gap = watch.figures["killed"]["longest_ms"]
+    assert gap <= 1500
+    assert watch.figures["after"]["lost"] <= 32  # those under way when it died
+    report("B1-sockets", gap, "ms", f"gap, {watch.figures['killed']['lost']} queries lost")
+
+
+@pytest.mark.parametrize("loading", [False, True])
+def test_B6_sigterm_ends_in_order(node, loading):
+    load = None
+    if loading:  # in the middle of a load: nobody may wait for anybody
+        file = node.folder / "large.zone"
+        file.write_text("$ORIGIN large.test.\n@ 60 IN SOA ns.example.net. h.example.net. 1 2 3 4 5"
+                        "\n@ 60 IN NS ns.example.net.\n" +
+                        "".join(f"n{n} 60 IN A 192.0.2.1\n" for n in range(30_000)))
+        load = threading.Thread(target=node.run, args=("zone", "load", "large.test", str(file)))
+    with Watch(node) as watch:
+        watch.mark("before", 1)
+        if load:
+            load.start()
+            time.sleep(0.1)
+        began = time.monotonic()
+        status = node.stop()
+        took = time.monotonic() - began
+    if load:
+        load.join(30)
+    assert status == 0 and took <= 5, (status, took, node.log())
+    ends = [line for line in node.log().splitlines() if " ended: " in line]
+    assert [line.split()[1] for line in ends] == ["sockets", "control"], node.log()
+    assert all("ended: status 0" in line for line in ends), ends
+    report("B6-loading" if loading else "B6", round(took, 2), "s")
+
+
+def test_A10_a_second_control_is_refused(node):
+    published, pid = generation(node), node.pid("control")
+    with Watch(node) as watch:
+        watch.mark("before", 0.5)
+        began = time.monotonic()
+        done = subprocess.run([BINARIES / "holdfast-control", "--config", node.config], timeout=20,
+                              capture_output=True, text=True, check=False)
+        took = time.monotonic() - began
+        watch.mark("after", 0.5)
+    assert done.returncode == 2, done
+    assert str(node.folder) in done.stderr, done.stderr
+    assert (generation(node), node.pid("control")) == (published, pid)
+    assert watch.total("lost") == 0
+    report("A10", round(took, 3), "s", "until refused")
+
+
+def test_A5_a_stalled_reader_holds_up_no_publication_and_is_replaced(node):
+    until(lambda: node.status()["readers"][0]["threads"][0]["beat"] > 0)
+    plan = {name: PLAN[name] for name in (f"www.{ORIGIN}", f"g.{ORIGIN}")}
+    plan[f"f.{ORIGIN}"] = [["198.51.100.1"], ["198.51.100.2"]]
+    took = []
+    with Watch(node, plan) as watch:
+        watch.mark("before", 0.5)
+        before = node.kill("sockets", signal.SIGSTOP)
+        watch.mark("stalled")
+        first = generation(node)
+        for number in range(20):
+            began = time.monotonic()
+            node.request(op="health_set", check="up", to=("unhealthy", "healthy")[number % 2])
+            took.append(time.monotonic() - began)
+        assert generation(node) == first + 20
+        assert node.pid("sockets") == before  # all that happened while it stood still
+        node.request(op="health_set", check="up", to="unhealthy")
+        answers_from(node, before, "sockets")
+        until(lambda: node.addresses(f"f.{ORIGIN}") == ["198.51.100.2"])
+    assert "has stood still for 2." in node.log()
+    assert max(took) < 1
+    report("A5", watch.figures["stalled"]["longest_ms"], "ms",
+           f"gap; slowest publication meanwhile {max(took) * 1e3:.1f} ms")
+
+
+def test_D14_restarts_under_mixed_health_give_no_wrong_answer(node):
+    with Watch(node) as watch:
+        watch.mark("restarts")
+        for number in range(10):
+            if number % 3 == 0:
+                node.kill("control")
+                node.stop()
+            else:
+                assert node.stop() == 0
+            if number % 2:  # no tables left: the states come from the store alone
+                for left in node.folder.glob("holdfast-*-image-*"):
+                    left.unlink()
+                (node.folder / "run" / "root").unlink()
+            node.start()
+            if number % 2:
+                node.await_checks(up="healthy", down="unhealthy")
+    report("D14", watch.total("answered"), "answers", "in 10 restarts, none wrong")
+
+
+# ---- endpoints ----------------------------------------------------------------------------------
+
+def resident_kb(pid):
+    return int(next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+                    if line.startswith("VmRSS:")).split()[1])
+
+
+INTERVAL, TIMEOUT, FALL = 100, 60, 3
+DETECTS = {"D1": ("refuse", 0), "D2": ("hang", TIMEOUT), "D3-drip": ("drip", TIMEOUT),
+           "D3-endless": ("endless", TIMEOUT)}
+
+
+@pytest.mark.parametrize("fault", DETECTS)
+def test_a_failing_endpoint_is_found_in_time(make_one, fault):
+    mode, phase = DETECTS[fault]
+    endpoint = make_one.endpoint(mode="pass")
+    node = make_one.node(ZONES, [
+        Check("up", endpoint, interval_ms=INTERVAL, rise=2, fall=FALL, timeout_ms=TIMEOUT),
+        Check("down", make_one.endpoint(mode="fail"), fall=2)])
+    node.start()
+    found = []
+    for _ in range(3):
+        until(lambda: node.addresses(f"f.{ORIGIN}") == ["198.51.100.1"] and
+              node.check_states().get("up") == "healthy")
+        memory = resident_kb(node.pid("control"))
+        changed = endpoint.set(mode)
+        while node.addresses(f"f.{ORIGIN}") == ["198.51.100.1"]:
+            assert time.monotonic() < changed + 10
+            time.sleep(0.001)
+        found.append((time.monotonic() - changed) * 1e3)
+        time.sleep(0.3)  # it goes on like that
+        assert resident_kb(node.pid("control")) <= memory + 2048
+        endpoint.set("pass")
+    earliest = (FALL - 1) * INTERVAL * 0.9  # 10 % jitter
+    latest = (FALL + 1) * (INTERVAL * 1.1 + phase) + SLACK_MS
+    assert all(earliest <= one <= latest for one in found), (earliest, found, latest)
+    report(fault, round(max(found)), "ms", f"to the changed answer, {FALL} x {INTERVAL} ms")
