@@ -17,8 +17,8 @@ class Endpoint:
     """Modes: pass (200), fail (503), refuse (no listener: RST), hang (takes the request, says
     nothing), drip (one octet of a header every 40 ms), endless (headers without an end)."""
 
-    def __init__(self, address="127.0.0.1", mode="pass"):
-        self.address, self.port, self.mode = address, 0, mode
+    def __init__(self, address="127.0.0.1", mode="pass", port=0):
+        self.address, self.port, self.mode = address, port, mode
         self.listening, self.closed = None, threading.Event()
         self.changed = threading.Event()
         self.taken, self.most_sent = 0, 0

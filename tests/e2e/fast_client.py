@@ -41,11 +41,11 @@ def a_records(reply):
 
 
 class Client:
-    """One connected UDP socket."""
+    """One connected UDP socket; `make_socket` says where it lives."""
 
-    def __init__(self, address, port):
+    def __init__(self, address, port, make_socket=socket.socket):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.way = socket.socket(family, socket.SOCK_DGRAM)
+        self.way = make_socket(family, socket.SOCK_DGRAM)
         self.way.settimeout(5)
         self.way.connect((address, port))
 

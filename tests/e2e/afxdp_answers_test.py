@@ -1,0 +1,172 @@
+"""The replies of answers_test.py over AF_XDP in a network of its own (tools/lab), and a generated
+set of queries whose static answers must be the same on both ways in: the poll process's and the
+kernel sockets'.
+"""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections import Counter
+from types import SimpleNamespace
+
+import answer_zone
+import dns.message
+import endpoints
+import fast_client
+import pytest
+from answer_zone import ROWS
+from holdfast_node import BINARIES, ROOT, Check, Node, needs_programs, until
+
+sys.path.insert(0, str(ROOT / "tools" / "lib"))
+import netpair  # noqa: E402
+
+pytestmark = [
+    needs_programs,
+    pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root"),
+    pytest.mark.skipif(not (BINARIES / "holdfast-dataplane").exists(),
+                       reason="holdfast-dataplane is not built"),
+]
+
+NAME = f"e2e{os.getpid()}"
+ADDRESS4, ADDRESS6 = "10.9.0.1", "fd09::1"
+CLIENT = "10.9.0.2"
+HOSTS = 2000
+QUERIES = 20_000
+KINDS = ("hit", "wildcard", "empty_non_terminal", "cut", "nodata", "nxdomain")
+DATAPLANE = "[dataplane]\nenabled = true\nlcores = [1]\nmemory_mb = 64\n" \
+            "[[dataplane.port]]\ndevice = \"net_af_xdp0,iface=s0\"\n"
+
+
+def many_zone():
+    lines = ["$ORIGIN many.test.", "$TTL 300", "@ IN SOA ns1 h 1 7200 900 1209600 120",
+             "@ IN NS ns1", "ns1 IN A 192.0.2.53"]
+    for n in range(HOSTS):
+        lines += [f"h{n} IN A 10.{n >> 8}.{n & 255}.1", f"h{n} IN AAAA 2001:db8::{n:x}"]
+        if n % 10 == 0:
+            lines += [f"*.w{n} IN A 10.{n >> 8}.{n & 255}.2", f"leaf.e{n} IN TXT \"e{n}\"",
+                      f"c{n} IN NS ns.c{n}", f"ns.c{n} IN A 10.{n >> 8}.{n & 255}.3"]
+    return "\n".join(lines) + "\n"
+
+
+def many_queries():
+    """((kind, packet), ...), equally many of each kind, half with EDNS, always the same ones."""
+    chance = random.Random(20)
+    made = []
+    for number in range(QUERIES):
+        kind = KINDS[number % len(KINDS)]
+        n = chance.randrange(HOSTS)
+        tenth = n - n % 10
+        name, rrtype = {
+            "hit": (f"h{n}", chance.choice(("A", "AAAA"))),
+            "wildcard": (f"x{chance.randrange(10**6)}.w{tenth}", "A"),
+            "empty_non_terminal": (f"e{tenth}", chance.choice(("A", "TXT"))),
+            "cut": (f"y{chance.randrange(10**6)}.c{tenth}", chance.choice(("A", "NS"))),
+            "nodata": (f"h{n}", chance.choice(("MX", "TXT"))),
+            "nxdomain": (f"z{chance.randrange(10**6)}", "A"),
+        }[kind]
+        options = {"use_edns": 0, "payload": 1232} if chance.random() < 0.5 else {}
+        made.append((kind, fast_client.packet(f"{name}.many.test", rrtype, **options)))
+    return made
+
+
+def lab(*words, check=True):
+    done = subprocess.run([ROOT / "tools" / "lab", *words, "--name", NAME], capture_output=True,
+                          text=True, timeout=120, check=False)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(name="site", scope="module")
+def fixture_site(tmp_path_factory):
+    """A lab over AF_XDP whose endpoints live at the client's end, and how to ask there."""
+    folder = tmp_path_factory.mktemp("lab")
+    client = f"hf-{NAME}-cli"
+    # The ports are known before the network is: nothing else listens in a new namespace.
+    ends = {"up": SimpleNamespace(address=CLIENT, port=8081),
+            "down": SimpleNamespace(address=CLIENT, port=8082)}
+    node = Node(folder, {**answer_zone.ZONES, "many.test": (many_zone(), [])},
+                [Check("up", ends["up"], fall=40), Check("down", ends["down"], fall=2)],
+                tail=DATAPLANE)
+    lab("up", "--config", str(node.config), "--io", "af_xdp", "--hugepages", "none", "--binary",
+        str(BINARIES))
+    up = None
+    try:
+        up = netpair.inside(client, lambda: endpoints.Endpoint(CLIENT, port=8081))
+        down = netpair.inside(client, lambda: endpoints.Endpoint(CLIENT, "fail", port=8082))
+
+        def make_socket(family, kind):
+            return netpair.inside(client, lambda: socket.socket(family, kind))
+
+        site = SimpleNamespace(make_socket=make_socket, asker=answer_zone.Asker(
+            make_socket, 53, ADDRESS4, ADDRESS6))
+        until(lambda: [str(one) for one in site.asker.row("failover_moved").answer[0]] ==
+              ["198.51.100.4"])
+        until(lambda: [str(one) for one in site.asker.row("failover").answer[0]] ==
+              ["198.51.100.1"])
+        site.folder = f"/run/holdfast-lab/{NAME}"
+        yield site
+    finally:
+        lab("down")
+        for end in (up, down) if up else ():
+            end.close()
+
+
+def status(site):
+    done = subprocess.run([BINARIES / "holdfast", "status", "--json", "--run-dir",
+                           f"{site.folder}/run"], capture_output=True, text=True, timeout=30,
+                          check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_reply_is_whole_over_af_xdp_and_tcp(site, row):
+    answer_zone.hold_every_way(site.asker, row)
+
+
+def test_what_does_not_fit_is_cut_over_af_xdp_and_whole_over_tcp(site):
+    answer_zone.hold_sizes(site.asker)
+
+
+def test_edns_is_answered_by_its_rules_over_af_xdp(site):
+    answer_zone.hold_edns(site.asker)
+
+
+def replies(address, port, queries, make_socket):
+    with fast_client.Client(address, port, make_socket) as client:
+        found = [None] * len(queries)
+        for index, reply in client.ask([packet for _, packet in queries]):
+            found[index] = reply
+    return found
+
+
+def whole(reply):
+    """Everything of a reply that is no order of records."""
+    message = dns.message.from_wire(b"\0\0" + reply)
+    sections = tuple(frozenset((rrset.name.to_text(), rrset.rdtype, rrset.ttl, item.to_text())
+                               for rrset in section for item in rrset)
+                     for section in (message.answer, message.authority, message.additional))
+    return message.flags, message.edns, message.payload, message.question, sections
+
+
+def test_generated_queries_get_the_same_static_answers_on_both_ways_in(site, make_one):
+    queries = many_queries()
+    kinds = Counter(kind for kind, _ in queries)
+    assert all(kinds[kind] >= QUERIES // 20 for kind in KINDS)
+    before = sum(reader["counters"].get("queries", 0) for reader in status(site)["readers"]
+                 if reader["role"] == "dataplane")
+    over_xdp = replies(ADDRESS4, 53, queries, site.make_socket)
+    taken = sum(reader["counters"].get("queries", 0) for reader in status(site)["readers"]
+                if reader["role"] == "dataplane") - before
+    assert taken == QUERIES  # none of them came by the kernel
+    node = make_one.node({"many.test": (many_zone(), [])}).start()
+    over_sockets = replies("127.0.0.1", node.port, queries, socket.socket)
+    different = [(kind, one, other) for (kind, _), one, other in
+                 zip(queries, over_xdp, over_sockets)
+                 if one != other and whole(one) != whole(other)]
+    assert not different, (len(different), different[:3])
+    rcodes = Counter((kind, reply[1] & 15) for (kind, _), reply in zip(queries, over_xdp))
+    assert rcodes == {(kind, 3 if kind == "nxdomain" else 0): kinds[kind] for kind in KINDS}
+    print(f"FAULT same-answers ok {len(queries)} queries")
