@@ -85,23 +85,26 @@ inline ImageParts OpenImage(const View& view, std::uint32_t at) noexcept {
   if (image == nullptr) [[unlikely]] {
     return parts;
   }
+  // Each field is read once: what was checked is what is used, also while the image changes.
+  const std::size_t additional = image->additional;
+  const std::size_t relocations = image->relocations;
   const std::size_t ends = image->records > 1 ? image->records : 0U;
-  const std::size_t before = sizeof(RrImage) + (image->additional * sizeof(AdditionalRef)) +
-                             (image->relocations * sizeof(Relocation)) +
-                             (ends * sizeof(std::uint16_t));
-  if (view.At<RrImage>(at, before + image->octets) == nullptr || image->additional > kMaxAdditional)
+  const std::size_t octets = image->octets;
+  const std::size_t before = sizeof(RrImage) + (additional * sizeof(AdditionalRef)) +
+                             (relocations * sizeof(Relocation)) + (ends * sizeof(std::uint16_t));
+  if (view.At<RrImage>(at, before + octets) == nullptr || additional > kMaxAdditional)
       [[unlikely]] {
     return parts;
   }
   const auto* p = reinterpret_cast<const std::byte*>(image + 1);
   parts.image = image;
-  parts.additional = {reinterpret_cast<const AdditionalRef*>(p), image->additional};
-  p += image->additional * sizeof(AdditionalRef);
-  parts.relocations = {reinterpret_cast<const Relocation*>(p), image->relocations};
-  p += image->relocations * sizeof(Relocation);
+  parts.additional = {reinterpret_cast<const AdditionalRef*>(p), additional};
+  p += additional * sizeof(AdditionalRef);
+  parts.relocations = {reinterpret_cast<const Relocation*>(p), relocations};
+  p += relocations * sizeof(Relocation);
   parts.record_ends = {reinterpret_cast<const std::uint16_t*>(p), ends};
   p += ends * sizeof(std::uint16_t);
-  parts.wire = {p, image->octets};
+  parts.wire = {p, octets};
   return parts;
 }
 
