@@ -24,14 +24,15 @@ PLAN = {f"www.{ORIGIN}": [["192.0.2.80"]], f"x.wild.{ORIGIN}": [["192.0.2.99"]],
         f"f.{ORIGIN}": [["198.51.100.1"]], f"g.{ORIGIN}": [["198.51.100.4"]],
         f"w.{ORIGIN}": [["198.51.100.11"]], f"mv.{ORIGIN}": [["198.51.100.21", "198.51.100.22"]]}
 SLACK_MS = 50  # a machine with other work on it holds any process up for that long
+STEPS_SLACK_MS = 150  # ... and a chain of several probes, all in all, for that long
 
 
 class Watch:
     """watcher.py on a node; its figures once `with` ended."""
 
-    def __init__(self, node, plan=None, rate=RATE):
+    def __init__(self, node, plan=None, rate=RATE, patience=1.0):
         self.words = [sys.executable, Path(__file__).with_name("watcher.py"), ADDRESSES[0],
-                      str(node.port), str(rate)]
+                      str(node.port), str(rate), str(patience)]
         self.plan, self.figures = plan or PLAN, {}
 
     def __enter__(self):
@@ -214,21 +215,27 @@ def test_A5_a_stalled_reader_holds_up_no_publication_and_is_replaced(node):
 
 
 def test_D14_restarts_under_mixed_health_give_no_wrong_answer(node):
-    with Watch(node) as watch:
-        watch.mark("restarts")
+    with Watch(node, patience=0.05) as watch:
         for number in range(10):
+            watch.mark(str(number))
             if number % 3 == 0:
                 node.kill("control")
                 node.stop()
             else:
                 assert node.stop() == 0
             if number % 2:  # no tables left: the states come from the store alone
-                for left in node.folder.glob("holdfast-*-image-*"):
-                    left.unlink()
+                images = list(node.folder.glob("holdfast-*-image-*"))
+                assert images
+                for image in images:
+                    image.unlink()
                 (node.folder / "run" / "root").unlink()
             node.start()
             if number % 2:
                 node.await_checks(up="healthy", down="unhealthy")
+            else:
+                time.sleep(0.2)
+    # The first answers of each start were among those that were looked at.
+    assert all(watch.figures[str(number)]["answered"] > 100 for number in range(10)), watch.figures
     report("D14", watch.total("answered"), "answers", "in 10 restarts, none wrong")
 
 
@@ -266,6 +273,6 @@ def test_a_failing_endpoint_is_found_in_time(make_one, fault):
         assert resident_kb(node.pid("control")) <= memory + 2048
         endpoint.set("pass")
     earliest = (FALL - 1) * INTERVAL * 0.9  # 10 % jitter
-    latest = (FALL + 1) * (INTERVAL * 1.1 + phase) + SLACK_MS
+    latest = (FALL + 1) * (INTERVAL * 1.1 + phase) + STEPS_SLACK_MS
     assert all(earliest <= one <= latest for one in found), (earliest, found, latest)
     report(fault, round(max(found)), "ms", f"to the changed answer, {FALL} x {INTERVAL} ms")

@@ -2,8 +2,9 @@
 """Asks a server all the time and holds every reply to what is permitted: a process of its own, so
 that what a test does meanwhile does not hold it up.
 
-  watcher.py ADDRESS PORT RATE < commands
+  watcher.py ADDRESS PORT RATE PATIENCE < commands
 
+It asks RATE times a second and takes a query for lost after PATIENCE seconds.
 The first line on standard input is {name: [[address, ...], ...]}, the permitted answers of each.
 Then "mark NAME" begins a stretch, acknowledged by a line; the end of input ends it. It prints
 {stretch: {"asked", "answered", "lost", "longest_ms", "wrong": [...]}}.
@@ -20,7 +21,6 @@ import time
 from fast_client import meaning, packet
 
 WINDOW = 32
-LOST_AFTER = 1.0
 
 
 class Stretch:
@@ -34,12 +34,12 @@ class Stretch:
 
 
 class Watcher:
-    def __init__(self, address, port, rate, plan):
+    def __init__(self, address, port, rate, patience, plan):
         self.way = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
                                  socket.SOCK_DGRAM)
         self.way.connect((address, port))
         self.way.setblocking(False)
-        self.rate, self.asked = rate, 0
+        self.rate, self.patience, self.asked = rate, patience, 0
         self.names = list(plan)
         self.packets = [packet(name) for name in self.names]
         self.permitted = [{tuple(sorted(answer)) for answer in plan[name]} for name in self.names]
@@ -91,7 +91,7 @@ class Watcher:
         return f"{self.names[which]}: {rcode} {values}"
 
     def expire(self, at):
-        for ident in [i for i, (_, sent) in self.under_way.items() if at - sent > LOST_AFTER]:
+        for ident in [i for i, (_, sent) in self.under_way.items() if at - sent > self.patience]:
             del self.under_way[ident]
             self.now.lost += 1
 
@@ -119,6 +119,6 @@ class Watcher:
 
 if __name__ == "__main__":
     PLAN = json.loads(os.read(0, 1 << 20))
-    WATCHER = Watcher(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), PLAN)
+    WATCHER = Watcher(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), PLAN)
     print("marked", flush=True)
     print(json.dumps(WATCHER.run()))
