@@ -159,20 +159,20 @@ class Bench {
     const auto committed = tables_.Publish(transitions);
     const std::uint64_t start = transitions.at(0).enqueued_tsc;
     while (!tables_.publisher().Passed(committed.generation)) {
-      Patience(start);
+      Patience(start, "the reader has not passed the new generation within 5 s");
     }
     const std::uint64_t passed = Tsc();
     ++made_;
     while (reader_.changes() < made_) {
-      Patience(start);
+      Patience(start, "the reader has passed the new generation, but no answer has changed");
     }
     return {static_cast<double>(reader_.changed_tsc() - start) / per_us_,
             static_cast<double>(passed - start) / per_us_};
   }
 
-  void Patience(std::uint64_t start) const {
+  void Patience(std::uint64_t start, const char* why) const {
     if (static_cast<double>(Tsc() - start) > static_cast<double>(kPatienceUs) * per_us_) {
-      Give("no changed answer within 5 s");
+      Give(why);
     }
   }
 

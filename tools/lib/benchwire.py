@@ -32,7 +32,9 @@ def write_zone(folder, names):
     (folder / "node.toml").write_text(
         f'[node]\ncontrol_core = 0\n[tables]\nsize = "{size}M"\n'
         '[dataplane]\nlcores = [0]\n'
-        '[[zone]]\norigin = "bench.test"\nfile = "zone"\n')
+        '[[zone]]\norigin = "bench.test"\nfile = "zone"\n'
+        '[health]\nchecks = "checks.json"\n')
+    (folder / "checks.json").write_text('{"HealthChecks": []}')
     (folder / "queries").write_text("".join(
         f"{draw.choice(labels)}.bench.test A\n" for _ in range(ASKED)))
 
