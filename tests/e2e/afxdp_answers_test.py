@@ -6,6 +6,7 @@ kernel sockets'.
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import fast_client
 import pytest
 from answer_zone import ROWS
 from holdfast_node import BINARIES, ROOT, Check, Node, needs_programs, until
+from watch import Watch, report
 
 sys.path.insert(0, str(ROOT / "tools" / "lib"))
 import netpair  # noqa: E402
@@ -115,10 +117,16 @@ def fixture_site(tmp_path_factory):
 
 
 def status(site):
-    done = subprocess.run([BINARIES / "holdfast", "status", "--json", "--run-dir",
-                           f"{site.folder}/run"], capture_output=True, text=True, timeout=30,
-                          check=True)
+    done = subprocess.run([BINARIES / "holdfast", "status", "--json", "--timeout", "1",
+                           "--run-dir", f"{site.folder}/run"], capture_output=True, text=True,
+                          timeout=30, check=False)
     return json.loads(done.stdout)
+
+
+def queries_taken(site):
+    """By the poll process that runs now."""
+    return sum(reader["counters"]["queries"] for reader in status(site)["readers"]
+               if reader["role"] == "dataplane")
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -155,12 +163,9 @@ def test_generated_queries_get_the_same_static_answers_on_both_ways_in(site, mak
     queries = many_queries()
     kinds = Counter(kind for kind, _ in queries)
     assert all(kinds[kind] >= QUERIES // 20 for kind in KINDS)
-    before = sum(reader["counters"].get("queries", 0) for reader in status(site)["readers"]
-                 if reader["role"] == "dataplane")
+    before = queries_taken(site)
     over_xdp = replies(ADDRESS4, 53, queries, site.make_socket)
-    taken = sum(reader["counters"].get("queries", 0) for reader in status(site)["readers"]
-                if reader["role"] == "dataplane") - before
-    assert taken == QUERIES  # none of them came by the kernel
+    assert queries_taken(site) - before == QUERIES  # none of them came by the kernel
     node = make_one.node({"many.test": (many_zone(), [])}).start()
     over_sockets = replies("127.0.0.1", node.port, queries, socket.socket)
     different = [(kind, one, other) for (kind, _), one, other in
@@ -169,4 +174,35 @@ def test_generated_queries_get_the_same_static_answers_on_both_ways_in(site, mak
     assert not different, (len(different), different[:3])
     rcodes = Counter((kind, reply[1] & 15) for (kind, _), reply in zip(queries, over_xdp))
     assert rcodes == {(kind, 3 if kind == "nxdomain" else 0): kinds[kind] for kind in KINDS}
-    print(f"FAULT same-answers ok {len(queries)} queries")
+    report("same-answers", len(queries), "queries")
+
+
+def pid_of(site, name):
+    with open(f"{site.folder}/run/processes.json", encoding="utf-8") as file:
+        return next(one["pid"] for one in json.load(file)["processes"] if one["name"] == name)
+
+
+@pytest.mark.parametrize("without_control", [False, True])
+def test_B1_while_the_poll_process_is_away_sockets_answer(site, without_control):
+    """It starts again from the tables that are there, with control stopped as well."""
+    control, killed = pid_of(site, "control"), pid_of(site, "dataplane")
+    if without_control:
+        os.kill(control, signal.SIGSTOP)
+    try:
+        with Watch(ADDRESS4, 53, patience=0.1, rate=2000,
+                   inside=netpair.enter_command(f"hf-{NAME}-cli")) as watch:
+            watch.mark("before", 1)
+            watch.mark("killed")
+            os.kill(killed, signal.SIGKILL)
+            until(lambda: pid_of(site, "dataplane") not in (0, killed))
+            until(lambda: any(reader["pid"] == pid_of(site, "dataplane")
+                              for reader in status(site)["readers"]))
+            watch.mark("after", 1)
+    finally:
+        os.kill(control, signal.SIGCONT)
+    assert queries_taken(site) > 500  # all of them before control went on
+    assert watch.figures["killed"]["longest_ms"] <= 1500
+    report("B1-without-control" if without_control else "B1",
+           watch.figures["killed"]["longest_ms"], "ms",
+           f"gap, {watch.figures['killed']['lost']} queries lost, "
+           f"{watch.figures['before']['longest_ms']} ms longest silence before")

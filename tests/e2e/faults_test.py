@@ -3,11 +3,9 @@ there was none is measured. Each test prints "FAULT id ok figure unit".
 """
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,60 +13,16 @@ from pathlib import Path
 import pytest
 from answer_zone import ORIGIN, ZONES
 from holdfast_node import ADDRESSES, BINARIES, Check, needs_programs, until
+from watch import PLAN, Watch, report
 
 pytestmark = needs_programs
 
-RATE = 4000
-# One name of each kind: static, wildcard, failover on either side, weighted, multivalue.
-PLAN = {f"www.{ORIGIN}": [["192.0.2.80"]], f"x.wild.{ORIGIN}": [["192.0.2.99"]],
-        f"f.{ORIGIN}": [["198.51.100.1"]], f"g.{ORIGIN}": [["198.51.100.4"]],
-        f"w.{ORIGIN}": [["198.51.100.11"]], f"mv.{ORIGIN}": [["198.51.100.21", "198.51.100.22"]]}
 SLACK_MS = 50  # a machine with other work on it holds any process up for that long
 STEPS_SLACK_MS = 150  # ... and a chain of several probes, all in all, for that long
 
 
-class Watch:
-    """watcher.py on a node; its figures once `with` ended."""
-
-    def __init__(self, node, plan=None, rate=RATE, patience=1.0):
-        self.words = [sys.executable, Path(__file__).with_name("watcher.py"), ADDRESSES[0],
-                      str(node.port), str(rate), str(patience)]
-        self.plan, self.figures = plan or PLAN, {}
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-        self.tell(json.dumps(self.plan))
-        return self
-
-    def tell(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "marked\n"
-
-    def mark(self, name, seconds=0.0):
-        self.tell(f"mark {name}")
-        time.sleep(seconds)
-
-    def __exit__(self, kind, *_):
-        try:
-            said = self.process.communicate(timeout=20)[0]
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
-            raise
-        if kind is None:
-            self.figures = json.loads(said)
-            wrong = [one for stretch in self.figures.values() for one in stretch["wrong"]]
-            assert not wrong, wrong
-            assert self.total("answered") > 500, self.figures
-
-    def total(self, what):
-        return sum(stretch[what] for stretch in self.figures.values())
-
-
-def report(fault, figure, unit, more=""):
-    print(f"FAULT {fault} ok {figure} {unit}{' ' + more if more else ''}")
+def watch_node(node, plan=None, **options):
+    return Watch(ADDRESSES[0], node.port, plan, **options)
 
 
 @pytest.fixture(name="node")
@@ -99,7 +53,7 @@ def answers_from(node, before, name="control"):
 
 def test_B2_a_killed_control_changes_nothing(node):
     published = generation(node)
-    with Watch(node) as watch:
+    with watch_node(node) as watch:
         watch.mark("before", 2)
         watch.mark("killed")
         ready = []
@@ -118,7 +72,7 @@ def test_B2_a_killed_control_changes_nothing(node):
 
 
 def test_B2_without_control_answers_go_on(node):
-    with Watch(node) as watch:
+    with watch_node(node) as watch:
         watch.mark("before", 1)
         pid = node.kill("control", signal.SIGSTOP)
         watch.mark("stopped", 2)
@@ -131,7 +85,7 @@ def test_B2_without_control_answers_go_on(node):
 
 def test_killed_sockets_are_started_again(node):
     published = generation(node)
-    with Watch(node) as watch:
+    with watch_node(node) as watch:
         watch.mark("before", 1)
         watch.mark("killed")
         before = node.kill("sockets")
@@ -154,9 +108,11 @@ def test_B6_sigterm_ends_in_order(node, loading):
         file = node.folder / "large.zone"
         file.write_text("$ORIGIN large.test.\n@ 60 IN SOA ns.example.net. h.example.net. 1 2 3 4 5"
                         "\n@ 60 IN NS ns.example.net.\n" +
-                        "".join(f"n{n} 60 IN A 192.0.2.1\n" for n in range(30_000)))
-        load = threading.Thread(target=node.run, args=("zone", "load", "large.test", str(file)))
-    with Watch(node) as watch:
+                        "".join(f"n{n} 60 IN A 192.0.2.1\n" for n in range(150_000)))
+        loaded = []
+        load = threading.Thread(target=lambda: loaded.append(
+            node.run("zone", "load", "large.test", str(file)).returncode))
+    with watch_node(node) as watch:
         watch.mark("before", 1)
         if load:
             load.start()
@@ -166,6 +122,7 @@ def test_B6_sigterm_ends_in_order(node, loading):
         took = time.monotonic() - began
     if load:
         load.join(30)
+        assert loaded == [3]  # control went away, it was indeed under way
     assert status == 0 and took <= 5, (status, took, node.log())
     ends = [line for line in node.log().splitlines() if " ended: " in line]
     assert [line.split()[1] for line in ends] == ["sockets", "control"], node.log()
@@ -175,7 +132,7 @@ def test_B6_sigterm_ends_in_order(node, loading):
 
 def test_A10_a_second_control_is_refused(node):
     published, pid = generation(node), node.pid("control")
-    with Watch(node) as watch:
+    with watch_node(node) as watch:
         watch.mark("before", 0.5)
         began = time.monotonic()
         done = subprocess.run([BINARIES / "holdfast-control", "--config", node.config], timeout=20,
@@ -194,7 +151,7 @@ def test_A5_a_stalled_reader_holds_up_no_publication_and_is_replaced(node):
     plan = {name: PLAN[name] for name in (f"www.{ORIGIN}", f"g.{ORIGIN}")}
     plan[f"f.{ORIGIN}"] = [["198.51.100.1"], ["198.51.100.2"]]
     took = []
-    with Watch(node, plan) as watch:
+    with watch_node(node, plan) as watch:
         watch.mark("before", 0.5)
         before = node.kill("sockets", signal.SIGSTOP)
         watch.mark("stalled")
@@ -215,7 +172,7 @@ def test_A5_a_stalled_reader_holds_up_no_publication_and_is_replaced(node):
 
 
 def test_D14_restarts_under_mixed_health_give_no_wrong_answer(node):
-    with Watch(node, patience=0.05) as watch:
+    with watch_node(node, patience=0.05) as watch:
         for number in range(10):
             watch.mark(str(number))
             if number % 3 == 0:
