@@ -82,7 +82,7 @@ def make_paths_absolute(config, folder):
         for key in ("file", "records"):
             if isinstance(zone.get(key), str):
                 zone[key] = os.path.join(folder, zone[key])
-    health = table(config, "health")
+    health = config.get("health", {})  # not made where the file has none
     if isinstance(health.get("checks"), str):
         health["checks"] = os.path.join(folder, health["checks"])
 
