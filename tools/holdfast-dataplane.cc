@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -111,9 +112,7 @@ int ExitCode(holdfast::ErrorCode code) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   CLI::App app("Answers DNS queries from published tables on ports that DPDK polls.");
   Arguments arguments;
   io::DataplaneOptions options;
@@ -132,4 +131,15 @@ int main(int argc, char** argv) {
     return ExitCode(served.error().code);
   }
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "holdfast-dataplane: %s\n", error.what());
+    return 1;
+  }
 }

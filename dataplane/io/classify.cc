@@ -57,7 +57,7 @@ Counter OpenIpv4(ByteSpan frame, const OwnAddresses& own, Packet& packet) noexce
   if (room < kIpv4Octets) {
     return Counter::kShortFrame;
   }
-  const std::size_t header = (Octet(ip) & 0x0FU) * 4U;
+  const std::size_t header = std::size_t{Octet(ip) & 0x0FU} * 4U;
   const std::size_t total = LoadBe16(ip + 2);
   if (Octet(ip) >> 4U != 4 || header < kIpv4Octets || total < header) {
     return Counter::kIpHeader;
@@ -118,7 +118,8 @@ Counter SkipExtensions(const std::byte*& at, std::size_t& room, unsigned next) n
     if (i == kMaxExtensions || (next == kHopByHop && i != 0) || room < 8) {
       return Counter::kIpv6Extension;
     }
-    const std::size_t octets = next == kFragmentHeader ? 8U : (Octet(at + 1) + 1U) * 8U;
+    const std::size_t octets =
+        next == kFragmentHeader ? 8U : (std::size_t{Octet(at + 1)} + 1U) * 8U;
     if (octets > room) {
       return Counter::kIpv6Extension;
     }

@@ -8,6 +8,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 #include <bpf/libbpf.h>
@@ -114,21 +115,25 @@ Result<std::vector<unsigned>> ParseCpuList(const std::string& text) {
                 "CPU list '" + text + "': " + why + ", expected numbers and ranges like 0,2-4");
   };
   std::vector<unsigned> cpus;
-  const char* at = text.data();
-  const char* end = at + text.size();
-  const auto number = [&](unsigned& value) {
-    const auto [behind, error] = std::from_chars(at, end, value);
-    at = behind;
+  std::string_view rest = text;
+  const auto take_number = [&](unsigned& value) {
+    const auto [behind, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    rest.remove_prefix(static_cast<std::size_t>(behind - rest.data()));
     return error == std::errc{} && value <= kMaxCpu;
+  };
+  const auto take = [&](char wanted) {
+    const bool there = rest.starts_with(wanted);
+    rest.remove_prefix(there ? 1 : 0);
+    return there;
   };
   do {
     unsigned first = 0;
-    if (!number(first)) {
-      return wrong("no CPU number from 0 to 1023 at offset " + std::to_string(at - text.data()));
+    if (!take_number(first)) {
+      return wrong("no CPU number from 0 to 1023 before '" + std::string(rest) + "'");
     }
     unsigned last = first;
-    if (at != end && *at == '-' && (++at, !number(last) || last < first)) {
-      return wrong("range has no end at or after " + std::to_string(first));
+    if (take('-') && (!take_number(last) || last < first)) {
+      return wrong("the range from " + std::to_string(first) + " has no end after that");
     }
     for (unsigned cpu = first; cpu <= last; ++cpu) {
       if (std::ranges::find(cpus, cpu) != cpus.end()) {
@@ -136,9 +141,9 @@ Result<std::vector<unsigned>> ParseCpuList(const std::string& text) {
       }
       cpus.push_back(cpu);
     }
-  } while (at != end && *at++ == ',');
-  if (at != end) {
-    return wrong(std::string("'") + at[-1] + "' does not belong there");
+  } while (take(','));
+  if (!rest.empty()) {
+    return wrong("'" + std::string(rest) + "' does not belong there");
   }
   return cpus;
 }

@@ -292,7 +292,7 @@ Port::Port(Port&& other) noexcept
 
 Port::~Port() {
   if (steering_) {
-    (void)steering_->Detach();  // closing the port tries again
+    [[maybe_unused]] const Status detached = steering_->Detach();  // closing the port tries again
   }
   if (open_) {
     rte_eth_dev_stop(id_);

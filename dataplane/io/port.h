@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include <rte_mempool.h>
+
 #include "dataplane/base/result.h"
 #include "dataplane/io/address.h"
 #include "dataplane/io/lcore_loop.h"
 #include "dataplane/steer/steer.h"
-
-struct rte_mempool;
 
 namespace holdfast::io {
 
@@ -55,7 +55,6 @@ class Port {
   ~Port();
 
   [[nodiscard]] std::span<const Lane> lanes() const noexcept { return lanes_; }
-  [[nodiscard]] rte_mempool* pool(std::uint16_t queue) const noexcept { return pools_[queue]; }
 
   /// Leaves new queries to the kernel where that is possible (XDP), so that what is in the queues
   /// can be answered before the end. @return whether it was possible; a frame that was looked at

@@ -16,24 +16,23 @@ namespace {
 
 // {s}: the subject; {d}: the detail.
 constexpr std::string_view kHints[] = {
-    "too few free hugepages for {s}: {d}; reserve them with: echo 512 > /proc/sys/vm/nr_hugepages "
-    "(or start with --no-huge)",
+    ("too few free hugepages for {s}: {d}; reserve them with: echo 512 > /proc/sys/vm/nr_hugepages "
+     "(or start with --no-huge)"),
     "no PCI device {s}; see what there is with: dpdk-devbind.py --status-dev net",
-    "PCI device {s} is not bound to a userspace driver ({d}); bind it with: dpdk-devbind.py "
-    "--bind=vfio-pci {s}",
+    ("PCI device {s} is not bound to a userspace driver ({d}); bind it with: dpdk-devbind.py "
+     "--bind=vfio-pci {s}"),
     "no network interface {s} in this network namespace; see what there is with: ip link show",
-    "no right to read frames of interface {s} ({d}); start as root, or with: setcap "
-    "cap_net_raw,cap_net_admin+ep holdfast-dataplane",
-    "no right to steer packets of interface {s} by XDP ({d}); start as root, or with: setcap "
-    "cap_net_admin,cap_net_raw,cap_bpf,cap_sys_admin+ep holdfast-dataplane",
-    "this kernel has no AF_XDP sockets ({d}), which {s} needs; see: zgrep XDP_SOCKETS "
-    "/proc/config.gz, or use net_af_packet",
+    ("no right to read frames of interface {s} ({d}); start as root, or with: setcap "
+     "cap_net_raw,cap_net_admin+ep holdfast-dataplane"),
+    ("no right to steer packets of interface {s} by XDP ({d}); start as root, or with: setcap "
+     "cap_net_admin,cap_net_raw,cap_bpf,cap_sys_admin+ep holdfast-dataplane"),
+    ("this kernel has no AF_XDP sockets ({d}), which {s} needs; see: zgrep XDP_SOCKETS "
+     "/proc/config.gz, or use net_af_packet"),
     "no memory for the packet buffers of {s} ({d}); give more with: --memory-mb 512",
-    "{s} has too few queues: {d}; see what it has with: ethtool -l INTERFACE, or ask for fewer "
-    "with: "
-    "--queues 1",
-    "the MTU of {s} is {d}, expected 1280 at least (RFC 8200 5); set it with: ip link set dev {s} "
-    "mtu 1500",
+    ("{s} has too few queues: {d}; see what it has with: ethtool -l INTERFACE, or ask for fewer "
+     "with: --queues 1"),
+    ("the MTU of {s} is {d}, expected 1280 at least (RFC 8200 5); set it with: ip link set dev {s} "
+     "mtu 1500"),
 };
 static_assert(std::size(kHints) == static_cast<std::size_t>(Missing::kMtu) + 1);
 
