@@ -35,7 +35,7 @@ inline std::uint16_t PlainChecksum(std::string_view octets) {
 inline std::string Be(std::uint64_t value, unsigned octets) {
   std::string text;
   for (unsigned i = octets; i-- > 0;) {
-    text += static_cast<char>((value >> (8 * i)) & 0xFFU);
+    text += i < 8 ? static_cast<char>((value >> (8 * i)) & 0xFFU) : '\0';
   }
   return text;
 }
