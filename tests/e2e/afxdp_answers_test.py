@@ -3,13 +3,11 @@ set of queries whose static answers must be the same on both ways in: the poll p
 kernel sockets'.
 """
 
-import json
+import contextlib
 import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 from collections import Counter
 from types import SimpleNamespace
 
@@ -19,27 +17,15 @@ import endpoints
 import fast_client
 import pytest
 from answer_zone import ROWS
-from holdfast_node import BINARIES, ROOT, Check, Node, needs_programs, until
+from holdfast_node import Check, Node, needs_programs, until
+from lab_site import ADDRESS4, ADDRESS6, CLIENT, DATAPLANE, lab, needs_lab
 from watch import Watch, report
 
-sys.path.insert(0, str(ROOT / "tools" / "lib"))
-import netpair  # noqa: E402
+pytestmark = [needs_programs, *needs_lab]
 
-pytestmark = [
-    needs_programs,
-    pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root"),
-    pytest.mark.skipif(not (BINARIES / "holdfast-dataplane").exists(),
-                       reason="holdfast-dataplane is not built"),
-]
-
-NAME = f"e2e{os.getpid()}"
-ADDRESS4, ADDRESS6 = "10.9.0.1", "fd09::1"
-CLIENT = "10.9.0.2"
 HOSTS = 2000
 QUERIES = 20_000
 KINDS = ("hit", "wildcard", "empty_non_terminal", "cut", "nodata", "nxdomain")
-DATAPLANE = "[dataplane]\nenabled = true\nlcores = [1]\nmemory_mb = 64\n" \
-            "[[dataplane.port]]\ndevice = \"net_af_xdp0,iface=s0\"\n"
 
 
 def many_zone():
@@ -74,59 +60,26 @@ def many_queries():
     return made
 
 
-def lab(*words, check=True):
-    done = subprocess.run([ROOT / "tools" / "lab", *words, "--name", NAME], capture_output=True,
-                          text=True, timeout=120, check=False)
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
-
 @pytest.fixture(name="site", scope="module")
 def fixture_site(tmp_path_factory):
     """A lab over AF_XDP whose endpoints live at the client's end, and how to ask there."""
-    folder = tmp_path_factory.mktemp("lab")
-    client = f"hf-{NAME}-cli"
     # The ports are known before the network is: nothing else listens in a new namespace.
     ends = {"up": SimpleNamespace(address=CLIENT, port=8081),
             "down": SimpleNamespace(address=CLIENT, port=8082)}
-    node = Node(folder, {**answer_zone.ZONES, "many.test": (many_zone(), [])},
+    node = Node(tmp_path_factory.mktemp("lab"),
+                {**answer_zone.ZONES, "many.test": (many_zone(), [])},
                 [Check("up", ends["up"], fall=40), Check("down", ends["down"], fall=2)],
                 tail=DATAPLANE)
-    lab("up", "--config", str(node.config), "--io", "af_xdp", "--hugepages", "none", "--binary",
-        str(BINARIES))
-    up = None
-    try:
-        up = netpair.inside(client, lambda: endpoints.Endpoint(CLIENT, port=8081))
-        down = netpair.inside(client, lambda: endpoints.Endpoint(CLIENT, "fail", port=8082))
-
-        def make_socket(family, kind):
-            return netpair.inside(client, lambda: socket.socket(family, kind))
-
-        site = SimpleNamespace(make_socket=make_socket, asker=answer_zone.Asker(
-            make_socket, 53, ADDRESS4, ADDRESS6))
+    with lab(node.config) as site, contextlib.ExitStack() as stack:
+        for mode, port in (("pass", 8081), ("fail", 8082)):
+            end = site.inside(lambda m=mode, p=port: endpoints.Endpoint(CLIENT, m, port=p))
+            stack.callback(end.close)
+        site.asker = answer_zone.Asker(site.make_socket, 53, ADDRESS4, ADDRESS6)
         until(lambda: [str(one) for one in site.asker.row("failover_moved").answer[0]] ==
               ["198.51.100.4"])
         until(lambda: [str(one) for one in site.asker.row("failover").answer[0]] ==
               ["198.51.100.1"])
-        site.folder = f"/run/holdfast-lab/{NAME}"
         yield site
-    finally:
-        lab("down")
-        for end in (up, down) if up else ():
-            end.close()
-
-
-def status(site):
-    done = subprocess.run([BINARIES / "holdfast", "status", "--json", "--timeout", "1",
-                           "--run-dir", f"{site.folder}/run"], capture_output=True, text=True,
-                          timeout=30, check=False)
-    return json.loads(done.stdout)
-
-
-def queries_taken(site):
-    """By the poll process that runs now."""
-    return sum(reader["counters"]["queries"] for reader in status(site)["readers"]
-               if reader["role"] == "dataplane")
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -163,9 +116,9 @@ def test_generated_queries_get_the_same_static_answers_on_both_ways_in(site, mak
     queries = many_queries()
     kinds = Counter(kind for kind, _ in queries)
     assert all(kinds[kind] >= QUERIES // 20 for kind in KINDS)
-    before = queries_taken(site)
+    before = site.counted()["queries"]
     over_xdp = replies(ADDRESS4, 53, queries, site.make_socket)
-    assert queries_taken(site) - before == QUERIES  # none of them came by the kernel
+    assert site.counted()["queries"] - before == QUERIES  # none of them came by the kernel
     node = make_one.node({"many.test": (many_zone(), [])}).start()
     over_sockets = replies("127.0.0.1", node.port, queries, socket.socket)
     different = [(kind, one, other) for (kind, _), one, other in
@@ -177,30 +130,25 @@ def test_generated_queries_get_the_same_static_answers_on_both_ways_in(site, mak
     report("same-answers", len(queries), "queries")
 
 
-def pid_of(site, name):
-    with open(f"{site.folder}/run/processes.json", encoding="utf-8") as file:
-        return next(one["pid"] for one in json.load(file)["processes"] if one["name"] == name)
-
-
 @pytest.mark.parametrize("without_control", [False, True])
 def test_B1_while_the_poll_process_is_away_sockets_answer(site, without_control):
     """It starts again from the tables that are there, with control stopped as well."""
-    control, killed = pid_of(site, "control"), pid_of(site, "dataplane")
+    control, killed = site.pid("control"), site.pid("dataplane")
     if without_control:
         os.kill(control, signal.SIGSTOP)
     try:
         with Watch(ADDRESS4, 53, patience=0.1, rate=2000,
-                   inside=netpair.enter_command(f"hf-{NAME}-cli")) as watch:
+                   inside=site.enter()) as watch:
             watch.mark("before", 1)
             watch.mark("killed")
             os.kill(killed, signal.SIGKILL)
-            until(lambda: pid_of(site, "dataplane") not in (0, killed))
-            until(lambda: any(reader["pid"] == pid_of(site, "dataplane")
-                              for reader in status(site)["readers"]))
+            until(lambda: site.pid("dataplane") not in (0, killed))
+            until(lambda: any(reader["pid"] == site.pid("dataplane")
+                              for reader in site.status()["readers"]))
             watch.mark("after", 1)
     finally:
         os.kill(control, signal.SIGCONT)
-    assert queries_taken(site) > 500  # all of them before control went on
+    assert site.counted()["queries"] > 500  # all of them before control went on
     assert watch.figures["killed"]["longest_ms"] <= 1500
     report("B1-without-control" if without_control else "B1",
            watch.figures["killed"]["longest_ms"], "ms",

@@ -16,6 +16,7 @@ import pytest
 from answer_zone import ORIGIN, ROWS, ZONES
 from holdfast_node import ADDRESSES, BINARIES, Check, Node, needs_programs, until
 from routing_cases import record_sets
+from watch import report
 
 pytestmark = needs_programs
 
@@ -135,7 +136,7 @@ def test_no_query_gets_the_old_zone_once_load_or_drop_returned(node):
             watch.stop()
     assert [watch.wrong for watch in watches] == [[]] * 4
     asked = sum(watch.asked for watch in watches)
-    print(f"FAULT C11 ok {asked} answers, none old")
+    report("C11", asked, "answers", "none old")
 
 
 # ---- reloads that are refused -------------------------------------------------------------------
@@ -187,7 +188,7 @@ def test_a_refused_reload_names_the_place_and_changes_no_answer(node, asker, ref
         answer_zone.hold(row, asker.row(row))
     node.call("reload")
     assert node.status()["last_reload"]["ok"] is True
-    print(f"FAULT B7 ok {watcher.longest * 1e3:.1f} ms longest silence ({refusal})")
+    report("B7", round(watcher.longest * 1e3, 1), "ms", f"longest silence ({refusal})")
 
 
 def run_dir_call(node):

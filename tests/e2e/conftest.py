@@ -6,10 +6,16 @@ import contextlib
 
 import pytest
 
-pytest.register_assert_rewrite("answer_zone", "fast_client", "holdfast_node")
+pytest.register_assert_rewrite("answer_zone", "fast_client", "holdfast_node", "lab_site", "watch")
 
 import endpoints  # noqa: E402
 import holdfast_node  # noqa: E402
+import watch  # noqa: E402
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in watch.FIGURES:
+        terminalreporter.write_line(line)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Processes and endpoints that fail while a client watches: no answer may be wrong, and how long
-there was none is measured. Each test prints "FAULT id ok figure unit".
+there was none is measured. Each test reports its figure; the run ends with a line for each,
+"FAULT id ok figure unit".
 """
 
 import contextlib

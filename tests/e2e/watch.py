@@ -1,4 +1,4 @@
-"""watcher.py beside a test, and the line that a fault test prints."""
+"""watcher.py beside a test, and the lines with the figures of fault tests."""
 
 import json
 import subprocess
@@ -55,5 +55,8 @@ class Watch:
         return sum(stretch[what] for stretch in self.figures.values())
 
 
+FIGURES = []  # conftest.py prints them at the end of the run
+
+
 def report(fault, figure, unit, more=""):
-    print(f"FAULT {fault} ok {figure} {unit}{' ' + more if more else ''}")
+    FIGURES.append(f"FAULT {fault} ok {figure} {unit}{' ' + more if more else ''}")

@@ -201,14 +201,15 @@ def junit_cases(record, prefix, gtest=False):
     return cases
 
 
-def run_e2e(folder):
+def run_e2e(folder, load_seconds):
     if not any(E2E.glob("*_test.py")) and not any(E2E.glob("test_*.py")):
         return []
     record = folder / "e2e.xml"
     record.unlink(missing_ok=True)
     status = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-ra",
                   f"--junitxml={record}", E2E], limit=E2E_LIMIT_SECONDS,
-                 env={**os.environ, "HOLDFAST_BUILD": str(folder), "PYTHONDONTWRITEBYTECODE": "1"})
+                 env={**os.environ, "HOLDFAST_BUILD": str(folder), "PYTHONDONTWRITEBYTECODE": "1",
+                      "HOLDFAST_LOAD_SECONDS": str(load_seconds)})
     if not record.is_file():
         raise PartFailed(f"pytest ended with status {status} and left no record")
     cases = junit_cases(record, "e2e/")
@@ -273,7 +274,7 @@ def parts(options, folder):
     yield "meson", lambda: run_meson(folder, MESON_SUITES)
     yield "format", lambda: run_style(folder, "format")
     if not options.quick:
-        yield "e2e", lambda: run_e2e(folder)
+        yield "e2e", lambda: run_e2e(folder, 60 if options.long else 3)
         if options.fuzz:
             yield "fuzzing", lambda: run_fuzzing(options.fuzz)
     if options.sanitize:
@@ -353,7 +354,11 @@ def parse(arguments):
                         help="libFuzzer time of each target (default 10; 0: leave fuzzing out)")
     parser.add_argument("--sanitize", action="store_true", help="add the part sanitize")
     parser.add_argument("--tidy", action="store_true", help="add the part tidy (10 s a file)")
+    parser.add_argument("--long", action="store_true", help=(
+        "every part at its full length: steady load 60 s, fuzzing 120 s a target, sanitize, tidy"))
     options = parser.parse_args(arguments)
+    if options.long:
+        options.fuzz, options.sanitize, options.tidy = max(options.fuzz, 120), True, True
     if not 0 <= options.fuzz <= 3600:
         parser.error(f"--fuzz {options.fuzz}: expected 0 to 3600 seconds")
     return options
