@@ -414,7 +414,7 @@ TEST_F(PublishTest, FaultA3ControlKilledBetweenAnyTwoStoresLeavesTheOldStateWhol
       break;
     }
   }
-  std::printf("A3: killed at %d points, adopted %d, torn 0\n", killed, adopted);
+  std::printf("FAULT A3 ok %d points killed at, %d adopted, torn 0\n", killed, adopted);
   EXPECT_GE(killed, 30);
   EXPECT_EQ(adopted, killed);
 }
@@ -468,7 +468,7 @@ TEST_F(PublishTest, FaultA8BuildsAnewWhatIsDamagedAndReadersFollow) {
     publisher_.reset();
     std::filesystem::remove_all(options_.run_dir);
   }
-  std::printf("A8: 40 images with 50 flipped bits each, %d found at adoption and built anew\n",
+  std::printf("FAULT A8-adoption ok %d images built anew, of 40 with 50 flipped bits each\n",
               rebuilt);
   EXPECT_GT(rebuilt, 20);
 }

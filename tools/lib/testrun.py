@@ -151,7 +151,11 @@ def run_meson(folder, suites, label=""):
         raise PartFailed(f"meson test left no record in {log.relative_to(ROOT)}")
     cases = []
     for line in log.read_text().splitlines():
-        cases += meson_cases(json.loads(line), records, label)
+        test = json.loads(line)
+        cases += meson_cases(test, records, label)
+        for said in test.get("stdout", "").splitlines():
+            if said.startswith("FAULT "):  # a fault test's figure
+                print(said)
     if not cases:
         raise PartFailed(f"{folder.name} has no tests in the suites {', '.join(suites)}")
     return cases
