@@ -191,6 +191,8 @@ def end(process, how=signal.SIGTERM):
 
 def test_it_answers_over_both_families_and_leaves_the_rest_to_the_kernel(pair, run_dir):
     with dataplane(pair, run_dir) as process:
+        # A query that asked whether it is up may have come before our addresses were in the map.
+        before = steer_counters(pair)
         assert rdata(ask(pair, "a.test.", "A")) == ["192.0.2.101"]
         assert rdata(ask(pair, "www.test.", "AAAA", server=pair.server6)) == ["a.test.",
                                                                             "2001:db8::101"]
@@ -213,7 +215,8 @@ def test_it_answers_over_both_families_and_leaves_the_rest_to_the_kernel(pair, r
         for kind, port in ((socket.SOCK_STREAM, 53), (socket.SOCK_DGRAM, 54)):
             with pytest.raises(ConnectionRefusedError):
                 netpair.inside(pair.client, lambda kind=kind, port=port: connect(kind, port))
-        steered, no_socket, _, not_udp, _, other_port, other_address, _ = steer_counters(pair)
+        counted = [after - earlier for after, earlier in zip(steer_counters(pair), before)]
+        steered, no_socket, _, not_udp, _, other_port, other_address, _ = counted
         assert steered >= 5 and not_udp >= 3 and other_port >= 1 and no_socket == 0
         assert other_address == 0
         status, words = end(process)
