@@ -6,59 +6,20 @@
 #include <algorithm>
 #include <array>
 #include <benchmark/benchmark.h>
-#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "bench/micro/answer_tables.h"
+#include "bench/micro/burst.h"
 #include "dataplane/answer/answer.h"
 #include "dataplane/base/clock.h"
-#include "dataplane/wire/checksum.h"
 
 namespace holdfast::bench {
 namespace {
 
 using answer::Counter;
 
-constexpr std::size_t kBurst = 32;
-constexpr std::size_t kStretch = 64;   // bursts between two looks at the clock
-constexpr std::size_t kRoom = 2304;    // of one packet's buffer; as between mbufs, no power of two
-constexpr std::size_t kUdpHeader = 8;  // before the message in the same buffer
-
-// 32 packet buffers and what goes through them.
-class Burst {
- public:
-  Burst() : memory_(new std::byte[kBurst * kRoom]()) {
-    for (std::size_t i = 0; i < kBurst; ++i) {
-      jobs_[i].message = &memory_[(i * kRoom) + kUdpHeader];
-      jobs_[i].room_octets = kRoom - kUdpHeader;
-    }
-  }
-  void Fill(const std::vector<std::string_view>& queries, std::size_t& next) noexcept {
-    for (auto& job : jobs_) {
-      const std::string_view query = queries[next++ & (queries.size() - 1)];
-      std::memcpy(job.message, query.data(), query.size());
-      job.query_octets = static_cast<std::uint32_t>(query.size());
-    }
-  }
-  void Checksum() noexcept {
-    const std::array<std::byte, 8> addresses{std::byte{192}, std::byte{0}, std::byte{2}};
-    for (auto& job : jobs_) {
-      std::byte* udp = job.message - kUdpHeader;
-      const std::size_t octets = kUdpHeader + job.reply_octets;
-      StoreBe16(udp, 53);
-      StoreBe16(udp + 2, 5353);
-      StoreBe16(udp + 4, static_cast<std::uint16_t>(octets));
-      StoreAs(udp + 6, std::uint16_t{0});
-      StoreAs(udp + 6, wire::UdpChecksum(addresses.data(), addresses.size(), udp, octets));
-    }
-  }
-  std::array<answer::Job, kBurst>& jobs() { return jobs_; }
-
- private:
-  std::unique_ptr<std::byte[]> memory_;
-  std::array<answer::Job, kBurst> jobs_;
-};
+constexpr std::size_t kStretch = 64;  // bursts between two looks at the clock
 
 /// Runs `burst` for as long as the library says and reports cycles per query.
 template <class F>
@@ -97,9 +58,9 @@ void AnswerBursts(benchmark::State& state, const LoadKind& kind) {
   Burst burst;
   std::size_t next = 0;
   Measure(state, [&] {
-    burst.Fill(load->queries(), next);
-    answer::Answer(snapshot, burst.jobs(), *scratch);
-    burst.Checksum();
+    const auto jobs = burst.Fill(load->queries(), next);
+    answer::Answer(snapshot, jobs, *scratch);
+    Burst::Checksum(jobs);
   });
   // A row that answered something else than it says would be no measurement.
   const auto right = kind.exist ? Counter::kNoError : Counter::kNxDomain;
