@@ -10,7 +10,7 @@ Started by tools/test, which has installed the packages. The parts, in this orde
   format    clang-format
   e2e       real servers in network namespaces, as root                  (pytest, tests/e2e)
   fuzzing   each target under libFuzzer with sanitizers, bounded         (clang, build-fuzz/)
-  sanitize  unit and fuzz again under ASan and UBSan                     (if asked, build-asan/)
+  sanitize  unit again, all of it under ASan and UBSan                   (if asked, build-fuzz/)
   tidy      clang-tidy                                                   (if asked)
 
 The last line is "N passed, N failed"; the exit status is 0 only if something passed and nothing
@@ -228,11 +228,18 @@ def fuzz_targets():
                   for path in (ROOT / "tests" / "fuzz").glob("*_fuzz.cc"))
 
 
+def sanitized_build(targets=()):
+    """Everything under clang's sanitizers, which libFuzzer needs; or some targets of it."""
+    folder = ROOT / "build-fuzz"
+    build(folder, ["-Dfuzzers=true", "-Dtests=enabled", "-Dbenchmarks=disabled"], targets,
+          CXX="clang++-19", CC="clang-19")
+    return folder
+
+
 def run_fuzzing(seconds):
     """Each target under libFuzzer for `seconds`, as many at a time as there are cores."""
-    folder, names = ROOT / "build-fuzz", fuzz_targets()
-    build(folder, ["-Dfuzzers=true", "-Dbenchmarks=disabled"],
-          [f"tests/fuzz/{name}_fuzz" for name in names], CXX="clang++-19", CC="clang-19")
+    names = fuzz_targets()
+    folder = sanitized_build([f"tests/fuzz/{name}_fuzz" for name in names])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda name: fuzz(folder, name, seconds), names))
 
@@ -260,11 +267,7 @@ def fuzz(folder, name, seconds):
 
 
 def run_sanitize():
-    folder = ROOT / "build-asan"
-    # g++ 12 warns of uninitialised reads in its own library once it instruments; the plain build
-    # has judged the warnings already.
-    build(folder, ["-Db_sanitize=address,undefined", "-Dwerror=false", "-Dbenchmarks=disabled"])
-    return run_meson(folder, ("unit", "fuzz"), "sanitize-")
+    return run_meson(sanitized_build(), ("unit",), "sanitize-")
 
 
 def run_style(folder, kind):
