@@ -125,7 +125,7 @@ int LastOctet(const Snapshot& snapshot, const std::string& text) {
       at = reinterpret_cast<const table::Outcome*>(decision + 1)->at;
     }
     const auto parts = table::OpenImage(snapshot.view(), at);
-    return parts.image == nullptr ? -3 : static_cast<int>(parts.wire.back());
+    return parts.wire.empty() ? -3 : static_cast<int>(parts.wire.back());
   }
   return -4;
 }

@@ -311,7 +311,7 @@ TEST_F(SupervisorTest, DoesNotTakeACrashForARefusal) {
 
 TEST_F(SupervisorTest, EndsWhatStandsStillAndStartsItAgain) {
   pid_t first = 0;
-  on_look_ = [this, &first](std::span<const Watched> children) {
+  on_look_ = [&first](std::span<const Watched> children) {
     std::vector<StandStill> found;
     if (!children.empty() && first == 0) {
       first = children[0].pid;
