@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "dataplane/wire/checksum.h"
+#include "dataplane/wire/ports.h"
 
 namespace holdfast::io {
 namespace {
@@ -14,7 +15,6 @@ constexpr std::uint16_t kTypeIpv6 = 0x86DD;
 constexpr std::uint16_t kTypeVlan = 0x8100;     // 802.1Q
 constexpr std::uint16_t kTypeService = 0x88A8;  // 802.1ad, the outer tag of QinQ
 constexpr std::uint8_t kProtocolUdp = 17;
-constexpr std::uint16_t kDnsPort = 53;
 
 // IPv6 next-header values that may come before UDP (RFC 8200 4).
 constexpr unsigned kHopByHop = 0;
@@ -170,11 +170,6 @@ Counter OpenIpv6(ByteSpan frame, const OwnAddresses& own, Packet& packet) noexce
   return verdict;
 }
 
-// A reply to a service that answers whatever it gets would go round for ever (RFC 8085 5.1).
-bool IsEchoPort(std::uint16_t port) noexcept {
-  return port == 7 || port == 13 || port == 17 || port == 19 || port == 37;
-}
-
 Counter CheckUdp(ByteSpan frame,
                  const Packet& packet,
                  UdpChecksum check,
@@ -187,11 +182,10 @@ Counter CheckUdp(ByteSpan frame,
   if (octets < kUdpOctets || octets > packet.udp_room) {
     return Counter::kUdpLength;
   }
-  if (LoadBe16(udp + 2) != kDnsPort) {
+  if (LoadBe16(udp + 2) != wire::kDnsPort) {
     return Counter::kOtherPort;
   }
-  const std::uint16_t source = LoadBe16(udp);
-  if (source == 0 || IsEchoPort(source)) {
+  if (wire::IsUnanswerablePort(LoadBe16(udp))) {
     return Counter::kSourcePort;
   }
   const bool has_sum = LoadBe16(udp + 6) != 0;

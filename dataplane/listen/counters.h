@@ -15,7 +15,7 @@ enum class Counter : std::uint8_t {
   kUdpReceiveFailed,   // receive calls that failed for another reason than an empty socket
   kUdpSendFailed,      // replies the kernel refused (no route, too large for the interface, ...)
   kUdpSendFull,        // replies dropped since the send buffer was full
-  kUdpSourcePortZero,  // dropped: nobody can be answered there
+  kUdpSourcePort,      // dropped: source port 0 or an echo service's
   kUdpNoDestination,   // dropped: the kernel did not say which address was asked
   kUdpCut,             // dropped: longer than a DNS message can be
   kTcpAccepted,        // connections taken

@@ -1,10 +1,12 @@
 // recvmmsg, answer, sendmmsg; see udp.h.
 #include "dataplane/listen/udp.h"
 
+#include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
 
 #include "dataplane/listen/client.h"
+#include "dataplane/wire/ports.h"
 
 namespace holdfast::listen {
 
@@ -93,8 +95,8 @@ unsigned UdpBurst::Serve(int fd, Responder& responder) noexcept {
 
 bool UdpBurst::MakeJob(unsigned message, unsigned job, Responder& responder) noexcept {
   // sin_port and sin6_port stand at the same place.
-  if (client_[message].sin6_port == 0) {
-    responder.Count(Counter::kUdpSourcePortZero);
+  if (wire::IsUnanswerablePort(ntohs(client_[message].sin6_port))) {
+    responder.Count(Counter::kUdpSourcePort);
     return false;
   }
   if ((in_[message].msg_hdr.msg_flags & MSG_TRUNC) != 0) {

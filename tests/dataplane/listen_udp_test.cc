@@ -108,7 +108,7 @@ TEST_F(ListenUdp, RepliesFromTheAddressThatWasAskedBeforeTheSocketWasPrepared) {
   }
 }
 
-TEST_F(ListenUdp, DropsWhatCameFromSourcePortZero) {
+TEST_F(ListenUdp, DropsWhatCameFromPortsThatTakeNoReply) {
   const Address to = sockets_.Add(SOCK_DGRAM, "127.0.0.1");
   ASSERT_NO_FATAL_FAILURE(Start());
   const int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
@@ -118,21 +118,24 @@ TEST_F(ListenUdp, DropsWhatCameFromSourcePortZero) {
   ASSERT_GE(raw, 0);
   const std::string query = Query(3, "www");
   udphdr header{};
-  header.source = 0;
   header.dest = htons(to.port());
   header.len = htons(static_cast<std::uint16_t>(sizeof(header) + query.size()));
-  std::string datagram(sizeof(header), '\0');
-  std::memcpy(datagram.data(), &header, sizeof(header));
-  datagram += query;
-  EXPECT_EQ(sendto(raw,
-                   datagram.data(),
-                   datagram.size(),
-                   0,
-                   reinterpret_cast<const sockaddr*>(&to.storage),
-                   to.octets),
-            static_cast<ssize_t>(datagram.size()));
+  const std::uint16_t ports[] = {0, 7, 19};  // nobody, echo, chargen
+  for (const std::uint16_t port : ports) {
+    header.source = htons(port);
+    std::string datagram(sizeof(header), '\0');
+    std::memcpy(datagram.data(), &header, sizeof(header));
+    datagram += query;
+    EXPECT_EQ(sendto(raw,
+                     datagram.data(),
+                     datagram.size(),
+                     0,
+                     reinterpret_cast<const sockaddr*>(&to.storage),
+                     to.octets),
+              static_cast<ssize_t>(datagram.size()));
+  }
   close(raw);
-  EXPECT_TRUE(Reaches(Counter::kUdpSourcePortZero, 1));
+  EXPECT_TRUE(Reaches(Counter::kUdpSourcePort, std::size(ports)));
   EXPECT_EQ(Count(Counter::kUdpSent), 0U);
 }
 
