@@ -18,6 +18,8 @@ namespace holdfast::control {
 namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+// A TableOffset names 2^32 units of 16 octets; no further image would have one for its last unit.
+constexpr std::uint64_t kMaxTablesOctets = std::uint64_t{63} << 30;
 
 // One pass over the file's tables; each method reads one of them into `node_`.
 class NodeReader {
@@ -131,12 +133,12 @@ void NodeReader::ReadTablesRoom(Fields& fields) {
   if (const auto text = fields.String("size")) {
     const auto octets = SizeOctets(*text);
     const std::uint64_t page = node_.tables.hugepages == Hugepages::k1G ? kMiB << 10 : 2 * kMiB;
-    if (!octets || *octets == 0 || *octets % page != 0) {
+    if (!octets || *octets == 0 || *octets % page != 0 || *octets > kMaxTablesOctets) {
       fields.Expected("size",
                       *fields.Find("size"),
                       page == 2 * kMiB
-                          ? "a multiple of 2 MiB such as \"64M\" or \"2G\", at most 1 TiB"
-                          : "a multiple of 1 GiB such as \"2G\" (hugepages are 1G)");
+                          ? "a multiple of 2 MiB such as \"64M\" or \"2G\", at most 63G"
+                          : "a multiple of 1 GiB such as \"2G\" (hugepages are 1G), at most 63G");
     } else {
       node_.tables.size_octets = *octets;
     }
