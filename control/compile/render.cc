@@ -108,10 +108,10 @@ class Writer {
   std::span<const std::string_view> suffixes_;
 };
 
-std::unexpected<Error> TooLong(std::size_t octets) {
-  return Fail(ErrorCode::kExhausted,
-              "the records need " + std::to_string(octets) + " octets or more; expected at most " +
-                  std::to_string(kMaxImageOctets));
+std::unexpected<Error> TooLong(std::uint16_t type, std::size_t octets) {
+  return Fail(ErrorCode::kInvalid,
+              "the " + wire::TypeText(type) + " records need " + std::to_string(octets) +
+                  " octets or more; expected at most " + std::to_string(kMaxImageOctets));
 }
 
 }  // namespace
@@ -166,7 +166,7 @@ Result<ImageSpec> RenderRrset(std::uint16_t type,
     writer.Answered();
     writer.Body(type, ttl, each);
     if (spec.wire.size() > kMaxImageOctets) {
-      return TooLong(spec.wire.size());
+      return TooLong(spec.type, spec.wire.size());
     }
   }
   return spec;
@@ -204,7 +204,7 @@ Result<ImageSpec> RenderReferral(std::string_view cut,
     places.try_emplace(wire::Fold(NameInRdata(each, 0)), spec.wire.size() + kFixedOctets);
     writer.Body(spec.type, ttl, each);
     if (spec.wire.size() > kMaxImageOctets) {
-      return TooLong(spec.wire.size());
+      return TooLong(spec.type, spec.wire.size());
     }
   }
   spec.authority = static_cast<std::uint16_t>(spec.record_ends.size());
@@ -225,7 +225,7 @@ Result<ImageSpec> RenderReferral(std::string_view cut,
         writer.Body(each.type, each.ttl, address);
         if (spec.wire.size() > kMaxImageOctets) {
           if (required) {
-            return TooLong(spec.wire.size());
+            return TooLong(spec.type, spec.wire.size());
           }
           writer.CutBack(records, octets);
           return spec;

@@ -236,3 +236,13 @@ def test_a_bad_file_at_start_ends_it_with_the_place(make_one):
     line = 1 + file.read_text().split('"Weight": 256')[0].count("\n")
     for command in ("check", "run"):
         assert f"bad.test.json:{line}" in node.call(command, status=1).stderr
+
+
+def test_check_refuses_what_only_the_compiler_sees(make_one):
+    text = answer_zone.SHORT_ZONE.replace("short", "huge")
+    node = make_one.node({"huge.test": (text, [
+        {"Name": "t.huge.test.", "Type": "TXT", "TTL": 60, "ResourceRecords": [
+            {"Value": f'"{n:03} {"x" * 250}"'} for n in range(300)]}])})
+    for command in ("check", "run"):
+        said = node.call(command, status=1).stderr
+        assert "huge.test.json:" in said and "TXT records need" in said

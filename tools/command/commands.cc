@@ -1,10 +1,13 @@
 // From a command line to requests, and from replies to text and exit status; see commands.h.
 #include "tools/command/commands.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "control/compile/compile.h"
 #include "control/config/load.h"
 #include "dataplane/base/clock.h"
 #include "tools/command/client.h"
@@ -47,17 +50,25 @@ int Check(const CommandLine& line) {
   if (!node) {
     return kRefused;
   }
-  const auto loaded = control::LoadAll(*node);
+  auto loaded = control::LoadAll(*node);
   if (!loaded) {
     Complain(loaded.error().message);
     return kRefused;
   }
-  for (const std::string& warning : loaded->warnings) {
+  // What only the compiler sees: an rrset that fits no reply, a check that is not there.
+  auto compiled = control::Compile(loaded->model, {}, 0);
+  if (!compiled) {
+    Complain(compiled.error().message);
+    return kRefused;
+  }
+  auto warnings = std::move(loaded->warnings);
+  std::ranges::move(compiled->warnings, std::back_inserter(warnings));
+  for (const std::string& warning : warnings) {
     Complain("warning: " + warning);
   }
   Print(line.config + ": good; " + std::to_string(loaded->model.zones.size()) + " zones, " +
         std::to_string(loaded->model.checks.size()) + " checks, " +
-        std::to_string(loaded->warnings.size()) + " warnings\n");
+        std::to_string(warnings.size()) + " warnings\n");
   return kDone;
 }
 
