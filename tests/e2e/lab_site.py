@@ -1,5 +1,5 @@
-"""A lab (tools/lab) for a test: Holdfast over AF_XDP at one end, sockets and commands of the test at
-the other.
+"""A lab (tools/lab) for a test: Holdfast over AF_XDP at one end, sockets and commands of the test
+at the other.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Asks a zone of many names at a fixed rate and holds every reply, octet by octet, to the one that is
-right: a process of its own.
+"""Asks a zone of many names at a fixed rate and holds every reply, octet by octet, to the one that
+is right: a process of its own.
 
   steady.py ADDRESS PORT RATE SECONDS NAMES PATIENCE
 
