@@ -173,10 +173,9 @@ Status Core::RestoreChecks(const std::vector<health::CheckConfig>& checks) {
     if (!std::ranges::any_of(checks, [&](const auto& c) { return c.id == check.id; })) {
       continue;  // of a configuration before
     }
-    HF_TRY(monitor_->Restore(check.id, check.raw, check.since_ms));
     const auto ordered = static_cast<health::Override>(check.override_state);
+    HF_TRY(monitor_->Restore(check.id, check.raw, ordered, check.since_ms));
     if (ordered != health::Override::kAuto) {
-      HF_TRY(monitor_->SetOverride(check.id, ordered));
       overrides_[check.id] = ordered;
     }
   }

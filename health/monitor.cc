@@ -87,7 +87,7 @@ class Monitor::Core {
   Core& operator=(const Core&) = delete;
 
   Status Configure(const std::vector<CheckConfig>& checks);
-  Status Restore(const std::string& id, State raw, std::int64_t since_ms);
+  Status Restore(const std::string& id, State raw, Override ordered, std::int64_t since_ms);
   Status SetOverride(const std::string& id, Override ordered);
   std::vector<CheckStatus> Statuses() const;
   TransitionQueue& queue() noexcept { return *queue_; }
@@ -265,7 +265,10 @@ void Monitor::Core::Abandon(Entry& entry) {
   entry.probe = nullptr;
 }
 
-Status Monitor::Core::Restore(const std::string& id, State raw, std::int64_t since_ms) {
+Status Monitor::Core::Restore(const std::string& id,
+                              State raw,
+                              Override ordered,
+                              std::int64_t since_ms) {
   const std::lock_guard lock(mutex_);
   if (loop_ != nullptr) {
     return Fail(ErrorCode::kConflict,
@@ -275,7 +278,8 @@ Status Monitor::Core::Restore(const std::string& id, State raw, std::int64_t sin
   if (at == entries_.end()) {
     return Fail(ErrorCode::kNotFound, "health check \"" + id + "\" does not exist");
   }
-  at->second.verdict.Restore(at->second.task->check.disabled ? State::kUnknown : raw, since_ms);
+  at->second.verdict.Restore(
+      at->second.task->check.disabled ? State::kUnknown : raw, ordered, since_ms);
   return {};
 }
 
@@ -482,8 +486,8 @@ Status Monitor::Configure(const std::vector<CheckConfig>& checks) {
   return core_->Configure(checks);
 }
 
-Status Monitor::Restore(const std::string& id, State raw, std::int64_t since_ms) {
-  return core_->Restore(id, raw, since_ms);
+Status Monitor::Restore(const std::string& id, State raw, Override ordered, std::int64_t since_ms) {
+  return core_->Restore(id, raw, ordered, since_ms);
 }
 
 Status Monitor::SetOverride(const std::string& id, Override ordered) {

@@ -58,9 +58,9 @@ class Monitor {
   /// changed. A new check needs no transition: it begins as its Statuses() entry says.
   Status Configure(const std::vector<CheckConfig>& checks);
 
-  /// Before Start, after Configure: goes on from a stored verdict. @return kNotFound for an unknown
-  /// id (the stored state of a check that is gone), kConflict after Start.
-  Status Restore(const std::string& id, State raw, std::int64_t since_ms);
+  /// Before Start, after Configure: goes on from a stored verdict and order. @return kNotFound for
+  /// an unknown id (the stored state of a check that is gone), kConflict after Start.
+  Status Restore(const std::string& id, State raw, Override ordered, std::int64_t since_ms);
 
   /// Orders the status of a check by hand, or gives it back to the probes; a change is told through
   /// the queue like any other. @return kNotFound for an unknown id.

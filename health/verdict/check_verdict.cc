@@ -49,20 +49,23 @@ bool CheckVerdict::SetOverride(Override ordered, Moment now) {
   return Settle(now);
 }
 
-void CheckVerdict::Restore(State raw, std::int64_t since_ms) noexcept {
+void CheckVerdict::Restore(State raw, Override ordered, std::int64_t since_ms) noexcept {
   threshold_.Restore(raw);
+  ordered_ = told_ordered_ = ordered;
   since_ms_ = since_ms;
   told_raw_ = raw;
   told_healthy_ = healthy();
 }
 
 bool CheckVerdict::Settle(Moment now) {
-  if (told_raw_ == threshold_.state() && told_healthy_ == healthy()) {
+  const bool is_new = told_raw_ != threshold_.state() || told_healthy_ != healthy();
+  if (!is_new && told_ordered_ == ordered_) {
     return false;
   }
   told_raw_ = threshold_.state();
   told_healthy_ = healthy();
-  since_ms_ = now.wall_ms;
+  told_ordered_ = ordered_;
+  since_ms_ = is_new ? now.wall_ms : since_ms_;
   decided_ns_ = now.monotonic_ns;
   return true;
 }

@@ -21,7 +21,7 @@ struct Moment {
 };
 
 /// Each mutator returns true when control must hear of it: the status that records see changed, or
-/// the raw state did (so that what is stored stays true also while an override hides it).
+/// the raw state or the override did (so that what is stored stays true whatever hides what).
 class CheckVerdict {
  public:
   /// A new check: no verdict yet, so healthy (inverted: unhealthy). Needs no telling: control asks
@@ -35,7 +35,7 @@ class CheckVerdict {
   bool Reconfigure(const CheckConfig& check, Moment now);
   bool SetOverride(Override ordered, Moment now);
   /// Begins with what was stored before a restart; tells nobody, since control brought it.
-  void Restore(State raw, std::int64_t since_ms) noexcept;
+  void Restore(State raw, Override ordered, std::int64_t since_ms) noexcept;
 
   /// What to tell, as of now.
   [[nodiscard]] Transition Tell(const std::string& check_id) const;
@@ -63,6 +63,7 @@ class CheckVerdict {
   Override ordered_ = Override::kAuto;
   State told_raw_ = State::kUnknown;
   bool told_healthy_ = true;
+  Override told_ordered_ = Override::kAuto;
   bool verified_ = false;
   std::int64_t since_ms_ = 0;
   std::uint64_t decided_ns_ = 0;

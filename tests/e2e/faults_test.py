@@ -84,6 +84,20 @@ def test_B2_without_control_answers_go_on(node):
            f"longest silence, {watch.figures['before']['longest_ms']} ms before")
 
 
+@pytest.mark.parametrize("order", ["healthy", "auto", "unhealthy"])
+def test_B2_an_order_outlives_a_killed_control(node, order):
+    """Also one that changed no answer, and none that was taken back comes again."""
+    node.request(op="health_set", check="up", to="healthy")
+    node.request(op="health_set", check="up", to=order)
+    published = generation(node)
+    answers_from(node, node.kill("control"))
+    assert {one["id"]: one["override"] for one in node.status()["checks"]}["up"] == order
+    assert generation(node) == published
+    node.await_checks(up=order.replace("auto", "healthy"), down="unhealthy")
+    assert generation(node) == published
+    report(f"B2-order-{order}", 0, "publications")
+
+
 def test_killed_sockets_are_started_again(node):
     published = generation(node)
     with watch_node(node) as watch:

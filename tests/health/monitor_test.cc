@@ -133,9 +133,9 @@ TEST(Monitor, GoesOnFromAStoredStateWithoutTellingItAgain) {
   ASSERT_TRUE(monitor->Configure({down, inverted}).has_value());
   EXPECT_TRUE(StatusOf(*monitor, "down").healthy);
   EXPECT_FALSE(StatusOf(*monitor, "inverted").healthy);
-  ASSERT_TRUE(monitor->Restore("down", State::kUnhealthy, 1234).has_value());
-  ASSERT_TRUE(monitor->Restore("inverted", State::kUnhealthy, 1234).has_value());
-  const Status absent = monitor->Restore("gone", State::kHealthy, 1);
+  ASSERT_TRUE(monitor->Restore("down", State::kUnhealthy, Override::kAuto, 1234).has_value());
+  ASSERT_TRUE(monitor->Restore("inverted", State::kUnhealthy, Override::kAuto, 1234).has_value());
+  const Status absent = monitor->Restore("gone", State::kHealthy, Override::kAuto, 1);
   ASSERT_FALSE(absent.has_value());
   EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(StatusOf(*monitor, "down").healthy);
@@ -148,7 +148,8 @@ TEST(Monitor, GoesOnFromAStoredStateWithoutTellingItAgain) {
   EXPECT_TRUE(monitor->queue().Drain().empty());
   EXPECT_TRUE(StatusOf(*monitor, "down").verified);
   EXPECT_EQ(StatusOf(*monitor, "down").since_ms, 1234);
-  EXPECT_EQ(monitor->Restore("down", State::kHealthy, 1).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(monitor->Restore("down", State::kHealthy, Override::kAuto, 1).error().code,
+            ErrorCode::kConflict);
   EXPECT_EQ(monitor->Start().error().code, ErrorCode::kConflict);
 }
 

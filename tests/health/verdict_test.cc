@@ -171,7 +171,7 @@ TEST(CheckVerdict, NeverCountsWhatItsOwnSideLacked) {
 
 TEST(CheckVerdict, BeginsAfterARestartWithWhatWasStoredAndSaysItIsUnverified) {
   CheckVerdict verdict(Check(), kStart);
-  verdict.Restore(State::kUnhealthy, 42);
+  verdict.Restore(State::kUnhealthy, Override::kAuto, 42);
   EXPECT_FALSE(verdict.healthy());
   EXPECT_EQ(verdict.since_ms(), 42);
   EXPECT_FALSE(verdict.verified());
@@ -194,8 +194,20 @@ TEST(CheckVerdict, TellsAnOverrideAndWhatItHidMeanwhile) {
   verdict.Apply(Seen(Outcome::kFail), kStart);
   verdict.Apply(Seen(Outcome::kFail), kStart);
   EXPECT_TRUE(verdict.Apply(Seen(Outcome::kFail), kStart));  // the stored raw state must follow
-  EXPECT_FALSE(verdict.SetOverride(Override::kAuto, kStart));
+  const auto since_ms = verdict.since_ms();
+  EXPECT_TRUE(verdict.SetOverride(Override::kAuto, {.monotonic_ns = 9, .wall_ms = 9}));
   EXPECT_FALSE(verdict.healthy());
+  EXPECT_EQ(verdict.since_ms(), since_ms);  // the order ended, what it hid is the same
+}
+
+TEST(CheckVerdict, TellsAnOrderThatChangesNothingYet) {
+  CheckVerdict verdict = After(Check(), Outcome::kPass, 3);
+  EXPECT_TRUE(verdict.SetOverride(Override::kHealthy, kStart));
+  EXPECT_FALSE(verdict.SetOverride(Override::kHealthy, kStart));
+  CheckVerdict restarted(Check(), kStart);
+  restarted.Restore(verdict.raw(), verdict.ordered(), 42);
+  EXPECT_FALSE(restarted.SetOverride(Override::kHealthy, kStart));
+  EXPECT_EQ(restarted.since_ms(), 42);
 }
 
 TEST(CheckVerdict, KeepsItsStateWhenSettingsChangeButNotWhenItWasDisabled) {
