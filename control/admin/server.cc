@@ -126,7 +126,11 @@ class Server {
 
 Status Server::Run() {
   boost::system::error_code error;
-  unlink(socket_path_.c_str());
+  // What an earlier control left. Anything else of that name stays, and bind says so.
+  struct stat st{};
+  if (lstat(socket_path_.c_str(), &st) == 0 && S_ISSOCK(st.st_mode)) {
+    unlink(socket_path_.c_str());
+  }
   const auto bind = [&] {
     acceptor_.open(stream_protocol(), error);
     const mode_t mask = umask(0177);

@@ -2,6 +2,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -26,17 +28,21 @@ std::string NoRoom(const ImagePlace& place, std::uint64_t octets, std::uint64_t 
   return text;
 }
 
-// An image that a control of this run folder left before it was ever published, or after: the stem
-// is the folder's own and the caller holds its lock, so a regular file of ours under that name is
-// ours.
-void RemoveIfOurs(const std::string& path) {
-  struct stat st{};
-  if (lstat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid()) {
-    const auto mapping = table::Mapping::Map(path, false);
-    if (mapping && mapping->size() >= sizeof(table::ImageHeader) &&
-        LoadAs<std::uint64_t>(mapping->data()) == table::kImageMagic) {
-      unlink(path.c_str());
-    }
+std::string StemOf(const ImagePlace& place) {
+  return place.stem + "-image-";
+}
+
+// An image that a control of this run folder left: the stem is the folder's own and the caller
+// holds its lock. What does not fit in every respect is somebody's all the same.
+void RemoveIfFits(const std::string& path) {
+  if (!IsFreeFile(path)) {
+    return;
+  }
+  const auto mapping = table::Mapping::Map(path, false);
+  if (mapping && mapping->size() >= sizeof(table::ImageHeader) &&
+      table::CheckImageHeader(
+          *reinterpret_cast<const table::ImageHeader*>(mapping->data()), mapping->size(), path)) {
+    unlink(path.c_str());
   }
 }
 
@@ -52,6 +58,35 @@ void WriteHeader(table::Mapping& mapping, std::uint16_t seq) {
 }
 
 }  // namespace
+
+bool IsFreeFile(const std::string& path) {
+  // O_NONBLOCK: a pipe of that name must not hold anybody up.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) {
+    return false;
+  }
+  struct stat st{};
+  const bool is_free = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+                       flock(fd, LOCK_EX | LOCK_NB) == 0;
+  close(fd);
+  return is_free;
+}
+
+void RemoveLeftImages(const ImagePlace& place) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(place.directory, error)) {
+    if (entry.path().filename().string().starts_with(StemOf(place))) {
+      RemoveIfFits(entry.path().string());
+    }
+  }
+}
+
+void RemoveOldImage(const ImagePlace& place, const std::string& path) {
+  if (std::filesystem::path(path).filename().string().starts_with(StemOf(place)) &&
+      IsFreeFile(path)) {
+    unlink(path.c_str());
+  }
+}
 
 Result<std::uint64_t> PageOctets(const std::string& directory) {
   struct statfs fs{};
@@ -70,8 +105,8 @@ Result<table::Mapping> CreateImage(const ImagePlace& place, std::uint16_t& seq, 
   int fd = -1;
   // Sixteen names that someone else holds in one folder mean that something is wrong there.
   for (int tries = 0; fd < 0 && tries < 16; ++tries, ++seq) {
-    path = place.directory + "/" + place.stem + "-image-" + std::to_string(seq);
-    RemoveIfOurs(path);
+    path = place.directory + "/" + StemOf(place) + std::to_string(seq);
+    RemoveIfFits(path);
     fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0 && errno != EEXIST) {
       return Fail(ErrorCode::kIo, "cannot make " + path + ": " + std::strerror(errno));

@@ -92,9 +92,20 @@ struct ImagePlace {
   std::string stem;          // file name without the number: "holdfast-ns1"
 };
 
+/// Whether `path` is a regular file of this user (no link to one) that no process has locked.
+bool IsFreeFile(const std::string& path);
+
+/// Removes the images of this place's stem that nothing leads to any more: those that are free and
+/// fit this format. For a run folder whose root block is new.
+void RemoveLeftImages(const ImagePlace& place);
+
+/// Removes the image that the root block led to before, whole or damaged, if it is free and bears
+/// this place's stem. Readers that have it mapped keep it.
+void RemoveOldImage(const ImagePlace& place, const std::string& path);
+
 /// Makes a new image file "STEM-image-SEQ", all of it allocated now so that no store can fail
-/// later. A file of that name that we may not take over is never touched: the next free number is
-/// used.
+/// later. A file of that name that is not free or does not fit is never touched: the next free
+/// number is used.
 /// @return the mapping and, in `path` and `seq`, what it became; kExhausted with the remedy when
 /// the folder has no room (hugepages), kIo otherwise.
 Result<table::Mapping> CreateImage(const ImagePlace& place, std::uint16_t& seq, std::string& path);

@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include "control/publish/publisher.h"
 #include "control/publish/recovery.h"
 #include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
 
 namespace holdfast::control {
 namespace {
@@ -47,11 +49,8 @@ Result<std::unique_ptr<Publisher>> Publisher::Open(const PublisherOptions& optio
   return publisher;
 }
 
-Status Publisher::OpenRoot(std::vector<std::string>& notes) {
-  if (mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST) {
-    return Fail(ErrorCode::kIo, Reason("cannot make", options_.run_dir));
-  }
-  const std::string path = options_.run_dir + "/root";
+// The root block's file, ours and locked; made when it is not there.
+Status Publisher::LockRoot(const std::string& path, struct stat& st) {
   root_fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (root_fd_ < 0) {
     return Fail(ErrorCode::kIo, Reason("cannot open", path));
@@ -64,23 +63,57 @@ Status Publisher::OpenRoot(std::vector<std::string>& notes) {
                     (known ? " (pid " + std::to_string(root.control_pid) + ")" : std::string()) +
                     " serves " + options_.run_dir);
   }
-  struct stat st{};
-  if (fstat(root_fd_, &st) != 0 || (st.st_size == 0 && !WriteRoot(root_fd_))) {
+  if (fstat(root_fd_, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+    return Fail(ErrorCode::kInvalid,
+                path + " is not a file of this user; give this node another run_dir");
+  }
+  if (st.st_size == 0 && !WriteRoot(root_fd_)) {
     return Fail(ErrorCode::kIo, Reason("cannot set up", path));
   }
+  return {};
+}
+
+Status Publisher::MapRoot(const std::string& path) {
   auto mapping = table::Mapping::Map(path, true);
   if (!mapping) {
     return std::unexpected(mapping.error());
   }
   if (mapping->size() < sizeof(table::RootBlock)) {
-    return Fail(ErrorCode::kInvalid,
-                path + " is shorter than a root block; remove it when no holdfast process uses it");
+    return Fail(ErrorCode::kInvalid, path + " is shorter than a root block");
   }
   root_map_ = std::move(*mapping);
   root_ = reinterpret_cast<table::RootBlock*>(root_map_.data());
-  if (const auto ours = table::CheckRoot(*root_, path); !ours) {
-    return Fail(ErrorCode::kInvalid,
-                ours.error().message + "; remove it when no holdfast process uses it");
+  return table::CheckRoot(*root_, path);
+}
+
+// A root block that is damaged, or of another format, makes way under another name: what it led to
+// is lost to everybody but readers that have it mapped. While such a reader lives it stays.
+Status Publisher::SetRootAside(const std::string& path, const Error& why) {
+  if (const auto readers = table::ListReaders(options_.run_dir); !readers.empty()) {
+    return Fail(ErrorCode::kConflict,
+                why.message + "; process " + std::to_string(readers.front().pid) +
+                    " still answers from it: end that first");
+  }
+  const std::string aside = path + ".unfit-" + std::to_string(WallMs());
+  if (renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) != 0) {
+    return Fail(ErrorCode::kIo, why.message + "; " + Reason("cannot rename it to", aside));
+  }
+  unfit_fd_ = std::exchange(root_fd_, -1);  // its lock goes on telling who else wanted that file
+  return {};
+}
+
+Status Publisher::OpenRoot(std::vector<std::string>& notes) {
+  if (mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST) {
+    return Fail(ErrorCode::kIo, Reason("cannot make", options_.run_dir));
+  }
+  const std::string path = options_.run_dir + "/root";
+  struct stat st{};
+  HF_TRY(LockRoot(path, st));
+  if (const auto mapped = MapRoot(path); !mapped) {
+    HF_TRY(SetRootAside(path, mapped.error()));
+    notes.push_back(mapped.error().message + "; it was set aside");
+    HF_TRY(LockRoot(path, st));
+    HF_TRY(MapRoot(path));
   }
   root_->control_pid = static_cast<std::uint32_t>(getpid());
   if (st.st_size == 0) {
@@ -110,6 +143,10 @@ Status Publisher::AdoptImage(std::vector<std::string>& notes) {
   if (!mapping) {
     return std::unexpected(mapping.error());
   }
+  if (!IsFreeFile(path)) {
+    return Fail(ErrorCode::kInvalid,
+                path + " is no file of this user, or another process holds it");
+  }
   if (mapping->size() < sizeof(table::ImageHeader)) {
     return Fail(ErrorCode::kInvalid, path + " is shorter than an image header");
   }
@@ -129,8 +166,11 @@ Status Publisher::AdoptImage(std::vector<std::string>& notes) {
 }
 
 Status Publisher::NewImage(std::vector<std::string>& notes) {
-  image_seq_ = static_cast<std::uint16_t>(
-      table::Published{root_->published.load(std::memory_order_acquire)}.ImageSeq() + 1);
+  const table::Published published{root_->published.load(std::memory_order_acquire)};
+  if (published.word == 0) {
+    RemoveLeftImages(options_.image);
+  }
+  image_seq_ = static_cast<std::uint16_t>(published.ImageSeq() + 1);
   auto mapping = CreateImage(options_.image, image_seq_, image_path_);
   if (!mapping) {
     return std::unexpected(mapping.error());
@@ -162,7 +202,7 @@ Status Publisher::Announce() {
   if (before.word != 0) {
     // Readers keep the old image mapped until they end; its name is not needed any more.
     const char* old = root_->names[before.ImageSeq() % table::kImageNames];
-    unlink(std::string(old, strnlen(old, sizeof(root_->names[0]))).c_str());
+    RemoveOldImage(options_.image, std::string(old, strnlen(old, sizeof(root_->names[0]))));
   }
   return {};
 }

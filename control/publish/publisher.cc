@@ -24,8 +24,10 @@ std::unexpected<Error> Full() {
 }  // namespace
 
 Publisher::~Publisher() {
-  if (root_fd_ >= 0) {
-    close(root_fd_);
+  for (const int fd : {root_fd_, unfit_fd_}) {
+    if (fd >= 0) {
+      close(fd);
+    }
   }
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/stat.h>
 #include <unordered_map>
 #include <vector>
 
@@ -122,6 +123,9 @@ class Publisher {
 
   explicit Publisher(const PublisherOptions& options) : options_(options) {}
   Status OpenRoot(std::vector<std::string>& notes);
+  Status LockRoot(const std::string& path, struct stat& st);
+  Status MapRoot(const std::string& path);
+  Status SetRootAside(const std::string& path, const Error& why);
   Status AdoptImage(std::vector<std::string>& notes);
   Status NewImage(std::vector<std::string>& notes);
   Status Announce();
@@ -170,7 +174,8 @@ class Publisher {
   friend class Recovery;
 
   PublisherOptions options_;
-  int root_fd_ = -1;  // holds the lock
+  int root_fd_ = -1;   // holds the lock
+  int unfit_fd_ = -1;  // holds that of a root block which was set aside
   table::Mapping root_map_;
   table::RootBlock* root_ = nullptr;
   std::string image_path_;

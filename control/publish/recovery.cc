@@ -90,7 +90,9 @@ Status Recovery::AdoptIndex() {
   const auto adopt = [this](std::uint32_t at) -> Status {
     const auto* version = view_.At<table::IndexVersion>(at);
     const std::uint64_t octets = std::uint64_t{version->buckets} * sizeof(Bucket);
-    if (version->buckets == 0 || view_.At<Bucket>(version->buckets_at, octets) == nullptr) {
+    // A reader would look no further than `spill` says.
+    if (version->buckets == 0 || version->spill != table::kMaxSpill ||
+        view_.At<Bucket>(version->buckets_at, octets) == nullptr) {
       return Damaged("the name index", at);
     }
     Take(at, sizeof(*version));
@@ -331,12 +333,21 @@ Status Recovery::AdoptHealth() {
           return Damaged("the health table", at);
         }
         Take(at, octets);
-        auto* entries = reinterpret_cast<table::HealthEntry*>(table + 1);
-        for (std::uint32_t i = 0; i < table->count; ++i) {
-          TakeBack(entries[i]);
-        }
-        return {};
+        const std::span entries(reinterpret_cast<table::HealthEntry*>(table + 1), table->count);
+        std::ranges::for_each(entries, [this](auto& entry) { TakeBack(entry); });
+        return HealthReadable(entries) ? Status{} : Damaged("the health table", at);
       });
+}
+
+// Ids ascending, values that there are: they are looked up and cast from here on.
+bool Recovery::HealthReadable(std::span<const table::HealthEntry> entries) {
+  std::string_view before;
+  return std::ranges::all_of(entries, [&before](const table::HealthEntry& entry) {
+    const std::string_view last = before;
+    before = {entry.id, std::min<std::size_t>(entry.id_octets, sizeof(entry.id))};
+    return before.size() == entry.id_octets && last < before && entry.raw <= 2 &&
+           entry.healthy <= 1 && entry.manual <= 2;
+  });
 }
 
 // A status that was never published: the one before it holds.

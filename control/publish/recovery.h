@@ -2,6 +2,7 @@
 // what was never published, finds everything that is reachable, and so learns what is free.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "control/publish/publisher.h"
@@ -34,6 +35,7 @@ class Recovery {
                        Each each);
   [[nodiscard]] bool NameReadable(const table::NameRecord& record) const;
   void TakeBack(table::HealthEntry& entry) const;
+  static bool HealthReadable(std::span<const table::HealthEntry> entries);
   void Take(std::uint32_t at, std::size_t octets) { used_.push_back({at, UnitsOf(octets)}); }
   static std::unexpected<Error> Damaged(const char* what, std::uint32_t at);
 

@@ -1,0 +1,203 @@
+// What may happen to the shared files: a control that is killed between any two stores, octets that
+// changed, files that are left over or somebody else's.
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include "tests/control/publish_kit.h"
+
+namespace holdfast::control {
+namespace {
+
+// Kills a control at the n-th crash point of a publish, checks what readers see, lets a new control
+// adopt the tables, and lets that one publish the next state.
+TEST_F(PublishTest, FaultA3ControlKilledBetweenAnyTwoStoresLeavesTheOldStateWhole) {
+  int killed = 0;
+  int adopted = 0;
+  for (int point = 1;; ++point) {
+    std::filesystem::remove_all(options_.run_dir);
+    Open();
+    ASSERT_TRUE(PublishState(*publisher_, 1));
+    publisher_.reset();
+    Reader reader(options_.run_dir);
+    (*reader.attachment)->Slot(0).Online();
+    const Snapshot before = reader.Take();
+    const pid_t child = fork();
+    if (child == 0) {
+      int left = point;
+      auto options = options_;
+      options.crash_point = [&left](const char*) {
+        if (--left == 0) {
+          raise(SIGKILL);
+        }
+      };
+      std::vector<std::string> notes;
+      auto mine = Publisher::Open(options, notes);
+      _exit(mine && PublishState(**mine, 2) && PublishState(**mine, 3) ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    const bool finished = WIFEXITED(status);
+    EXPECT_TRUE(!finished || WEXITSTATUS(status) == 0);
+    EXPECT_EQ(WholeState(before), 1) << "point " << point;
+    const Snapshot after = reader.Take();
+    const int state = WholeState(after);
+    EXPECT_GE(state, 1);
+    if (finished) {
+      EXPECT_EQ(state, 3);
+      break;
+    }
+    ++killed;
+    Open();
+    adopted += publisher_->adopted() ? 1 : 0;
+    EXPECT_EQ(publisher_->Health().at(0).since_ms, state);
+    EXPECT_EQ(WholeState(before), 1);
+    EXPECT_EQ(WholeState(reader.Take()), state);
+    for (const int next : {state + 1, 1, 2}) {
+      ASSERT_TRUE(PublishState(*publisher_, next));
+      EXPECT_EQ(WholeState(reader.Take()), next);
+    }
+    EXPECT_EQ(WholeState(before), 1) << "the stalled reader's state was reused, point " << point;
+    if (testing::Test::HasFailure()) {
+      break;
+    }
+  }
+  std::printf("FAULT A3 ok %d points killed at, %d adopted, torn 0\n", killed, adopted);
+  EXPECT_GE(killed, 30);
+  EXPECT_EQ(adopted, killed);
+}
+
+TEST_F(PublishTest, FaultA9LeavesForeignFilesAlone) {
+  const std::string planted = folder_ + "/holdfast-test-image-1";
+  std::ofstream(planted) << "somebody else's file";
+  std::filesystem::create_symlink("/dev/null", folder_ + "/holdfast-test-image-2");
+  std::filesystem::create_directories(options_.run_dir + "/readers");
+  std::ofstream(options_.run_dir + "/readers/notes.txt") << "not a reader";
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  EXPECT_EQ(publisher_->image_path(), folder_ + "/holdfast-test-image-3");
+  std::string text;
+  std::getline(std::ifstream(planted), text);
+  EXPECT_EQ(text, "somebody else's file");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ + "/holdfast-test-image-2"));
+  EXPECT_TRUE(std::filesystem::exists(options_.run_dir + "/readers/notes.txt"));
+  Reader reader(options_.run_dir);
+  EXPECT_EQ(WholeState(reader.Take()), 1);
+}
+
+TEST_F(PublishTest, FaultA9TakesOverOnlyImagesThatAreFreeAndFit) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const std::string first = publisher_->image_path();
+  const auto image = [this](int seq) {
+    return folder_ + "/holdfast-test-image-" + std::to_string(seq);
+  };
+  publisher_.reset();
+  for (const int seq : {2, 3, 4, 5}) {
+    std::filesystem::copy_file(first, image(seq));
+  }
+  std::fstream(image(2)).seekp(8).put('\x09');        // a format version of another time
+  std::filesystem::resize_file(image(3), 3U << 20U);  // not what its header says
+  const int locked = open(image(4).c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(flock(locked, LOCK_EX), 0);
+  std::filesystem::remove_all(options_.run_dir);  // 1 and 5 are ours, and nothing leads to them
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_EQ(publisher_->image_path(), image(1));
+  EXPECT_FALSE(std::filesystem::exists(image(5)));
+  for (const int seq : {2, 3, 4}) {
+    EXPECT_TRUE(std::filesystem::exists(image(seq))) << seq;
+  }
+  close(locked);
+}
+
+TEST_F(PublishTest, FaultA8SetsARootAsideThatDoesNotFit) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  publisher_.reset();
+  const std::string root = options_.run_dir + "/root";
+  auto reader = std::make_unique<Reader>(options_.run_dir);
+  std::fstream(root).seekp(3).put('?');
+  std::vector<std::string> notes;
+  const auto refused = Publisher::Open(options_, notes);
+  ASSERT_FALSE(refused);  // somebody answers from it
+  EXPECT_NE(refused.error().message.find(std::to_string(getpid())), std::string::npos);
+  reader.reset();
+  Open();
+  EXPECT_FALSE(publisher_->adopted());
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_EQ(WholeState(Reader(options_.run_dir).Take()), 2);
+  int kept = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.run_dir)) {
+    kept += entry.path().filename().string().starts_with("root.unfit-") ? 1 : 0;
+  }
+  EXPECT_EQ(kept, 1);
+}
+
+// No checksum covers what changes in place; what it may not be is looked at.
+TEST_F(PublishTest, FaultA8BuildsAnewWhenWhatChangesInPlaceIsNotPossible) {
+  using Damage = void (*)(table::Mapping& mapping, const table::ImageHeader& header);
+  const Damage state_of_none = [](table::Mapping& mapping, const table::ImageHeader& header) {
+    auto* table = reinterpret_cast<table::HealthTable*>(
+        mapping.data() + (std::size_t{header.health_at.load()} * kOffsetUnit));
+    reinterpret_cast<table::HealthEntry*>(table + 1)->raw = 200;
+  };
+  const Damage short_spill = [](table::Mapping& mapping, const table::ImageHeader& header) {
+    reinterpret_cast<table::IndexVersion*>(mapping.data() +
+                                           (std::size_t{header.index_at.load()} * kOffsetUnit))
+        ->spill = 0;
+  };
+  for (const Damage damage : {state_of_none, short_spill}) {
+    Open();
+    ASSERT_TRUE(PublishState(*publisher_, 1));
+    const std::string path = publisher_->image_path();
+    publisher_.reset();
+    auto mapping = table::Mapping::Map(path, true);
+    damage(*mapping, *reinterpret_cast<const table::ImageHeader*>(mapping->data()));
+    Open();
+    EXPECT_FALSE(publisher_->adopted());
+  }
+}
+
+TEST_F(PublishTest, FaultA8BuildsAnewWhatIsDamagedAndReadersFollow) {
+  std::mt19937 random(20261121);
+  int rebuilt = 0;
+  for (int round = 0; round < 40; ++round) {
+    Open();
+    ASSERT_TRUE(PublishState(*publisher_, 1));
+    const std::string path = publisher_->image_path();
+    Reader reader(options_.run_dir);
+    EXPECT_EQ(WholeState(reader.Take()), 1);
+    publisher_.reset();
+    {
+      auto mapping = table::Mapping::Map(path, true);
+      const auto used =
+          reinterpret_cast<table::ImageHeader*>(mapping->data())->used_units.load() * kOffsetUnit;
+      for (int flips = 0; flips < 50; ++flips) {
+        mapping->data()[random() % used] ^= static_cast<std::byte>(1U << (random() % 8));
+      }
+    }
+    for (int i = 0; i < 200; ++i) {  // bounded, whatever they find
+      LastOctet(reader.Take(), "r" + std::to_string(i % 50) + ".test.");
+      LastOctet(reader.Take(), "grow" + std::to_string(i) + ".test.");
+    }
+    Open();
+    rebuilt += publisher_->adopted() ? 0 : 1;
+    ASSERT_TRUE(PublishState(*publisher_, 1));
+    if (!publisher_->adopted()) {
+      EXPECT_EQ(WholeState(reader.Take()), 1);
+    }
+    publisher_.reset();
+    std::filesystem::remove_all(options_.run_dir);
+  }
+  std::printf("FAULT A8-adoption ok %d images built anew, of 40 with 50 flipped bits each\n",
+              rebuilt);
+  EXPECT_GT(rebuilt, 20);
+}
+
+}  // namespace
+}  // namespace holdfast::control
