@@ -1,7 +1,9 @@
 #include "control/core.h"
 
 #include <algorithm>
+#include <chrono>
 #include <spdlog/spdlog.h>
+#include <thread>
 
 #include "control/place.h"
 #include "control/stored_zone.h"
@@ -10,6 +12,10 @@
 
 namespace holdfast::control {
 namespace {
+
+// How long full tables wait for the readers before a load is refused.
+constexpr int kPassTries = 20;
+constexpr auto kPassPause = std::chrono::milliseconds(1);
 
 double Microseconds(std::uint64_t from_ns, std::uint64_t to_ns) {
   return to_ns > from_ns ? static_cast<double>(to_ns - from_ns) / 1000.0 : 0.0;
@@ -199,7 +205,27 @@ Status Core::Put(const Prepared& prepared, const std::vector<std::string>& dropp
     HF_TRY(publisher_->DropZone(origin));
   }
   const auto health = prepared.compiled.evaluation->health();
-  return publisher_->PutHealth({health.begin(), health.end()});
+  HF_TRY(publisher_->PutHealth({health.begin(), health.end()}));
+  // What was served before is served again, however little room is left.
+  return model_ == nullptr ? Status{} : publisher_->LeavesRoom();
+}
+
+// What was replaced lately, or by a control before, waits for a generation that every reader has
+// passed; the one that Abort publishes makes it free. So full tables are asked a second time.
+Status Core::PutTwice(const Prepared& prepared, const std::vector<std::string>& dropped) {
+  auto put = Put(prepared, dropped);
+  if (!put && put.error().code == ErrorCode::kExhausted) {
+    publisher_->Abort();
+    for (int i = 0; i < kPassTries && !publisher_->Passed(publisher_->generation()); ++i) {
+      std::this_thread::sleep_for(kPassPause);
+    }
+    publisher_->Reclaim();
+    put = Put(prepared, dropped);
+  }
+  if (!put) {
+    publisher_->Abort();
+  }
+  return put;
 }
 
 Result<Committed> Core::Apply(Prepared prepared) {
@@ -216,8 +242,7 @@ Result<Committed> Core::Apply(Prepared prepared) {
     return !std::ranges::any_of(prepared.compiled.zones,
                                 [&](const CompiledZone& zone) { return zone.origin == origin; });
   });
-  if (const auto put = Put(prepared, dropped); !put) {
-    publisher_->Abort();
+  if (const auto put = PutTwice(prepared, dropped); !put) {
     if (before != nullptr) {
       (void)monitor_->Configure(before->checks);  // was accepted before
     }

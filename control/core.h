@@ -87,6 +87,7 @@ class Core {
   Status OpenTables();
   Status RestoreChecks(const std::vector<health::CheckConfig>& checks);
   Status Put(const Prepared& prepared, const std::vector<std::string>& dropped);
+  Status PutTwice(const Prepared& prepared, const std::vector<std::string>& dropped);
   void Remember(const Prepared& prepared);
   void Saved(const health::Transition& transition, health::Override manual);
   Result<Committed> PublishPools(const std::vector<CompiledPool>& pools,

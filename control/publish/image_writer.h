@@ -27,6 +27,7 @@ class ImageWriter {
     return *reinterpret_cast<table::ImageHeader*>(mapping_.data());
   }
   Arena& arena() noexcept { return arena_; }
+  [[nodiscard]] const Arena& arena() const noexcept { return arena_; }
 
   /// The T at an offset of our own; not bounded (see table::View for octets that are not trusted).
   template <class T>

@@ -151,7 +151,8 @@ Result<std::uint32_t> NameIndex::Grow(std::uint64_t names, Generation next) {
       writer_.arena().Free(at, UnitsOf(sizeof(IndexVersion)));
     }
     return Fail(ErrorCode::kExhausted,
-                "the tables are full: no room for an index of " + std::to_string(names) + " names");
+                "the tables are full: no room for an index of " + std::to_string(names) +
+                    " names; raise [tables] size");
   }
   IndexVersion version{};
   version.born = index_at_ == 0 ? 0 : next.value();

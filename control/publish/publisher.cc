@@ -258,7 +258,7 @@ void Publisher::ReleaseRecord(const NameRecord& record) {
   }
 }
 
-Result<std::uint32_t> Publisher::LinkRecord(const NameRecord& record) {
+Result<std::uint32_t> Publisher::LinkRecord(const NameRecord& record, std::size_t left) {
   const std::uint32_t at = writer_->arena().AllocateLine();
   if (at == 0) {
     return Full();
@@ -266,8 +266,8 @@ Result<std::uint32_t> Publisher::LinkRecord(const NameRecord& record) {
   auto& placed = *writer_->At<NameRecord>(at);
   placed = record;
   placed.born = static_cast<std::uint32_t>(Next().value());
-  if (!index_->Enter(at)) {
-    if (auto grown = GrowIndex(index_->entries() + 1); !grown || !index_->Enter(at)) {
+  if (!index_->HasRoomFor(1) || !index_->Enter(at)) {
+    if (auto grown = GrowIndex(index_->entries() + left); !grown || !index_->Enter(at)) {
       writer_->arena().FreeLine(at);
       return grown ? Full() : std::unexpected(grown.error());
     }
@@ -302,7 +302,11 @@ void Publisher::EndRecord(std::uint32_t record_at) {
 }
 
 // Puts one name; what stands there and is equal stays. `zone.records` gets the record that holds.
-Status Publisher::PutRecord(std::uint32_t zone_at, const CompiledName& name, Zone& zone) {
+// `left` names of the zone, this one among them, may need a record yet.
+Status Publisher::PutRecord(std::uint32_t zone_at,
+                            const CompiledName& name,
+                            std::size_t left,
+                            Zone& zone) {
   auto wanted = RecordOf(zone_at, name);
   if (!wanted) {
     return std::unexpected(wanted.error());
@@ -325,7 +329,7 @@ Status Publisher::PutRecord(std::uint32_t zone_at, const CompiledName& name, Zon
     EndRecord(at);
   }
   Crash("record");
-  const auto at = LinkRecord(*wanted);
+  const auto at = LinkRecord(*wanted, left);
   if (!at) {
     ReleaseRecord(*wanted);
     return std::unexpected(at.error());
@@ -394,12 +398,17 @@ Status Publisher::PutZoneVersion(std::uint32_t slot_at, const CompiledZone& zone
 }
 
 Status Publisher::PutZone(const CompiledZone& compiled) {
-  if (!index_->HasRoomFor(compiled.names.size())) {
-    HF_TRY(GrowIndex(index_->entries() + compiled.names.size()));
+  const auto known = zones_.find(compiled.origin);
+  // Names that are there count already; those of them that change find their room as they come. So
+  // a control that restarts in full tables needs none.
+  const std::size_t there = known == zones_.end() ? 0 : known->second.records.size();
+  const std::size_t more = compiled.names.size() - std::min(there, compiled.names.size());
+  if (more != 0 && !index_->HasRoomFor(more)) {
+    HF_TRY(GrowIndex(index_->entries() + more));
   }
   Zone zone;
-  if (const auto it = zones_.find(compiled.origin); it != zones_.end()) {
-    zone.slot_at = it->second.slot_at;
+  if (known != zones_.end()) {
+    zone.slot_at = known->second.slot_at;
   } else {
     zone.slot_at = writer_->arena().Allocate(UnitsOf(sizeof(table::ZoneSlot)));
     if (zone.slot_at == 0) {
@@ -415,8 +424,9 @@ Status Publisher::PutZone(const CompiledZone& compiled) {
   }
   HF_TRY(PutZoneVersion(zone.slot_at, compiled));
   zone.records.reserve(compiled.names.size());
+  std::size_t left = compiled.names.size();
   for (const CompiledName& name : compiled.names) {
-    HF_TRY(PutRecord(zone.slot_at, name, zone));
+    HF_TRY(PutRecord(zone.slot_at, name, left--, zone));
   }
   std::ranges::sort(zone.records);
   RememberZone(compiled.origin);
@@ -459,6 +469,11 @@ std::vector<std::string> Publisher::Origins() const {
 }
 
 // ---- the end of a transaction -----------------------------------------------------------------
+
+Status Publisher::LeavesRoom() const {
+  const Arena& arena = writer_->arena();
+  return fresh_.empty() || arena.free_units() >= arena.total_units() / kReserve ? Status{} : Full();
+}
 
 Result<Committed> Publisher::Commit() {
   Committed committed{generation(), false, 0};

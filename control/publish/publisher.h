@@ -77,6 +77,9 @@ class Publisher {
   /// The status of some checks; those that the last PutHealth did not name are passed over.
   Status PutHealthOf(std::span<const CompiledHealth> health);
 
+  /// kExhausted when the transaction took of the last sixteenth of the tables. For loads: that much
+  /// is kept for health, which must move every answer also when no further zone fits.
+  [[nodiscard]] Status LeavesRoom() const;
   /// Makes the transaction visible with one store, then frees what no reader holds any more.
   Result<Committed> Commit();
   void Abort();
@@ -121,6 +124,8 @@ class Publisher {
     std::uint32_t owner = 0;  // kDecision: its pool's slot
   };
 
+  static constexpr std::uint64_t kReserve = 16;  // one part of so many
+
   explicit Publisher(const PublisherOptions& options) : options_(options) {}
   Status OpenRoot(std::vector<std::string>& notes);
   Status LockRoot(const std::string& path, struct stat& st);
@@ -145,10 +150,10 @@ class Publisher {
   Status MakePool(const CompiledPool& pool, const std::string& octets);
   std::uint32_t UsePool(const RuleDigest& rule);
   void ReleasePool(std::uint32_t slot_at);
-  Status PutRecord(std::uint32_t zone_at, const CompiledName& name, Zone& zone);
+  Status PutRecord(std::uint32_t zone_at, const CompiledName& name, std::size_t left, Zone& zone);
   Result<table::NameRecord> RecordOf(std::uint32_t zone_at, const CompiledName& name);
   Result<table::RrsetEntry> EntryOf(const CompiledRrset& rrset);
-  Result<std::uint32_t> LinkRecord(const table::NameRecord& record);
+  Result<std::uint32_t> LinkRecord(const table::NameRecord& record, std::size_t left);
   Status GrowIndex(std::uint64_t names);
   void EndRecord(std::uint32_t record_at);
   void ReleaseRecord(const table::NameRecord& record);

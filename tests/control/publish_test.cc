@@ -154,6 +154,79 @@ TEST_F(PublishTest, RefusesWhatDoesNotFitAndServesOn) {
   EXPECT_EQ(LastOctet(reader.Take(), "n4998.test."), 4998 % 256);
 }
 
+// A zone of `count` names, every one with an rrset of its own address.
+CompiledZone ZoneOfMany(std::uint32_t serial, int count) {
+  std::vector<CompiledName> names{Name("test.", {})};
+  for (int i = 0; i < count; ++i) {
+    names.push_back(
+        Name("n" + std::to_string(i) + ".test.", {Static(static_cast<std::uint8_t>(i))}));
+  }
+  return ZoneOf(serial, names);
+}
+
+TEST_F(PublishTest, NeedsNoRoomForWhatIsThere) {
+  Open();
+  int count = 0;
+  for (int step = 8000; step > 0; step /= 2) {
+    while (publisher_->PutZone(ZoneOfMany(1, count + step))) {
+      ASSERT_TRUE(publisher_->Commit());
+      count += step;
+    }
+    publisher_->Abort();
+  }
+  Open();
+  ASSERT_TRUE(publisher_->adopted());
+  ASSERT_TRUE(publisher_->PutZone(ZoneOfMany(1, count)));
+  EXPECT_FALSE(publisher_->Commit()->changed);
+}
+
+// An rrset of one TXT record that is like no other.
+CompiledRrset Text(std::uint32_t number, std::size_t octets) {
+  auto spec = std::make_shared<ImageSpec>();
+  spec->type = 16;
+  spec->ttl = number;
+  spec->wire = std::string("\xC0\x0C\0\x10\0\1\0\0\0\0\0\0", 12) + std::string(octets, 'x');
+  spec->record_ends = {static_cast<std::uint16_t>(spec->wire.size())};
+  return {16, table::RrsetKind::kImage, std::move(spec)};
+}
+
+TEST_F(PublishTest, KeepsRoomForHealthFromLoads) {
+  Open();
+  constexpr std::uint64_t kRules = 200;
+  CompiledZone zone = ZoneOfMany(1, 1500);
+  for (std::uint64_t rule = 0; rule < kRules; ++rule) {
+    ASSERT_TRUE(publisher_->PutPool(Pool(rule, 1)));
+    zone.names.push_back(Name("p" + std::to_string(rule) + ".test.", {Routed(rule)}));
+  }
+  Publish(zone);
+  // Ever smaller texts, until not even a short one goes in.
+  std::size_t next = 1;
+  for (const std::size_t octets : {20'000, 3000, 400, 40}) {
+    for (bool fits = true; fits; next += fits ? 1 : 0) {
+      auto& rrsets = zone.names[next].rrsets;
+      const auto before = rrsets;
+      rrsets.push_back(Text(static_cast<std::uint32_t>(next), octets));
+      fits = publisher_->PutZone(zone) && publisher_->LeavesRoom();
+      if (fits) {
+        ASSERT_TRUE(publisher_->Commit());
+      } else {
+        publisher_->Abort();
+        rrsets = before;
+      }
+    }
+  }
+  ASSERT_LT(next, 1500U);
+  EXPECT_GT(next, 150U);
+  ASSERT_TRUE(publisher_->PutZone(zone));
+  EXPECT_TRUE(publisher_->LeavesRoom());  // what is there takes nothing
+  for (const unsigned state : {2U, 3U, 4U}) {
+    for (std::uint64_t rule = 0; rule < kRules; ++rule) {
+      ASSERT_TRUE(publisher_->PutPool(Pool(rule, static_cast<std::uint8_t>(state + (rule % 50)))));
+    }
+    ASSERT_TRUE(publisher_->Commit());
+  }
+}
+
 TEST_F(PublishTest, RefusesASecondControlAndNamesTheFirst) {
   Open();
   std::vector<std::string> notes;
