@@ -10,12 +10,20 @@ import time
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 REPLIES = {"pass": HEAD + b"Content-Length: 2\r\n\r\nok",
            "fail": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"}
-DRIP = HEAD + b"X-Slow: " + b"x" * 4096
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+HUNDRED_MB = 100_000_000
+# What comes first, the same part again and again, octets in all. No body holds "ok" early enough.
+FLOODS = {"endless": (HEAD, b"X-More: " + b"x" * 1000 + b"\r\n", 64 << 20),
+          "endless-body": (CHUNKED, b"1000\r\n" + b"x" * 4096 + b"\r\n", 1 << 30),
+          "tiny-chunks": (CHUNKED, b"1;" + b"y" * 1000 + b"\r\nx\r\n", 64 << 20),
+          "large-body": (HEAD + b"Content-Length: %d\r\n\r\n" % HUNDRED_MB, b"x" * 10_000,
+                         HUNDRED_MB)}
+DRIPS = {"drip": HEAD + b"X-Slow: " + b"x" * 4096, "drip-body": CHUNKED + b"1\r\nx\r\n" * 4096}
 
 
 class Endpoint:
     """Modes: pass (200), fail (503), refuse (no listener: RST), hang (takes the request, says
-    nothing), drip (one octet of a header every 40 ms), endless (headers without an end)."""
+    nothing), drip and drip-body (an octet every 40 ms, without an end), and FLOODS."""
 
     def __init__(self, address="127.0.0.1", mode="pass", port=0):
         self.address, self.port, self.mode = address, port, mode
@@ -76,16 +84,20 @@ class Endpoint:
                 way.sendall(REPLIES[mode])
             elif mode == "hang":
                 way.recv(1)  # until the checker gives up
-            elif mode == "drip":
-                for octet in DRIP:
+            elif mode in DRIPS:
+                head = 0 if mode == "drip" else len(CHUNKED)
+                way.sendall(DRIPS[mode][:head])
+                for octet in DRIPS[mode][head:]:
                     way.sendall(bytes((octet,)))
                     if self.closed.wait(0.04):
                         return
-            elif mode == "endless":
+            elif mode in FLOODS:
+                head, part, most = FLOODS[mode]
+                way.sendall(head)
                 sent = 0
-                way.sendall(HEAD)
-                while not self.closed.is_set() and sent < 64 << 20:
-                    sent += way.send(b"X-More: " + b"x" * 1000 + b"\r\n")
+                while not self.closed.is_set() and sent < most:
+                    way.sendall(part)
+                    sent += len(part)
                     self.most_sent = max(self.most_sent, sent)
 
     def close(self):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from answer_zone import ORIGIN, ZONES
+from endpoints import FLOODS
 from holdfast_node import ADDRESSES, BINARIES, Check, needs_programs, until
 from watch import PLAN, Watch, report
 
@@ -219,19 +220,27 @@ def resident_kb(pid):
 
 
 INTERVAL, TIMEOUT, FALL = 100, 60, 3
-DETECTS = {"D1": ("refuse", 0), "D2": ("hang", TIMEOUT), "D3-drip": ("drip", TIMEOUT),
-           "D3-endless": ("endless", TIMEOUT)}
+HTTP, MATCH = "HTTP", "HTTP_STR_MATCH"
+# Of each: what the endpoint does, to which kind of check, and how long a probe may wait for it.
+DETECTS = {"D1": ("refuse", HTTP, 0), "D2": ("hang", HTTP, TIMEOUT),
+           "D3-drip": ("drip", HTTP, TIMEOUT), "D3-endless": ("endless", HTTP, TIMEOUT),
+           "D3-drip-body": ("drip-body", MATCH, TIMEOUT),
+           "D3-endless-body": ("endless-body", MATCH, TIMEOUT),
+           "D3-tiny-chunks": ("tiny-chunks", MATCH, TIMEOUT),
+           "D3-large-body": ("large-body", MATCH, TIMEOUT)}
+MEMORY_KB = 2048  # the allocator's grain; a probe holds less than 40
+MOST_SENT = 8 << 20  # what is read of a reply, at most 1 MiB, and the kernel's buffers
 
 
 @pytest.mark.parametrize("fault", DETECTS)
 def test_a_failing_endpoint_is_found_in_time(make_one, fault):
-    mode, phase = DETECTS[fault]
+    mode, kind, phase = DETECTS[fault]
     endpoint = make_one.endpoint(mode="pass")
     node = make_one.node(ZONES, [
-        Check("up", endpoint, interval_ms=INTERVAL, rise=2, fall=FALL, timeout_ms=TIMEOUT),
+        Check("up", endpoint, kind, interval_ms=INTERVAL, rise=2, fall=FALL, timeout_ms=TIMEOUT),
         Check("down", make_one.endpoint(mode="fail"), fall=2)])
     node.start()
-    found = []
+    found, grown = [], 0
     for _ in range(3):
         until(lambda: node.addresses(f"f.{ORIGIN}") == ["198.51.100.1"] and
               node.check_states().get("up") == "healthy")
@@ -242,9 +251,12 @@ def test_a_failing_endpoint_is_found_in_time(make_one, fault):
             time.sleep(0.001)
         found.append((time.monotonic() - changed) * 1e3)
         time.sleep(0.3)  # it goes on like that
-        assert resident_kb(node.pid("control")) <= memory + 2048
+        grown = max(grown, resident_kb(node.pid("control")) - memory)
         endpoint.set("pass")
+    assert grown <= MEMORY_KB and endpoint.most_sent <= MOST_SENT
+    assert (endpoint.most_sent > 0) == (mode in FLOODS)
     earliest = (FALL - 1) * INTERVAL * 0.9  # 10 % jitter
     latest = (FALL + 1) * (INTERVAL * 1.1 + phase) + STEPS_SLACK_MS
     assert all(earliest <= one <= latest for one in found), (earliest, found, latest)
-    report(fault, round(max(found)), "ms", f"to the changed answer, {FALL} x {INTERVAL} ms")
+    report(fault, round(max(found)), "ms", f"to the changed answer, {FALL} x {INTERVAL} ms; "
+           f"control grew by {grown} kB, at most {endpoint.most_sent >> 10} KiB were sent")

@@ -61,7 +61,8 @@ def command_line(pid):
 
 
 class Check:
-    """One health check: an HTTP or TCP endpoint and the native timings."""
+    """One health check: an HTTP or TCP endpoint and the native timings. What HTTP_STR_MATCH looks
+    for is the body of an endpoint that passes."""
 
     def __init__(self, name, endpoint, kind="HTTP", interval_ms=50, rise=1, fall=1,
                  timeout_ms=None):
@@ -73,15 +74,18 @@ class Check:
     def json(self):
         config = {"IPAddress": self.endpoint.address, "Port": self.endpoint.port,
                   "Type": self.kind, "RequestInterval": 10, "FailureThreshold": 1}
-        if self.kind == "HTTP":
+        if self.kind != "TCP":
             config["ResourcePath"] = "/health"
+        if self.kind == "HTTP_STR_MATCH":
+            config["SearchString"] = "ok"
         return {"Id": self.name, "CallerReference": self.name, "HealthCheckVersion": 1,
                 "HealthCheckConfig": config}
 
     def toml(self):
         return (f'[check."{self.name}"]\ninterval_ms = {self.interval_ms}\n'
                 f"connect_timeout_ms = {self.timeout_ms}\n"
-                f"response_timeout_ms = {self.timeout_ms}\n"
+                f"response_timeout_ms = {self.timeout_ms}\n" +
+                (f"body_timeout_ms = {self.timeout_ms}\n" if "MATCH" in self.kind else "") +
                 f"healthy_threshold = {self.rise}\nunhealthy_threshold = {self.fall}\n")
 
 
