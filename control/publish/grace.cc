@@ -40,6 +40,13 @@ void Grace::Rescan() {
       readers_.push_back(std::move(*watch));
     }
   }
+  // A file has its lock before its name, so one that is free is of a reader that died. Most readers
+  // die offline, lag nowhere, and may not remove their file themselves.
+  for (std::size_t i = readers_.size(); i-- > 0;) {
+    if (!readers_[i].Alive()) {
+      Sweep(i);
+    }
+  }
 }
 
 void Grace::Sweep(std::size_t i) {
@@ -68,7 +75,7 @@ std::uint64_t Grace::MinPassed(std::uint64_t wanted, std::string* laggard) {
 bool Grace::AllMapped(std::uint32_t seq, std::string* laggard) {
   Rescan();
   for (std::size_t i = 0; i < readers_.size();) {
-    if (readers_[i].mapped_seq() != seq) {
+    if (readers_[i].pid() != 0 && readers_[i].mapped_seq() != seq) {
       if (readers_[i].Alive()) {
         *laggard = readers_[i].path();
         return false;

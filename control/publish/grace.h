@@ -20,9 +20,10 @@ class Grace {
   std::uint64_t MinPassed(std::uint64_t wanted, std::string* laggard = nullptr);
   /// Whether every live reader has mapped image `seq`; names one that has not.
   bool AllMapped(std::uint32_t seq, std::string* laggard);
+  /// Looks at the folder again when it changed: new readers are known, files of dead ones removed.
+  void Rescan();
 
  private:
-  void Rescan();
   void Sweep(std::size_t i);
 
   std::string run_dir_;

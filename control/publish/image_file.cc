@@ -116,7 +116,8 @@ Result<table::Mapping> CreateImage(const ImagePlace& place, std::uint16_t& seq, 
   if (fd < 0) {
     return Fail(ErrorCode::kConflict, "image files of that name exist already up to " + path);
   }
-  if (ftruncate(fd, static_cast<off_t>(octets)) != 0 ||
+  // Readers are other users; the umask of who started us must not keep them out.
+  if (fchmod(fd, 0644) != 0 || ftruncate(fd, static_cast<off_t>(octets)) != 0 ||
       fallocate(fd, 0, 0, static_cast<off_t>(octets)) != 0) {
     const int error = errno;
     close(fd);

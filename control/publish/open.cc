@@ -67,7 +67,8 @@ Status Publisher::LockRoot(const std::string& path, struct stat& st) {
     return Fail(ErrorCode::kInvalid,
                 path + " is not a file of this user; give this node another run_dir");
   }
-  if (st.st_size == 0 && !WriteRoot(root_fd_)) {
+  // Readers are other users; the umask of who started us must not keep them out.
+  if (fchmod(root_fd_, 0644) != 0 || (st.st_size == 0 && !WriteRoot(root_fd_))) {
     return Fail(ErrorCode::kIo, Reason("cannot set up", path));
   }
   return {};

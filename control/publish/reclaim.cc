@@ -8,6 +8,7 @@ namespace holdfast::control {
 
 void Publisher::Reclaim() {
   if (waiting_.empty()) {
+    grace_->Rescan();  // nothing waits for readers, but the dead ones' files do
     return;
   }
   const std::uint64_t now = generation().value();

@@ -21,35 +21,101 @@ std::string Reason(const std::string& what, const std::string& path) {
   return what + " " + path + ": " + std::strerror(errno);
 }
 
-// Makes the file under a hidden name, locks it, then gives it its name: whoever finds the name
-// finds it locked.
-Result<int> MakeReaderFile(const std::string& folder, const std::string& path, std::size_t octets) {
-  if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
-    return Fail(ErrorCode::kIo, Reason("cannot make", folder));
+std::size_t FileOctets(unsigned threads) {
+  return sizeof(ReaderFile) + (std::size_t{threads} * kCounters * sizeof(std::uint64_t));
+}
+
+// Everything but the process, so that who finds the file by name finds a reader that holds nothing.
+void WriteReader(ReaderFile& file, const std::string& role, unsigned threads) {
+  file.version = kFormatVersion;
+  file.threads = threads;
+  role.copy(file.role, sizeof(file.role) - 1);
+  for (unsigned i = 0; i < threads; ++i) {
+    file.thread[i].passed.store(kOffline, std::memory_order_relaxed);
   }
-  const std::string hidden = folder + "/." + std::to_string(getpid()) + ".new";
-  unlink(hidden.c_str());
-  const int fd = open(hidden.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd < 0) {
-    return Fail(ErrorCode::kIo, Reason("cannot make", hidden));
-  }
-  if (ftruncate(fd, static_cast<off_t>(octets)) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 ||
-      rename(hidden.c_str(), path.c_str()) != 0) {
-    const std::string reason = Reason("cannot set up", path);
-    unlink(hidden.c_str());
-    close(fd);
-    return Fail(ErrorCode::kIo, reason);
-  }
-  return fd;
+  __atomic_store_n(&file.magic, kReaderMagic, __ATOMIC_RELEASE);
 }
 
 }  // namespace
 
+// Makes the file under a hidden name, locks it, then gives it its name: whoever finds the name
+// finds it whole and locked.
+Result<ReaderFds> MakeReaderFile(const std::string& run_dir,
+                                 const std::string& name,
+                                 const std::string& role,
+                                 unsigned threads) {
+  HF_CHECK(threads >= 1 && threads <= kMaxReaderThreads);
+  HF_CHECK(!role.empty() && role.size() < sizeof(ReaderFile::role));
+  const std::string folder = run_dir + "/readers";
+  if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
+    return Fail(ErrorCode::kIo, Reason("cannot make", folder));
+  }
+  const std::string path = folder + "/" + name;
+  const std::string hidden = folder + "/." + name + ".new";
+  unlink(hidden.c_str());
+  ReaderFds fds;
+  const auto made = [&]() -> Status {
+    fds.page = open(hidden.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    fds.lock = open(hidden.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fds.page < 0 || fds.lock < 0) {
+      return Fail(ErrorCode::kIo, Reason("cannot make", hidden));
+    }
+    if (ftruncate(fds.page, static_cast<off_t>(FileOctets(threads))) != 0 ||
+        flock(fds.lock, LOCK_EX | LOCK_NB) != 0) {
+      return Fail(ErrorCode::kIo, Reason("cannot set up", hidden));
+    }
+    const auto mapping = Mapping::Of(fds.page, hidden, true);
+    if (!mapping) {
+      return std::unexpected(mapping.error());
+    }
+    WriteReader(*reinterpret_cast<ReaderFile*>(mapping->data()), role, threads);
+    if (rename(hidden.c_str(), path.c_str()) != 0) {
+      return Fail(ErrorCode::kIo, Reason("cannot set up", path));
+    }
+    return {};
+  }();
+  if (!made) {
+    unlink(hidden.c_str());
+    close(fds.page);
+    close(fds.lock);
+    return std::unexpected(made.error());
+  }
+  return fds;
+}
+
 Result<std::unique_ptr<Attachment>> Attachment::Open(const std::string& run_dir,
                                                      const std::string& role,
                                                      unsigned threads) {
-  HF_CHECK(threads >= 1 && threads <= kMaxReaderThreads);
-  HF_CHECK(!role.empty() && role.size() < sizeof(ReaderFile::role));
+  auto attachment = OpenRoot(run_dir);
+  if (!attachment) {
+    return attachment;
+  }
+  const std::string name = role + "." + std::to_string(getpid());
+  const auto fds = MakeReaderFile(run_dir, name, role, threads);
+  if (!fds) {
+    return std::unexpected(fds.error());
+  }
+  (*attachment)->file_path_ = run_dir + "/readers/" + name;
+  if (const Status registered = (*attachment)->Register(*fds, name, threads); !registered) {
+    close(fds->page);
+    close(fds->lock);
+    return std::unexpected(registered.error());
+  }
+  return attachment;
+}
+
+Result<std::unique_ptr<Attachment>> Attachment::Open(const std::string& run_dir,
+                                                     ReaderFds fds,
+                                                     unsigned threads) {
+  auto attachment = OpenRoot(run_dir);
+  if (!attachment) {
+    return attachment;
+  }
+  HF_TRY((*attachment)->Register(fds, "the reader file that was passed", threads));
+  return attachment;
+}
+
+Result<std::unique_ptr<Attachment>> Attachment::OpenRoot(const std::string& run_dir) {
   const std::string root_path = run_dir + "/root";
   auto root = Mapping::Map(root_path, false);
   if (!root) {
@@ -67,36 +133,28 @@ Result<std::unique_ptr<Attachment>> Attachment::Open(const std::string& run_dir,
   if (attachment->root_->published.load(std::memory_order_acquire) == 0) {
     return Fail(ErrorCode::kUnavailable, "nothing is published in " + run_dir + " yet");
   }
-  HF_TRY(attachment->Register(run_dir + "/readers", role, threads));
-  HF_TRY(attachment->MapAnnounced());
-  attachment->housekeeping_ =
-      std::jthread([a = attachment.get()](const std::stop_token& stop) { a->Housekeep(stop); });
   return attachment;
 }
 
-Status Attachment::Register(const std::string& folder, const std::string& role, unsigned threads) {
-  file_path_ = folder + "/" + role + "." + std::to_string(getpid());
-  const std::size_t octets =
-      sizeof(ReaderFile) + (std::size_t{threads} * kCounters * sizeof(std::uint64_t));
-  auto fd = MakeReaderFile(folder, file_path_, octets);
-  if (!fd) {
-    return std::unexpected(fd.error());
-  }
-  file_fd_ = *fd;
-  auto mapping = Mapping::Map(file_path_, true);
+// Takes the file for this process: from here on control waits for it.
+Status Attachment::Register(ReaderFds fds, const std::string& name, unsigned threads) {
+  auto mapping = Mapping::Of(fds.page, name, true);
   if (!mapping) {
     return std::unexpected(mapping.error());
   }
   file_map_ = std::move(*mapping);
   file_ = reinterpret_cast<ReaderFile*>(file_map_.data());
-  file_->version = kFormatVersion;
-  file_->threads = threads;
-  file_->pid = static_cast<std::uint32_t>(getpid());
-  std::memcpy(file_->role, role.data(), role.size());
-  for (unsigned i = 0; i < threads; ++i) {
-    file_->thread[i].passed.store(kOffline, std::memory_order_relaxed);
+  if (file_map_.size() != FileOctets(threads) ||
+      __atomic_load_n(&file_->magic, __ATOMIC_ACQUIRE) != kReaderMagic ||
+      file_->version != kFormatVersion || file_->threads != threads) {
+    return Fail(ErrorCode::kInvalid,
+                name + " is none of this format for " + std::to_string(threads) + " threads");
   }
-  __atomic_store_n(&file_->magic, kReaderMagic, __ATOMIC_RELEASE);
+  __atomic_store_n(&file_->pid, static_cast<std::uint32_t>(getpid()), __ATOMIC_SEQ_CST);
+  HF_TRY(MapAnnounced());
+  close(fds.page);
+  lock_fd_ = fds.lock;
+  housekeeping_ = std::jthread([this](const std::stop_token& stop) { Housekeep(stop); });
   return {};
 }
 
@@ -105,9 +163,11 @@ Attachment::~Attachment() {
     housekeeping_.request_stop();
     housekeeping_.join();
   }
-  if (file_fd_ >= 0) {
+  if (!file_path_.empty()) {
     unlink(file_path_.c_str());
-    close(file_fd_);
+  }
+  if (lock_fd_ >= 0) {
+    close(lock_fd_);
   }
 }
 

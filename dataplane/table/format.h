@@ -338,7 +338,7 @@ inline constexpr std::uint64_t kOffline = ~std::uint64_t{0};
 
 inline constexpr unsigned kCounters = 128;  // per thread; what they count is the reader's affair
 
-/// File `readers/ROLE.PID`: this page, then kCounters 64-bit counters per thread. A lock on the
+/// File `readers/ROLE.*`: this page, then kCounters 64-bit counters per thread. A lock on the
 /// file tells that the reader lives.
 struct ReaderFile {
   std::uint64_t magic;

@@ -16,27 +16,45 @@ std::string Reason(const std::string& what, const std::string& path) {
   return what + " " + path + ": " + std::strerror(errno);
 }
 
+// The folder on the way to `path` that this process may not enter, as a half sentence with the
+// remedy; for the message of a failed open.
+std::string ClosedFolder(const std::string& path) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    const std::string folder = path.substr(0, at);
+    if (access(folder.c_str(), X_OK) != 0) {
+      return errno == EACCES ? "; user id " + std::to_string(getuid()) + " may not enter " +
+                                   folder + ": `chmod o+x " + folder + "` lets it"
+                             : "";
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 Result<Mapping> Mapping::Map(const std::string& path, bool writable) {
   const int fd = open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) {
-    return Fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-                Reason("cannot open", path));
+    const bool closed = errno == EACCES;
+    const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
+    const std::string reason = Reason("cannot open", path);
+    return Fail(code, reason + (closed ? ClosedFolder(path) : ""));
   }
+  auto mapping = Of(fd, path, writable);
+  close(fd);
+  return mapping;
+}
+
+Result<Mapping> Mapping::Of(int fd, const std::string& name, bool writable) {
   struct stat st{};
   if (fstat(fd, &st) != 0 || st.st_size == 0) {
-    close(fd);
-    return Fail(ErrorCode::kInvalid, path + " is empty; expected a Holdfast file");
+    return Fail(ErrorCode::kInvalid, name + " is empty; expected a Holdfast file");
   }
   const auto octets = static_cast<std::size_t>(st.st_size);
   void* data =
       mmap(nullptr, octets, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
-  const int error = errno;
-  close(fd);
   if (data == MAP_FAILED) {
-    errno = error;
-    return Fail(ErrorCode::kIo, Reason("cannot map", path));
+    return Fail(ErrorCode::kIo, Reason("cannot map", name));
   }
   Mapping mapping;
   mapping.data_ = static_cast<std::byte*>(data);

@@ -58,7 +58,7 @@ ReaderInfo ReaderWatch::Info() const {
   ReaderInfo info;
   info.path = path_;
   info.role.assign(f.role, strnlen(f.role, sizeof(f.role)));
-  info.pid = f.pid;
+  info.pid = pid();
   info.mapped_seq = f.mapped_seq.load(std::memory_order_acquire);
   const auto* counters =
       reinterpret_cast<const std::uint64_t*>(mapping_.data() + sizeof(ReaderFile));
@@ -94,7 +94,7 @@ std::vector<ReaderInfo> ListReaders(const std::string& run_dir) {
   std::vector<ReaderInfo> readers;
   for (const std::string& path : ReaderFiles(run_dir)) {
     const auto watch = ReaderWatch::Open(path);
-    if (watch && watch->Alive()) {
+    if (watch && watch->pid() != 0 && watch->Alive()) {
       readers.push_back(watch->Info());
     }
   }

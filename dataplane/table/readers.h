@@ -23,6 +23,8 @@ class Mapping {
   Mapping() noexcept = default;
   /// Maps `path` from its start to its end. @param writable  else read-only.
   static Result<Mapping> Map(const std::string& path, bool writable);
+  /// Maps an open file; `name` is for messages. The descriptor stays the caller's.
+  static Result<Mapping> Of(int fd, const std::string& name, bool writable);
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
@@ -59,6 +61,24 @@ class ReaderSlot {
   ReaderThread* line_;
 };
 
+/// What a reader's file is used through; whoever has them closes them. Two, so that a reader that
+/// was taken over by a stranger holds nothing it could shorten the file with, which those who look
+/// at it have mapped.
+struct ReaderFds {
+  int page = -1;  // for writing; of no use once the file is mapped
+  int lock = -1;  // for reading, with the lock: the reader lives until its last copy is closed
+};
+
+/// Makes RUN_DIR/readers/NAME, complete and locked, with all threads offline and no process yet:
+/// for a reader that may not write the folder itself, and gets the descriptors at its start.
+/// @param name     never used before while the same control runs.
+/// @param role     "sockets"; 1..31 characters. @param threads  1..kMaxReaderThreads.
+/// @return descriptors that are closed on exec; kIo with the path. Main thread.
+Result<ReaderFds> MakeReaderFile(const std::string& run_dir,
+                                 const std::string& name,
+                                 const std::string& role,
+                                 unsigned threads);
+
 /// A reader process's hold on the tables: its reader file (locked while it lives), the mapped
 /// images and one housekeeping thread that maps, checks and acknowledges what control announces, so
 /// that the packet path never has to. Create and destroy from the main thread.
@@ -72,6 +92,12 @@ class Attachment {
   /// expected.
   static Result<std::unique_ptr<Attachment>> Open(const std::string& run_dir,
                                                   const std::string& role,
+                                                  unsigned threads);
+  /// The same through a file of MakeReaderFile, whose descriptors were passed to this process. They
+  /// are the attachment's when this succeeds, else still the caller's.
+  /// @return also kInvalid when it is no such file, or one for another number of threads.
+  static Result<std::unique_ptr<Attachment>> Open(const std::string& run_dir,
+                                                  ReaderFds fds,
                                                   unsigned threads);
   ~Attachment();
   Attachment(const Attachment&) = delete;
@@ -108,7 +134,8 @@ class Attachment {
   };
   Attachment() = default;
   [[nodiscard]] Snapshot Resolve(Published published) const noexcept;
-  Status Register(const std::string& folder, const std::string& role, unsigned threads);
+  static Result<std::unique_ptr<Attachment>> OpenRoot(const std::string& run_dir);
+  Status Register(ReaderFds fds, const std::string& name, unsigned threads);
   Status MapAnnounced();
   void Housekeep(const std::stop_token& stop);
 
@@ -116,8 +143,8 @@ class Attachment {
   ReaderFile* file_ = nullptr;
   Mapping root_map_;
   Mapping file_map_;
-  int file_fd_ = -1;  // holds the lock
-  std::string file_path_;
+  int lock_fd_ = -1;
+  std::string file_path_;  // to be removed at the end; empty: not ours to remove
   std::array<std::atomic<const Mapped*>, kImageNames> mapped_{};
   std::vector<std::unique_ptr<Image>> images_;  // housekeeping's
   std::jthread housekeeping_;
@@ -127,7 +154,7 @@ class Attachment {
 struct ReaderInfo {
   std::string path;
   std::string role;
-  std::uint32_t pid = 0;
+  std::uint32_t pid = 0;  // 0: the process has not attached yet
   std::uint32_t mapped_seq = 0;
   std::vector<std::uint64_t> passed;                 // per thread; kOffline
   std::vector<std::uint64_t> beats;                  // per thread
@@ -146,7 +173,10 @@ class ReaderWatch {
   [[nodiscard]] std::uint32_t mapped_seq() const noexcept {
     return file().mapped_seq.load(std::memory_order_acquire);
   }
-  [[nodiscard]] std::uint32_t pid() const noexcept { return file().pid; }
+  /// 0: made for a process that has not attached yet, so it holds nothing.
+  [[nodiscard]] std::uint32_t pid() const noexcept {
+    return __atomic_load_n(&file().pid, __ATOMIC_ACQUIRE);
+  }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] ReaderInfo Info() const;
 
@@ -159,7 +189,7 @@ class ReaderWatch {
 
 /// Paths of what lies in `readers/`, sorted; may hold files of dead readers or foreign ones.
 std::vector<std::string> ReaderFiles(const std::string& run_dir);
-/// The readers of a run folder that live.
+/// The readers of a run folder that live and have attached.
 std::vector<ReaderInfo> ListReaders(const std::string& run_dir);
 
 /// Whether a page is the root block / the header of an image of this format; kInvalid says why not.

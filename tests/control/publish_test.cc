@@ -2,6 +2,8 @@
 // tables. What happens to damaged and foreign files is in publish_faults_test.cc.
 #include <atomic>
 #include <csignal>
+#include <fcntl.h>
+#include <filesystem>
 #include <sys/wait.h>
 #include <thread>
 
@@ -300,6 +302,41 @@ TEST_F(PublishTest, ReadersNeverSeeAMixtureWhileStatesChange) {
   stop = true;
   thread.join();
   EXPECT_GT(looks.load(), 5);
+}
+
+TEST_F(PublishTest, AReaderFileMadeForAnotherProcessHoldsNothingUntilThatAttaches) {
+  options_.map_wait_ms = 600'000;  // waiting for it would end this test by its time
+  Open();
+  const auto fds = table::MakeReaderFile(options_.run_dir, "sockets.1-1", "sockets", 2);
+  ASSERT_TRUE(fds) << fds.error().message;
+  const std::string path = options_.run_dir + "/readers/sockets.1-1";
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  EXPECT_TRUE(std::filesystem::exists(path));
+  EXPECT_TRUE(table::ListReaders(options_.run_dir).empty());
+
+  const auto other = Attachment::Open(options_.run_dir, *fds, 1);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::kInvalid);
+  auto attached = Attachment::Open(options_.run_dir, *fds, 2);
+  ASSERT_TRUE(attached) << attached.error().message;
+  const auto readers = table::ListReaders(options_.run_dir);
+  ASSERT_EQ(readers.size(), 1U);
+  EXPECT_EQ(readers[0].pid, static_cast<std::uint32_t>(getpid()));
+  EXPECT_EQ(readers[0].role, "sockets");
+  Snapshot cache;
+  std::uint64_t word = 0;
+  EXPECT_EQ(WholeState((*attached)->Take(cache, word)), 1);
+
+  // Nothing is left to it that could shorten what others have mapped.
+  EXPECT_EQ(fcntl(fds->page, F_GETFD), -1);
+  EXPECT_EQ(fcntl(fds->lock, F_GETFL) & O_ACCMODE, O_RDONLY);
+
+  // It has no right to remove its file at its end: control does, once it looks at the folder again.
+  attached->reset();
+  EXPECT_TRUE(std::filesystem::exists(path));
+  const Reader next(options_.run_dir);
+  publisher_->Reclaim();
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 }  // namespace
