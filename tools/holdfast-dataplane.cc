@@ -4,11 +4,13 @@
 // 1 anything else (a device, a right or memory is missing or lost).
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <vector>
 
+#include "dataplane/base/limits.h"
 #include "dataplane/io/dataplane.h"
 
 namespace {
@@ -19,10 +21,10 @@ namespace io = holdfast::io;
 struct Arguments {
   std::string run_dir = "/run/holdfast";
   std::vector<std::string> ports;
-  std::vector<std::string> addresses;
-  std::vector<std::string> trusted_ports;
+  std::vector<std::string> addresses;      // [PORT=]ADDRESS
+  std::vector<std::string> queues{"1"};    // [PORT=]N
+  std::vector<std::string> trusted_ports;  // PORT
   std::string lcores = "0";
-  std::uint16_t queues = 1;
   bool verify = true;
   unsigned wait_seconds = 0;
 };
@@ -34,18 +36,26 @@ void Declare(CLI::App& app, Arguments& arguments, io::DataplaneOptions& options)
                  arguments.ports,
                  "PCI address, or virtual device with arguments (net_af_xdp0,iface=eth0)")
       ->required();
-  app.add_option("--address", arguments.addresses, "local address to answer for")->required();
+  app.add_option("--address",
+                 arguments.addresses,
+                 "local address to answer for; as PORT=ADDRESS on the port of that name alone "
+                 "(net_af_xdp0=192.0.2.53)")
+      ->required();
   app.add_option("--lcores",
                  arguments.lcores,
                  "CPUs to poll on, like 1 or 0,2-4; queues are dealt "
                  "out to them in turn")
       ->capture_default_str();
-  app.add_option("--queues", arguments.queues, "queues of each port")
-      ->check(CLI::Range(1, 64))
+  app.add_option("--queues",
+                 arguments.queues,
+                 "queues of each port; as PORT=N of the port of that name (net_af_xdp0=4)")
+      ->capture_default_str();
+  app.add_option("--burst", options.burst, "frames per receive call")
+      ->check(CLI::Range(holdfast::kMinPollBurst, holdfast::kMaxPollBurst))
       ->capture_default_str();
   app.add_flag("--no-huge", options.eal.no_huge, "packet memory on ordinary pages");
   app.add_option("--memory-mb", options.eal.memory_mb, "megabytes of packet memory")
-      ->check(CLI::Range(64, 1 << 20))
+      ->check(CLI::Range(holdfast::kMinMemoryMb, holdfast::kMaxMemoryMb))
       ->capture_default_str();
   app.add_option("--file-prefix", options.eal.file_prefix, "DPDK's name for this process")
       ->capture_default_str();
@@ -67,6 +77,71 @@ void Declare(CLI::App& app, Arguments& arguments, io::DataplaneOptions& options)
       ->allow_extra_args(false);
 }
 
+std::unexpected<holdfast::Error> Wrong(const std::string& sentence) {
+  return holdfast::Fail(holdfast::ErrorCode::kInvalid, sentence);
+}
+
+// The ports that "PORT=VALUE" is about, or all of them when it is a value alone; with the value.
+using Ports = std::vector<io::PortRequest>;
+holdfast::Result<std::pair<std::vector<io::PortRequest*>, std::string>> Addressed(
+    Ports& ports, const std::string& option, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::string name = text.substr(0, std::min(equals, text.size()));
+  std::vector<io::PortRequest*> meant;
+  for (io::PortRequest& port : ports) {
+    if (equals == std::string::npos || port.device.name == name) {
+      meant.push_back(&port);
+    }
+  }
+  if (meant.empty()) {
+    return Wrong(option + " " + text + ": no port has the name " + name);
+  }
+  return std::pair(std::move(meant), equals == std::string::npos ? text : text.substr(equals + 1));
+}
+
+holdfast::Status JudgeQueues(const std::vector<std::string>& texts, Ports& ports) {
+  for (const std::string& text : texts) {
+    const auto meant = Addressed(ports, "--queues", text);
+    if (!meant) {
+      return std::unexpected(meant.error());
+    }
+    const std::string& value = meant->second;
+    std::uint16_t queues = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), queues);
+    if (error != std::errc{} || end != value.data() + value.size() || queues == 0 ||
+        queues > holdfast::kMaxQueues) {
+      return Wrong("--queues " + text + ": expected a number from 1 to " +
+                   std::to_string(holdfast::kMaxQueues) + ", or PORT= and such a number");
+    }
+    for (io::PortRequest* port : meant->first) {
+      port->options.queues = queues;
+    }
+  }
+  return {};
+}
+
+holdfast::Status JudgeAddresses(const std::vector<std::string>& texts, Ports& ports) {
+  for (const std::string& text : texts) {
+    const auto meant = Addressed(ports, "--address", text);
+    if (!meant) {
+      return std::unexpected(meant.error());
+    }
+    const auto address = io::ParseAddress(meant->second);
+    if (!address) {
+      return std::unexpected(address.error());
+    }
+    for (io::PortRequest* port : meant->first) {
+      port->options.addresses.push_back(*address);
+    }
+  }
+  for (const io::PortRequest& port : ports) {
+    if (port.options.addresses.empty()) {
+      return Wrong("port " + port.device.name + " has no --address: it would answer nothing");
+    }
+  }
+  return {};
+}
+
 holdfast::Status Judge(const Arguments& arguments, io::DataplaneOptions& options) {
   options.run_dir = arguments.run_dir;
   options.wait = std::chrono::seconds(arguments.wait_seconds);
@@ -75,30 +150,27 @@ holdfast::Status Judge(const Arguments& arguments, io::DataplaneOptions& options
     return std::unexpected(cpus.error());
   }
   options.eal.cpus = std::move(*cpus);
-  for (const std::string& text : arguments.addresses) {
-    const auto address = io::ParseAddress(text);
-    if (!address) {
-      return std::unexpected(address.error());
-    }
-    options.addresses.push_back(*address);
-  }
   std::vector<std::string> trusted = arguments.trusted_ports;
   for (const std::string& text : arguments.ports) {
     auto device = io::ParseDevice(text);
     if (!device) {
       return std::unexpected(device.error());
     }
-    const bool trust = !arguments.verify || std::erase(trusted, device->name) != 0;
-    options.ports.push_back(
-        {std::move(*device),
-         {.queues = arguments.queues,
-          .check = trust ? io::UdpChecksum::kTrust : io::UdpChecksum::kVerify}});
+    const auto same = [&](const io::PortRequest& port) { return port.device.name == device->name; };
+    if (std::ranges::any_of(options.ports, same)) {
+      return Wrong("--port " + text + ": another port has the name " + device->name);
+    }
+    io::PortOptions wanted;
+    if (!arguments.verify || std::erase(trusted, device->name) != 0) {
+      wanted.check = io::UdpChecksum::kTrust;
+    }
+    options.ports.push_back({std::move(*device), std::move(wanted)});
   }
   if (arguments.verify && !trusted.empty()) {
-    return holdfast::Fail(holdfast::ErrorCode::kInvalid,
-                          "--trust-udp-checksum " + trusted.front() + ": no port has this name");
+    return Wrong("--trust-udp-checksum " + trusted.front() + ": no port has this name");
   }
-  return {};
+  HF_TRY(JudgeQueues(arguments.queues, options.ports));
+  return JudgeAddresses(arguments.addresses, options.ports);
 }
 
 int ExitCode(holdfast::ErrorCode code) {

@@ -12,6 +12,7 @@
 #include "control/config/fields.h"
 #include "control/config/text_file.h"
 #include "control/config/toml.h"
+#include "dataplane/table/format.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -20,6 +21,7 @@ namespace {
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 // A TableOffset names 2^32 units of 16 octets; no further image would have one for its last unit.
 constexpr std::uint64_t kMaxTablesOctets = std::uint64_t{63} << 30;
+constexpr std::uint16_t kDnsPort = 53;  // the only one that a port answers
 
 // One pass over the file's tables; each method reads one of them into `node_`.
 class NodeReader {
@@ -178,8 +180,13 @@ void NodeReader::ReadDataplane(Fields& fields) {
     }
     dataplane.lcores.push_back(static_cast<std::uint16_t>(lcore));
   }
+  if (dataplane.lcores.size() > table::kMaxReaderThreads) {
+    fields.Refuse("lcores",
+                  "names " + std::to_string(dataplane.lcores.size()) + " cores; expected at most " +
+                      std::to_string(table::kMaxReaderThreads));
+  }
   dataplane.memory_mb = static_cast<std::uint32_t>(
-      fields.Integer("memory_mb", {16, 1'048'576}).value_or(dataplane.memory_mb));
+      fields.Integer("memory_mb", {kMinMemoryMb, kMaxMemoryMb}).value_or(dataplane.memory_mb));
   dataplane.hugepages = fields.Bool("hugepages").value_or(dataplane.hugepages);
   if (const auto prefix = fields.Text("file_prefix", {1, 64})) {
     dataplane.file_prefix = *prefix;
@@ -189,8 +196,8 @@ void NodeReader::ReadDataplane(Fields& fields) {
     }
   }
   dataplane.eal_args = fields.Strings("eal_args");
-  dataplane.burst =
-      static_cast<std::uint16_t>(fields.Integer("burst", {1, 256}).value_or(dataplane.burst));
+  dataplane.burst = static_cast<std::uint16_t>(
+      fields.Integer("burst", {kMinPollBurst, kMaxPollBurst}).value_or(dataplane.burst));
   ReadTables(fields, "port", &NodeReader::ReadPort);
   if (dataplane.enabled && dataplane.ports.empty()) {
     fields.Refuse("port", "is missing; expected at least one [[dataplane.port]]");
@@ -221,14 +228,14 @@ bool IsPciAddress(std::string_view device) {
 
 // A driver of DPDK 22.11 that a port may be made with, then its arguments.
 bool IsVdev(std::string_view device) {
-  return (device.starts_with("net_") || device.starts_with("eth_")) && device.size() > 4 &&
+  return device.starts_with("net_") && device.size() > 4 &&
          std::ranges::none_of(device, [](unsigned char c) { return std::isspace(c) != 0; });
 }
 
 void NodeReader::ReadPort(Fields& fields) {
   PortConfig port;
   if (const auto device = fields.String("device")) {
-    port.device = *device;
+    port.device = IsPciAddress(*device) && device->size() == 7 ? "0000:" + *device : *device;
     if (!IsPciAddress(*device) && !IsVdev(*device)) {
       fields.Expected("device",
                       *fields.Find("device"),
@@ -236,29 +243,38 @@ void NodeReader::ReadPort(Fields& fields) {
                       "\"net_af_xdp0,iface=eth0\"");
     }
     for (const PortConfig& other : node_.dataplane.ports) {
-      if (other.device == *device) {
-        fields.Refuse("device", "is " + *device + ", which another [[dataplane.port]] has already");
+      if (other.Name() == port.Name()) {
+        fields.Refuse("device",
+                      "is " + *device + "; another [[dataplane.port]] has the name " + port.Name() +
+                          " already");
       }
     }
   } else {
     fields.Require("device", "a PCI address or a vdev");
   }
-  port.queues = static_cast<std::uint16_t>(fields.Integer("queues", {1, 64}).value_or(1));
+  port.queues = static_cast<std::uint16_t>(fields.Integer("queues", {1, kMaxQueues}).value_or(1));
   port.verify_udp_checksum = fields.Bool("verify_udp_checksum").value_or(true);
+  std::vector<std::string> served;
+  for (const ListenConfig& listen : node_.listen) {
+    if (listen.port == kDnsPort) {
+      served.push_back(listen.address);
+    }
+  }
   for (const Value& item : fields.Array("addresses")) {
     if (const auto address = Address(fields, "addresses", item)) {
-      if (std::ranges::find(node_.listen, *address, &ListenConfig::address) == node_.listen.end()) {
-        fields.Expected("addresses", item, "addresses that a [[listen]] has");
+      if (std::ranges::find(served, *address) == served.end()) {
+        fields.Expected("addresses", item, "addresses that a [[listen]] with port 53 has");
+      } else if (std::ranges::find(port.addresses, *address) != port.addresses.end()) {
+        fields.Refuse("addresses", "names " + *address + " twice");
       }
       port.addresses.push_back(*address);
     }
   }
   if (!fields.Has("addresses")) {
-    for (const ListenConfig& listen : node_.listen) {
-      if (std::ranges::find(port.addresses, listen.address) == port.addresses.end()) {
-        port.addresses.push_back(listen.address);
-      }
-    }
+    port.addresses = served;
+  }
+  if (node_.dataplane.enabled && port.addresses.empty()) {
+    fields.Refuse("addresses", "is empty; expected addresses that a [[listen]] with port 53 has");
   }
   node_.dataplane.ports.push_back(std::move(port));
 }
@@ -282,8 +298,8 @@ void NodeReader::ReadSockets(Fields& fields) {
                       "; expected at least tcp_idle_ms (" + std::to_string(sockets.tcp_idle_ms) +
                       ")");
   }
-  sockets.threads =
-      static_cast<std::uint16_t>(fields.Integer("threads", {1, 64}).value_or(sockets.threads));
+  sockets.threads = static_cast<std::uint16_t>(
+      fields.Integer("threads", {1, table::kMaxReaderThreads}).value_or(sockets.threads));
 }
 
 void NodeReader::ReadZone(Fields& fields) {

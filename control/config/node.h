@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/model/model.h"
+#include "dataplane/base/limits.h"
 #include "dataplane/base/result.h"
 
 namespace holdfast::control {
@@ -30,20 +31,23 @@ struct TablesConfig {
 };
 
 struct PortConfig {
-  std::string device;                  // PCI address or vdev string with its arguments
-  std::uint16_t queues = 1;            // 1..64
+  std::string device;                  // PCI address in full, or vdev string with its arguments
+  std::uint16_t queues = 1;            // 1..kMaxQueues
   bool verify_udp_checksum = true;     // false where the sender leaves it partial (veth)
-  std::vector<std::string> addresses;  // literals out of `listen`; never empty
+  std::vector<std::string> addresses;  // literals out of `listen` with port 53; never empty
+
+  /// What stands before the device's own arguments: how DPDK calls it; different for each port.
+  [[nodiscard]] std::string Name() const { return device.substr(0, device.find(',')); }
 };
 
 struct DataplaneConfig {
   bool enabled = false;  // true when the file has [dataplane], unless it says otherwise
   std::vector<std::uint16_t> lcores;
-  std::uint32_t memory_mb = 256;  // of packet memory, 16..1048576
+  std::uint32_t memory_mb = 256;  // of packet memory, kMinMemoryMb..kMaxMemoryMb
   bool hugepages = true;          // for packet memory (EAL); the tables have a switch of their own
   std::string file_prefix = "holdfast";
   std::vector<std::string> eal_args;
-  std::uint16_t burst = 32;  // packets per receive call, 1..256
+  std::uint16_t burst = kMaxPollBurst;  // packets per receive call, from kMinPollBurst
   std::vector<PortConfig> ports;
 };
 
@@ -56,7 +60,7 @@ struct SocketsConfig {
   std::uint32_t tcp_max_connections = 1024;  // 1..1000000
   std::uint32_t tcp_idle_ms = 10'000;        // 100..3600000
   std::uint32_t tcp_total_ms = 60'000;       // 100..86400000, at least tcp_idle_ms
-  std::uint16_t threads = 1;                 // 1..64
+  std::uint16_t threads = 1;                 // 1..table::kMaxReaderThreads
 };
 
 struct ZoneConfig {

@@ -114,7 +114,6 @@ int RunCore(void* core) {
 // Deals the queues out to the cores in turn.
 std::vector<Core> MakeCores(const DataplaneOptions& options,
                             std::span<const Port> ports,
-                            const OwnAddresses& own,
                             table::Attachment& tables,
                             const std::atomic<bool>& stop) {
   std::vector<Core> cores(options.eal.cpus.size());
@@ -127,7 +126,7 @@ std::vector<Core> MakeCores(const DataplaneOptions& options,
   for (unsigned i = 0; i < cores.size(); ++i) {
     Core& core = cores[i];
     core.scratch = answer::MakeScratch({.udp_octets = options.udp_octets}, tables.Counters(i));
-    core.work = {core.lanes, &own, &tables, core.scratch.get(), i};
+    core.work = {core.lanes, &tables, core.scratch.get(), i, options.burst};
     core.stop = &stop;
   }
   return cores;
@@ -169,10 +168,6 @@ Status RunCores(std::vector<Core>& cores, std::span<Port> ports, std::atomic<boo
 Status Serve(DataplaneOptions options) {
   const sigset_t signals = EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before there are threads: all inherit it
-  const auto own = OwnAddresses::Create(options.addresses);
-  if (!own) {
-    return std::unexpected(own.error());
-  }
   HF_TRY(CheckCpus(options.eal.cpus));
   options.eal.other_cpus = LeaveTo(options.eal.cpus);
 
@@ -197,14 +192,14 @@ Status Serve(DataplaneOptions options) {
   std::vector<Port> ports;
   ports.reserve(options.ports.size());
   for (const PortRequest& request : options.ports) {
-    auto port = Port::Open(request.device, request.options, options.addresses);
+    auto port = Port::Open(request.device, request.options);
     if (!port) {
       return std::unexpected(port.error());
     }
     ports.push_back(std::move(*port));
   }
   std::atomic<bool> stop{false};
-  std::vector<Core> cores = MakeCores(options, ports, *own, **tables, stop);
+  std::vector<Core> cores = MakeCores(options, ports, **tables, stop);
   return RunCores(cores, ports, stop);
 }
 

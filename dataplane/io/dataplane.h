@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/base/limits.h"
 #include "dataplane/base/result.h"
 #include "dataplane/io/address.h"
 #include "dataplane/io/eal.h"
@@ -20,12 +21,12 @@ struct PortRequest {
 };
 
 struct DataplaneOptions {
-  std::string run_dir;               // of `root` and `readers/`
-  std::vector<PortRequest> ports;    // at least one
-  std::vector<IpAddress> addresses;  // answered for, on every port
-  std::chrono::seconds wait{0};      // for the first tables
-  std::uint16_t udp_octets = 1232;   // answer::Options
-  EalOptions eal;                    // its cpus: one lcore each; other_cpus and pci are set here
+  std::string run_dir;                  // of `root` and `readers/`
+  std::vector<PortRequest> ports;       // at least one
+  std::chrono::seconds wait{0};         // for the first tables
+  std::uint16_t udp_octets = 1232;      // answer::Options
+  std::uint16_t burst = kMaxPollBurst;  // LcoreWork
+  EalOptions eal;                       // its cpus: one lcore each; other_cpus and pci are set here
 };
 
 /// Serves until SIGTERM or SIGINT, then answers what the queues hold and returns. Blocks these two

@@ -3,6 +3,7 @@
 // instance per lcore, on its stack.
 #include "dataplane/io/lcore_loop.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -18,7 +19,7 @@
 namespace holdfast::io {
 namespace {
 
-static_assert(kBurst <= answer::kMaxBurst);
+static_assert(kMaxPollBurst <= answer::kMaxBurst);
 
 std::byte* FrameOf(rte_mbuf* mbuf) noexcept {
   return rte_pktmbuf_mtod(mbuf, std::byte*);
@@ -27,11 +28,13 @@ std::byte* FrameOf(rte_mbuf* mbuf) noexcept {
 class Lcore {
  public:
   explicit Lcore(const LcoreWork& work) noexcept
-      : work_(work), counters_(work.tables->Counters(work.thread)) {}
+      : work_(work),
+        burst_(std::min(work.burst, kMaxPollBurst)),
+        counters_(work.tables->Counters(work.thread)) {}
 
   /// @return how many frames came.
   unsigned Serve(const Lane& lane) noexcept {
-    const std::uint16_t received = rte_eth_rx_burst(lane.port, lane.queue, rx_.data(), kBurst);
+    const std::uint16_t received = rte_eth_rx_burst(lane.port, lane.queue, rx_.data(), burst_);
     // After the receive call: what was published before a packet came is what answers it.
     const table::Snapshot& snapshot = work_.tables->Take(snapshot_, snapshot_word_);
     if (received == 0) [[likely]] {
@@ -96,7 +99,7 @@ class Lcore {
       const std::uint64_t found = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
       check = found == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? UdpChecksum::kTrust : UdpChecksum::kVerify;
     }
-    return Classify({FrameOf(mbuf), mbuf->data_len}, lane.mac, *work_.own, check, query);
+    return Classify({FrameOf(mbuf), mbuf->data_len}, lane.mac, *lane.own, check, query);
   }
 
   void TurnRound(unsigned i) noexcept {
@@ -135,18 +138,19 @@ class Lcore {
   }
 
   const LcoreWork& work_;
+  const std::uint16_t burst_;
   std::span<std::uint64_t> counters_;
   table::Snapshot snapshot_;
   std::uint64_t snapshot_word_ = 0;
   unsigned queries_ = 0;
   unsigned replies_ = 0;
   unsigned freed_ = 0;
-  std::array<rte_mbuf*, kBurst> rx_{};
-  std::array<rte_mbuf*, kBurst> mbuf_{};  // of the queries, beside jobs_ and query_
-  std::array<rte_mbuf*, kBurst> tx_{};
-  std::array<rte_mbuf*, kBurst> free_{};
-  std::array<QueryFrame, kBurst + 1> query_{};
-  std::array<answer::Job, kBurst> jobs_{};
+  std::array<rte_mbuf*, kMaxPollBurst> rx_{};
+  std::array<rte_mbuf*, kMaxPollBurst> mbuf_{};  // of the queries, beside jobs_ and query_
+  std::array<rte_mbuf*, kMaxPollBurst> tx_{};
+  std::array<rte_mbuf*, kMaxPollBurst> free_{};
+  std::array<QueryFrame, kMaxPollBurst + 1> query_{};
+  std::array<answer::Job, kMaxPollBurst> jobs_{};
 };
 
 }  // namespace

@@ -8,13 +8,13 @@
 #include <span>
 
 #include "dataplane/answer/answer.h"
+#include "dataplane/base/limits.h"
 #include "dataplane/io/address.h"
 #include "dataplane/io/classify.h"
 #include "dataplane/table/readers.h"
 
 namespace holdfast::io {
 
-inline constexpr std::uint16_t kBurst = 32;
 inline constexpr unsigned kTransmitTries = 16;  // of one burst, before its rest is dropped
 inline constexpr unsigned kDrainRounds = 256;   // at most, after the stop
 
@@ -24,6 +24,7 @@ struct Lane {
   std::uint16_t queue = 0;
   std::uint32_t mtu = 1500;  // octets of an IP packet, 1280..65,535
   MacAddress mac{};
+  const OwnAddresses* own = nullptr;         // what the port answers for; outlives the loop
   UdpChecksum check = UdpChecksum::kVerify;  // kTrust: the sender leaves it partial
   bool nic_checks = false;  // the NIC marks frames whose UDP checksum it found good or bad
 };
@@ -31,10 +32,10 @@ struct Lane {
 /// What one lcore works with; all of it outlives the loop.
 struct LcoreWork {
   std::span<const Lane> lanes;
-  const OwnAddresses* own = nullptr;
   table::Attachment* tables = nullptr;
   answer::Scratch* scratch = nullptr;
-  unsigned thread = 0;  // of the reader file: slot and counters
+  unsigned thread = 0;                  // of the reader file: slot and counters
+  std::uint16_t burst = kMaxPollBurst;  // frames per receive call, kMinPollBurst..kMaxPollBurst
 };
 
 /// Polls the lanes in turn until `stop`, then answers what the queues still hold, for

@@ -114,9 +114,7 @@ Result<DeviceName> ParseDevice(const std::string& text) {
   return device;
 }
 
-Result<Port> Port::Open(const DeviceName& device,
-                        const PortOptions& options,
-                        std::span<const IpAddress> own) {
+Result<Port> Port::Open(const DeviceName& device, const PortOptions& options) {
   Port port;
   port.name_ = device.name;
   std::string arguments = device.arguments;
@@ -159,7 +157,7 @@ Result<Port> Port::Open(const DeviceName& device,
   port.open_ = true;
   HF_TRY(port.SetUp(options));
   if (device.IsAfXdp()) {
-    HF_TRY(port.Steer(own));
+    HF_TRY(port.Steer(options.addresses));
   }
   return port;
 }
@@ -176,6 +174,11 @@ Result<Port> Port::Configure(std::uint16_t port_id, const PortOptions& options) 
 }
 
 Status Port::SetUp(const PortOptions& options) {
+  auto own = OwnAddresses::Create(options.addresses);
+  if (!own) {
+    return Fail(own.error().code, "port " + name_ + ": " + own.error().message);
+  }
+  own_ = std::make_unique<const OwnAddresses>(std::move(*own));
   rte_eth_dev_info info{};
   if (const int error = rte_eth_dev_info_get(id_, &info); error != 0) {
     return Fail(ErrorCode::kIo, "cannot ask port " + name_ + " what it can: " + Reason(error));
@@ -208,6 +211,7 @@ Status Port::SetUp(const PortOptions& options) {
 
   Lane lane;
   lane.port = id_;
+  lane.own = own_.get();
   lane.check = options.check;
   lane.nic_checks = conf.rxmode.offloads != 0;
   rte_ether_addr mac{};
@@ -263,14 +267,14 @@ Status Port::SetUpQueue(std::uint16_t queue, std::uint16_t receive, std::uint16_
   return {};
 }
 
-Status Port::Steer(std::span<const IpAddress> own) {
+Status Port::Steer(std::span<const IpAddress> addresses) {
   auto steering = steer::Steering::Find(interface_);
   if (!steering) {
     return std::unexpected(steering.error());
   }
   std::vector<steer::AddressKey> keys;
-  keys.reserve(own.size());
-  for (const IpAddress& address : own) {
+  keys.reserve(addresses.size());
+  for (const IpAddress& address : addresses) {
     keys.push_back(address.octets);
   }
   HF_TRY(steering->SetAddresses(keys));
@@ -284,6 +288,7 @@ Port::Port(Port&& other) noexcept
       ifindex_(other.ifindex_),
       id_(other.id_),
       open_(std::exchange(other.open_, false)),
+      own_(std::move(other.own_)),
       pools_(std::exchange(other.pools_, {})),
       lanes_(std::move(other.lanes_)),
       claim_(std::move(other.claim_)),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,16 +38,15 @@ struct PortOptions {
   std::uint16_t queues = 1;          // 1..64; receive and transmit alike
   std::uint16_t descriptors = 1024;  // per queue; the driver may change it
   UdpChecksum check = UdpChecksum::kVerify;
+  std::vector<IpAddress> addresses;  // answered for on this port, at least one
 };
 
 /// Queues, buffers and switches of a port that EAL already has. Ends stopped and closed.
 class Port {
  public:
   /// Probes the device, sets it up and starts it; an AF_XDP port steers from here on.
-  /// @param own  addresses for the XDP program. Errors carry the remedy.
-  static Result<Port> Open(const DeviceName& device,
-                           const PortOptions& options,
-                           std::span<const IpAddress> own);
+  /// Errors carry the remedy.
+  static Result<Port> Open(const DeviceName& device, const PortOptions& options);
   /// Sets up a port that exists, and starts it: what Open does after probing.
   static Result<Port> Configure(std::uint16_t port_id, const PortOptions& options);
 
@@ -67,14 +67,15 @@ class Port {
   Port() = default;
   Status SetUp(const PortOptions& options);
   Status SetUpQueue(std::uint16_t queue, std::uint16_t receive, std::uint16_t transmit);
-  Status Steer(std::span<const IpAddress> own);
+  Status Steer(std::span<const IpAddress> addresses);
 
   std::string name_;
   std::string interface_;  // of the kernel, when the port works through one
   unsigned ifindex_ = 0;
   std::uint16_t id_ = 0;
   bool open_ = false;
-  std::vector<rte_mempool*> pools_;  // one per queue: of its receiver alone
+  std::unique_ptr<const OwnAddresses> own_;  // the lanes point to it
+  std::vector<rte_mempool*> pools_;          // one per queue: of its receiver alone
   std::vector<Lane> lanes_;
   std::optional<steer::Claim> claim_;
   std::optional<steer::ObjectFile> object_;

@@ -42,6 +42,8 @@ size = "64M"
 address = "192.0.2.53"
 [[listen]]
 address = "2001:DB8:0::53"
+[[listen]]
+address = "192.0.2.54"
 port = 5353
 [dataplane]
 lcores = [1, 2]
@@ -49,14 +51,14 @@ memory_mb = 128
 hugepages = false
 file_prefix = "hf-1"
 eal_args = ["--no-pci"]
-burst = 64
+burst = 16
 [[dataplane.port]]
 device = "net_af_xdp0,iface=eth0"
 queues = 2
 verify_udp_checksum = false
 addresses = ["2001:db8::53"]
 [[dataplane.port]]
-device = "0000:3b:00.0"
+device = "3b:00.0"
 [sockets]
 udp = "never"
 tcp_max_connections = 10
@@ -91,10 +93,10 @@ jitter_percent = 0
   EXPECT_EQ(node->tables.directory, "/dev/hugepages/hf");
   EXPECT_EQ(node->tables.hugepages, Hugepages::k2M);
   EXPECT_EQ(node->tables.size_octets, 64U << 20);
-  ASSERT_EQ(node->listen.size(), 2U);
+  ASSERT_EQ(node->listen.size(), 3U);
   EXPECT_EQ(node->listen[1].address, "2001:db8::53");
   EXPECT_TRUE(node->listen[1].ipv6);
-  EXPECT_EQ(node->listen[1].port, 5353);
+  EXPECT_EQ(node->listen[2].port, 5353);
   const DataplaneConfig& dataplane = node->dataplane;
   EXPECT_TRUE(dataplane.enabled);
   EXPECT_EQ(dataplane.lcores, (std::vector<std::uint16_t>{1, 2}));
@@ -102,13 +104,16 @@ jitter_percent = 0
   EXPECT_FALSE(dataplane.hugepages);
   EXPECT_EQ(dataplane.file_prefix, "hf-1");
   EXPECT_EQ(dataplane.eal_args, std::vector<std::string>{"--no-pci"});
-  EXPECT_EQ(dataplane.burst, 64);
+  EXPECT_EQ(dataplane.burst, 16);
   ASSERT_EQ(dataplane.ports.size(), 2U);
   EXPECT_EQ(dataplane.ports[0].device, "net_af_xdp0,iface=eth0");
+  EXPECT_EQ(dataplane.ports[0].Name(), "net_af_xdp0");
   EXPECT_EQ(dataplane.ports[0].queues, 2);
+  EXPECT_EQ(dataplane.ports[1].device, "0000:3b:00.0");
   EXPECT_FALSE(dataplane.ports[0].verify_udp_checksum);
   EXPECT_EQ(dataplane.ports[0].addresses, std::vector<std::string>{"2001:db8::53"});
   EXPECT_TRUE(dataplane.ports[1].verify_udp_checksum);
+  // All that have the port that ports answer.
   EXPECT_EQ(dataplane.ports[1].addresses, (std::vector<std::string>{"192.0.2.53", "2001:db8::53"}));
   EXPECT_EQ(node->sockets.udp, SocketsUdp::kNever);
   EXPECT_EQ(node->sockets.tcp_max_connections, 10U);
@@ -189,8 +194,8 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[dataplane]\nlcores = [1, \"2\"]", {"key 'lcores' is \"2\"; expected numbers of 0..1023"}},
       {"[node]\ncontrol_core = 1\n" + port,
        {"key 'lcores' names core 1, which is the control_core"}},
-      {"[dataplane]\nburst = 0", {"key 'burst' is 0; expected 1..256"}},
-      {"[dataplane]\nmemory_mb = 15", {"key 'memory_mb' is 15; expected 16..1048576"}},
+      {"[dataplane]\nburst = 33", {"key 'burst' is 33; expected 8..32"}},
+      {"[dataplane]\nmemory_mb = 63", {"key 'memory_mb' is 63; expected 64..1048576"}},
       {"[dataplane]\nfile_prefix = \"a/b\"",
        {"key 'file_prefix' is \"a/b\"; expected letters, digits"}},
       {"[dataplane]\neal_args = [1]", {"key 'eal_args' is 1; expected strings only"}},
@@ -200,9 +205,14 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {port + "verify_udp_checksum = 1",
        {"key 'verify_udp_checksum' is 1; expected true or false"}},
       {port + "addresses = [\"192.0.2.99\"]",
-       {"key 'addresses' is \"192.0.2.99\"; expected addresses that a [[listen]] has"}},
-      {port + "[[dataplane.port]]\ndevice = \"net_ring0\"",
-       {"another [[dataplane.port]] has already"}},
+       {"key 'addresses' is \"192.0.2.99\"; expected addresses that a [[listen]] with port"}},
+      {port + "addresses = [\"192.0.2.53\", \"192.0.2.53\"]",
+       {"key 'addresses' names 192.0.2.53 twice"}},
+      {port + "addresses = []", {"key 'addresses' is empty; expected addresses that a [[listen]]"}},
+      {"[[listen]]\naddress = \"192.0.2.9\"\nport = 5353\n" + port + "addresses = [\"192.0.2.9\"]",
+       {"key 'addresses' is \"192.0.2.9\"; expected addresses that a [[listen]] with port 53"}},
+      {port + "[[dataplane.port]]\ndevice = \"net_ring0,more=1\"",
+       {"another [[dataplane.port]] has the name net_ring0 already"}},
       {"[dataplane]\nlcores=[1]\n[[dataplane.port]]\ndevice = \"eth0\"",
        {"key 'device' is \"eth0\"; expected a PCI address such as"}},
       {"[dataplane]\nlcores=[1]\n[[dataplane.port]]", {"key 'device' is missing"}},
@@ -213,7 +223,7 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[sockets]\ntcp_total_ms = 99", {"expected 100..86400000"}},
       {"[sockets]\ntcp_idle_ms = 2000\ntcp_total_ms = 1000",
        {"key 'tcp_total_ms' is 1000; expected at least tcp_idle_ms (2000)"}},
-      {"[sockets]\nthreads = 65", {"expected 1..64"}},
+      {"[sockets]\nthreads = 64", {"expected 1..63"}},
       {"[sockets]\nenabled = false", {"nothing would answer"}},
       {"[[zone]]\norigin = \"a.test\"",
        {"n.toml:3:1: key 'file' is missing; expected a zone file"}},

@@ -49,8 +49,6 @@ class RingTest : public testing::Test {
     options.memory_mb = 128;
     eal_ = new Result<Eal>(Eal::Start(options));
     ASSERT_TRUE(*eal_) << eal_->error().message;
-    own_ = new OwnAddresses(*OwnAddresses::Create(
-        std::vector{*ParseAddress("192.0.2.53"), *ParseAddress("2001:db8::53")}));
     char folder[] = "/dev/shm/holdfast-ring-test-XXXXXX";
     ASSERT_NE(mkdtemp(folder), nullptr);
     folder_ = folder;
@@ -62,16 +60,23 @@ class RingTest : public testing::Test {
   static void TearDownTestSuite() {
     delete port_;
     delete publisher_;
-    delete own_;
     std::filesystem::remove_all(folder_);
     delete eal_;
+  }
+  static PortOptions Options(const std::vector<std::string>& addresses = {"192.0.2.53",
+                                                                          "2001:db8::53"}) {
+    PortOptions options;
+    for (const std::string& address : addresses) {
+      options.addresses.push_back(*ParseAddress(address));
+    }
+    return options;
   }
   static void MakePort() {
     in_ = rte_ring_create("hf_in", kRing, 0, 0);
     out_ = rte_ring_create("hf_out", kRing, 0, 0);
     const int id = rte_eth_from_rings("hf_ring", &in_, 1, &out_, 1, 0);
     ASSERT_GE(id, 0);
-    auto port = Port::Configure(static_cast<std::uint16_t>(id), {});
+    auto port = Port::Configure(static_cast<std::uint16_t>(id), Options());
     ASSERT_TRUE(port) << port.error().message;
     port_ = new Port(std::move(*port));
     lane_ = port_->lanes()[0];
@@ -106,9 +111,9 @@ class RingTest : public testing::Test {
   }
   // Runs the loop until the queue is empty.
   void Run() { Run(lane_); }
-  void Run(const Lane& lane) {
+  void Run(const Lane& lane, std::uint16_t burst = kMaxPollBurst) {
     const std::atomic<bool> stop{true};
-    RunLcore({{&lane, 1}, own_, tables_.get(), scratch_.get(), 0}, stop);
+    RunLcore({{&lane, 1}, tables_.get(), scratch_.get(), 0, burst}, stop);
   }
   static std::vector<std::string> Replies(rte_ring* ring = out_) {
     std::vector<std::string> frames;
@@ -122,6 +127,7 @@ class RingTest : public testing::Test {
     }
     return frames;
   }
+  static std::uint64_t Beats() { return table::ListReaders(folder_).at(0).beats.at(0); }
   std::uint64_t Count(Counter counter) { return tables_->Counters(0)[CounterAt(counter)]; }
 
   // The frame that a reply with this message must be.
@@ -154,7 +160,6 @@ class RingTest : public testing::Test {
   }
 
   static inline Result<Eal>* eal_ = nullptr;
-  static inline OwnAddresses* own_ = nullptr;
   static inline control::Publisher* publisher_ = nullptr;
   static inline Port* port_ = nullptr;
   static inline rte_mempool* source_ = nullptr;
@@ -289,9 +294,9 @@ TEST_F(RingTest, RepliesThatTheTransmitQueueDoesNotTakeAreCountedAndFreed) {
   const int id = rte_eth_from_rings("hf_narrow_port", &in_, 1, &narrow, 1, 0);
   ASSERT_GE(id, 0);
   {
-    auto port = Port::Configure(static_cast<std::uint16_t>(id), {});
+    auto port = Port::Configure(static_cast<std::uint16_t>(id), Options());
     ASSERT_TRUE(port) << port.error().message;
-    for (unsigned i = 0; i < kBurst; ++i) {
+    for (unsigned i = 0; i < kMaxPollBurst; ++i) {
       FrameBuilder frame = FrameBuilder::V4().Payload(Query("a.test.", Type::kA));
       frame.ToMac(test::TextOf(port->lanes()[0].mac.data(), 6));
       SendRaw(frame.Text());
@@ -300,8 +305,43 @@ TEST_F(RingTest, RepliesThatTheTransmitQueueDoesNotTakeAreCountedAndFreed) {
   }
   EXPECT_EQ(Replies(narrow).size(), kSmallRing - 1);
   EXPECT_EQ(Count(Counter::kSent), kSmallRing - 1);
-  EXPECT_EQ(Count(Counter::kTransmitFull), kBurst - (kSmallRing - 1));
+  EXPECT_EQ(Count(Counter::kTransmitFull), kMaxPollBurst - (kSmallRing - 1));
   rte_ring_free(narrow);
+}
+
+TEST_F(RingTest, EachPortAnswersForItsOwnAddressesAlone) {
+  rte_ring* replies = rte_ring_create("hf_other", kRing, 0, 0);
+  const int id = rte_eth_from_rings("hf_other_port", &in_, 1, &replies, 1, 0);
+  ASSERT_GE(id, 0);
+  {
+    auto port = Port::Configure(static_cast<std::uint16_t>(id), Options({"192.0.2.54"}));
+    ASSERT_TRUE(port) << port.error().message;
+    for (const Lane& lane : {lane_, port->lanes()[0]}) {
+      for (const char* address : {"192.0.2.53", "192.0.2.54"}) {
+        FrameBuilder frame = FrameBuilder::V4().Payload(Query("a.test.", Type::kA));
+        SendRaw(frame.To(address).ToMac(test::TextOf(lane.mac.data(), 6)).Text());
+      }
+      Run(lane);
+    }
+  }
+  EXPECT_EQ(Replies().size(), 1U);
+  const auto others = Replies(replies);
+  ASSERT_EQ(others.size(), 1U);
+  EXPECT_EQ(others[0].substr(26, 4), Be(0xC0000236, 4));  // from 192.0.2.54
+  EXPECT_EQ(Count(Counter::kOtherAddress), 2U);
+  rte_ring_free(replies);
+}
+
+TEST_F(RingTest, TakesNoMoreThanItsBurstInOneCall) {
+  for (const std::uint16_t burst : {kMinPollBurst, kMaxPollBurst}) {
+    for (unsigned i = 0; i < 3U * burst; ++i) {
+      Send(FrameBuilder::V4().Payload(Query("a.test.", Type::kA)));
+    }
+    const std::uint64_t beats = Beats();
+    Run(lane_, burst);
+    EXPECT_EQ(Replies().size(), 3U * burst);
+    EXPECT_EQ(Beats() - beats, 4U);  // three full rounds, and the empty one that ends it
+  }
 }
 
 TEST_F(RingTest, AnswersWhatTheQueueHoldsWhenItIsAskedToStop) {
@@ -318,7 +358,7 @@ TEST_F(RingTest, AnswersWhatTheQueueHoldsWhenItIsAskedToStop) {
 
 TEST_F(RingTest, TheSlotBeatsAndPassesGenerationsWhileItPolls) {
   std::atomic<bool> stop{false};
-  const LcoreWork work{{&lane_, 1}, own_, tables_.get(), scratch_.get(), 0};
+  const LcoreWork work{{&lane_, 1}, tables_.get(), scratch_.get(), 0};
   std::thread lcore([&] { RunLcore(work, stop); });
   const Generation before = publisher_->generation();
   EXPECT_TRUE(publisher_->PutZone(

@@ -372,6 +372,22 @@ def test_a_stop_under_load_leaves_no_query_without_an_answer(pair, run_dir):
     assert outcomes.index("NOTIMP") == outcomes.count("NOERROR")  # one change, not a mixture
 
 
+def test_a_port_answers_for_its_own_addresses_alone(pair, run_dir):
+    """With two ports, of two queue counts, and the smallest burst."""
+    words = [*netpair.enter_command(pair.server), DATAPLANE, "--run-dir", run_dir, "--lcores", "0",
+             "--no-huge", "--memory-mb", "192", "--file-prefix", f"hf-e2e-{os.getpid()}",
+             "--burst", "8",
+             "--port", "net_af_xdp0,iface=s0", "--address", f"net_af_xdp0={pair.server4}",
+             "--port", "net_null0,no-rx=1", "--address", f"net_null0={pair.server6}",
+             "--queues", "net_null0=2"]
+    with started(words) as process:
+        wait_for(lambda: process.poll() is not None or answers(pair), "the first answer")
+        assert process.poll() is None, process.stderr.read()
+        assert ask(pair, server=pair.server6) is None
+        assert steer_counters(pair)[6] >= 1  # other_address: the kernel's
+        assert end(process) == (0, "")
+
+
 def test_without_its_rights_it_says_which(pair, run_dir):
     drop = ("setpriv", "--bounding-set", "-net_admin,-net_raw,-sys_admin")
     words = refused(command(pair, run_dir, before=drop))
@@ -391,7 +407,13 @@ def test_without_its_rights_it_says_which(pair, run_dir):
     (["--port", "net_null0", "--lcores", "777"], 2, "CPU 777"),
     (["--port", "net_null0", "--trust-udp-checksum", "net_null1"], 2, "no port has this name"),
     (["--port", "net_null0", "--address", "192.0.2.0/24"], 2, "without a prefix"),
-    (["--port", "net_null0", "--queues", "0"], 2, "--queues"),
+    (["--port", "net_null0", "--queues", "0"], 2, "--queues 0: expected a number from 1 to 64"),
+    (["--port", "net_null0", "--queues", "net_null0=65"], 2, "expected a number from 1 to 64"),
+    (["--port", "net_null0", "--queues", "net_null1=1"], 2, "no port has the name net_null1"),
+    (["--port", "net_null0", "--address", "net_null1=192.0.2.1"], 2, "no port has the name"),
+    (["--port", "net_null0", "--port", "net_null0,copy=1"], 2, "another port has the name"),
+    (["--port", "net_null0", "--burst", "33"], 2, "--burst"),
+    (["--port", "net_null0", "--memory-mb", "63"], 2, "--memory-mb"),
     (["--queues", "1"], 2, "--port is required"),
 ])
 def test_a_wrong_start_gets_one_clear_sentence(pair, run_dir, arguments, status, reason):

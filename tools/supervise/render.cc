@@ -1,7 +1,6 @@
 // One option per line of the configuration that a process needs; see render.h.
 #include "tools/supervise/render.h"
 
-#include <set>
 #include <utility>
 
 namespace holdfast::tools {
@@ -42,36 +41,28 @@ std::vector<std::string> ControlArguments(const control::NodeConfig& node) {
   return words.Take();
 }
 
-Result<std::vector<std::string>> DataplaneArguments(const control::NodeConfig& node) {
+std::vector<std::string> DataplaneArguments(const control::NodeConfig& node) {
   const control::DataplaneConfig& dataplane = node.dataplane;
   Words words;
   words.Add("--run-dir", node.run_dir);
   words.Add("--wait", kTablesPatienceSeconds);
   words.Add("--lcores", JoinNumbers(dataplane.lcores));
+  words.Add("--burst", dataplane.burst);
   words.Add("--memory-mb", dataplane.memory_mb);
   if (!dataplane.hugepages) {
     words.Add("--no-huge");
   }
   words.Add("--file-prefix", dataplane.file_prefix);
-  words.Add("--queues", dataplane.ports.front().queues);
-  std::set<std::string> addresses;
   for (const control::PortConfig& port : dataplane.ports) {
-    if (port.queues != dataplane.ports.front().queues) {
-      return Fail(ErrorCode::kInvalid,
-                  node.path + ": ports '" + dataplane.ports.front().device + "' and '" +
-                      port.device + "' have " + std::to_string(dataplane.ports.front().queues) +
-                      " and " + std::to_string(port.queues) +
-                      " queues; expected the same number for every port");
-    }
+    const std::string name = port.Name();
     words.Add("--port", port.device);
+    words.Add("--queues", name + "=" + std::to_string(port.queues));
     if (!port.verify_udp_checksum) {
-      // A device is called by what stands before its own arguments.
-      words.Add("--trust-udp-checksum", port.device.substr(0, port.device.find(',')));
+      words.Add("--trust-udp-checksum", name);
     }
-    addresses.insert(port.addresses.begin(), port.addresses.end());
-  }
-  for (const std::string& address : addresses) {
-    words.Add("--address", address);
+    for (const std::string& address : port.addresses) {
+      words.Add("--address", name + "=" + address);
+    }
   }
   for (const std::string& word : dataplane.eal_args) {
     // In one word: its own may begin with a dash, too.

@@ -6,16 +6,13 @@
 #include <vector>
 
 #include "control/config/node.h"
-#include "dataplane/base/result.h"
 
 namespace holdfast::tools {
 
 /// Arguments of holdfast-control, without the program's name.
 std::vector<std::string> ControlArguments(const control::NodeConfig& node);
-/// Arguments of holdfast-dataplane; `node.dataplane.enabled` holds. Every port answers for the
-/// addresses of all. @return kInvalid when ports differ in their number of queues, which the
-/// process cannot be told.
-Result<std::vector<std::string>> DataplaneArguments(const control::NodeConfig& node);
+/// Arguments of holdfast-dataplane; `node.dataplane.enabled` holds.
+std::vector<std::string> DataplaneArguments(const control::NodeConfig& node);
 /// Arguments of holdfast-sockets; `node.sockets.enabled` holds.
 std::vector<std::string> SocketsArguments(const control::NodeConfig& node);
 

@@ -80,11 +80,7 @@ Result<std::vector<ServiceSpec>> ServicesOf(const control::NodeConfig& node) {
   control->refusal_is_final = true;
   services.push_back(std::move(*control));
   if (node.dataplane.enabled) {
-    auto arguments = DataplaneArguments(node);
-    if (!arguments) {
-      return std::unexpected(arguments.error());
-    }
-    auto dataplane = ServiceOf("dataplane", std::move(*arguments));
+    auto dataplane = ServiceOf("dataplane", DataplaneArguments(node));
     if (!dataplane) {
       return std::unexpected(dataplane.error());
     }
