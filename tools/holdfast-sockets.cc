@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "dataplane/base/clock.h"
 #include "dataplane/listen/arguments.h"
@@ -51,11 +52,17 @@ sigset_t BlockEndSignals() {
 
 // Waits for tables; the sockets keep what comes until then. Null: told to end.
 Result<std::unique_ptr<table::Attachment>> Attach(const listen::Arguments& arguments,
+                                                  table::ReaderFds reader,
                                                   const sigset_t& end) {
+  const auto open = [&] {
+    return reader.page < 0
+               ? table::Attachment::Open(arguments.run_dir, "sockets", arguments.server.threads)
+               : table::Attachment::Open(arguments.run_dir, reader, arguments.server.threads);
+  };
   const std::uint64_t start_ns = holdfast::MonotonicNs();
   bool said = false;
   for (;;) {
-    auto tables = table::Attachment::Open(arguments.run_dir, "sockets", arguments.server.threads);
+    auto tables = open();
     if (tables || tables.error().code != holdfast::ErrorCode::kUnavailable) {
       return tables;
     }
@@ -75,16 +82,21 @@ Result<std::unique_ptr<table::Attachment>> Attach(const listen::Arguments& argum
 }
 
 int Run(listen::Arguments& arguments) {
-  const sigset_t end = BlockEndSignals();
-  auto listeners = listen::InheritListeners();
-  if (!listeners) {
-    return Complain(listeners.error());
+  // First of all: nothing that was passed is looked at with more rights than it takes.
+  if (const auto dropped = listen::DropRights(arguments.user); !dropped) {
+    return Complain(dropped.error());
   }
+  const sigset_t end = BlockEndSignals();
+  auto inherited = listen::Inherit();
+  if (!inherited) {
+    return Complain(inherited.error());
+  }
+  std::vector<listen::Listener>& listeners = inherited->listeners;
   if (!arguments.udp) {
-    std::erase_if(*listeners, [](const listen::Listener& listener) {
+    std::erase_if(listeners, [](const listen::Listener& listener) {
       return listener.kind == listen::ListenerKind::kUdp;
     });
-    if (listeners->empty()) {
+    if (listeners.empty()) {
       Say("--no-udp, and none of the sockets passed is TCP: nothing to serve");
       return kExitInvalid;
     }
@@ -97,10 +109,7 @@ int Run(listen::Arguments& arguments) {
         " descriptors may be open (RLIMIT_NOFILE): taking " + std::to_string(room));
     arguments.server.tcp.max_connections = static_cast<std::uint32_t>(room);
   }
-  if (const auto dropped = listen::DropRights(arguments.user); !dropped) {
-    return Complain(dropped.error());
-  }
-  auto tables = Attach(arguments, end);
+  auto tables = Attach(arguments, inherited->reader, end);
   if (!tables) {
     const int code = Complain(tables.error());
     return tables.error().code == holdfast::ErrorCode::kUnavailable ? kExitNoTables : code;
@@ -108,7 +117,7 @@ int Run(listen::Arguments& arguments) {
   if (*tables == nullptr) {
     return 0;
   }
-  auto server = listen::Server::Start(**tables, std::move(*listeners), arguments.server);
+  auto server = listen::Server::Start(**tables, std::move(listeners), arguments.server);
   if (!server) {
     return Complain(server.error());
   }

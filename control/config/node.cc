@@ -108,6 +108,7 @@ void NodeReader::ReadNode(Fields& fields) {
   }
   node_.state_dir = PathOf(fields, "state_dir", node_.state_dir);
   node_.run_dir = PathOf(fields, "run_dir", node_.run_dir);
+  node_.user = fields.Text("user", {0, 32}).value_or(node_.user);
   if (const auto core = fields.Integer("control_core", {0, 1023})) {
     node_.control_core = static_cast<std::uint16_t>(*core);
   }

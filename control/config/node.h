@@ -89,6 +89,7 @@ struct NodeConfig {
   std::string id;    // [node] id, default: the host's name
   std::string state_dir;
   std::string run_dir;
+  std::string user = "nobody";  // what holdfast-sockets becomes under root; empty: it stays root
   std::optional<std::uint16_t> control_core;  // unset: not pinned
   TablesConfig tables;
   std::vector<ListenConfig> listen;  // at least one

@@ -160,7 +160,7 @@ Result<Arguments> ParseArguments(std::span<const char* const> arguments) {
 std::string HelpText() {
   std::string text =
       "holdfast-sockets: answers DNS over TCP and UDP on the sockets that are passed to it\n"
-      "(LISTEN_FDS, from descriptor 3 on).\n\n";
+      "(LISTEN_FDS, from descriptor 3 on), without any right.\n\n";
   const auto line = [&text](std::string_view name, std::string_view value, std::string_view help) {
     std::string head = "  " + std::string(name) + std::string(value);
     head.resize(std::max<std::size_t>(head.size(), 28), ' ');

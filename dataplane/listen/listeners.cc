@@ -162,7 +162,7 @@ Result<Listener> PrepareListener(int fd, std::string name) {
   return listener;
 }
 
-Result<std::vector<Listener>> InheritListeners() {
+Result<Inherited> Inherit() {
   const auto passed = ParseListenFds(std::getenv("LISTEN_PID"),
                                      std::getenv("LISTEN_FDS"),
                                      std::getenv("LISTEN_FDNAMES"),
@@ -170,15 +170,30 @@ Result<std::vector<Listener>> InheritListeners() {
   if (!passed) {
     return std::unexpected(passed.error());
   }
-  std::vector<Listener> listeners;
+  Inherited inherited;
   for (int i = 0; i < passed->count; ++i) {
-    auto listener = PrepareListener(kFirstListenFd + i, passed->names[static_cast<std::size_t>(i)]);
+    const int fd = kFirstListenFd + i;
+    const std::string& name = passed->names[static_cast<std::size_t>(i)];
+    if (name == kReaderPageName || name == kReaderLockName) {
+      fcntl(fd, F_SETFD, FD_CLOEXEC);
+      (name == kReaderPageName ? inherited.reader.page : inherited.reader.lock) = fd;
+      continue;
+    }
+    auto listener = PrepareListener(fd, name);
     if (!listener) {
       return std::unexpected(listener.error());
     }
-    listeners.push_back(std::move(*listener));
+    inherited.listeners.push_back(std::move(*listener));
   }
-  return listeners;
+  if (inherited.listeners.empty()) {
+    return Fail(ErrorCode::kInvalid, "no listening socket among what was passed");
+  }
+  if ((inherited.reader.page < 0) != (inherited.reader.lock < 0)) {
+    return Fail(ErrorCode::kInvalid,
+                std::string("expected ") + kReaderPageName + " and " + kReaderLockName +
+                    " among what was passed, or neither");
+  }
+  return inherited;
 }
 
 }  // namespace holdfast::listen

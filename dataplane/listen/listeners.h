@@ -1,12 +1,13 @@
-// The sockets this process serves. It binds none: whoever starts it (the supervisor, or a service
-// manager with socket units) binds them and passes descriptors, so that a restart keeps the sockets
-// with what waits in them, and no right is needed for port 53. Cold, main thread.
+// What is passed to this process. It binds no socket: whoever starts it (the supervisor, or a
+// service manager with socket units) binds them and passes descriptors, so that a restart keeps the
+// sockets with what waits in them, and no right is needed for port 53. Cold, main thread.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "dataplane/base/result.h"
+#include "dataplane/table/readers.h"
 
 namespace holdfast::listen {
 
@@ -37,6 +38,10 @@ Result<PassedFds> ParseListenFds(const char* listen_pid,
                                  const char* listen_fdnames,
                                  int pid);
 
+/// The names among LISTEN_FDNAMES of what is no socket: this process's table::ReaderFds.
+inline constexpr const char* kReaderPageName = "reader-page";
+inline constexpr const char* kReaderLockName = "reader-lock";
+
 /// Looks at a descriptor: which kind of listener it is; and makes it ready to be served: not
 /// blocking, closed on exec, UDP with the address that was asked, DF and no trust in path-MTU
 /// messages (RFC 9715 3.1), TCP without delay.
@@ -44,7 +49,12 @@ Result<PassedFds> ParseListenFds(const char* listen_pid,
 /// listening; the sentence names it.
 Result<Listener> PrepareListener(int fd, std::string name);
 
-/// The listeners of the environment; all of them or an error.
-Result<std::vector<Listener>> InheritListeners();
+struct Inherited {
+  std::vector<Listener> listeners;  // at least one
+  table::ReaderFds reader;          // -1: none was passed, the process makes its own file
+};
+
+/// What the environment says was passed; all of it or an error.
+Result<Inherited> Inherit();
 
 }  // namespace holdfast::listen

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <grp.h>
 #include <pwd.h>
@@ -22,38 +23,56 @@ Status System(const char* what) {
               std::string("cannot give up rights: ") + what + ": " + std::strerror(errno));
 }
 
-Status Become(const std::string& user) {
-  errno = 0;
-  const passwd* entry = getpwnam(user.c_str());
-  if (entry == nullptr) {
-    return Fail(
-        ErrorCode::kNotFound,
-        "--user " + user + ": there is no such user; `adduser --system " + user + "` makes it");
+Status Become(const std::string& name) {
+  const auto user = FindUser(name);
+  if (!user) {
+    return std::unexpected(user.error());
   }
-  const uid_t uid = entry->pw_uid;
-  const gid_t gid = entry->pw_gid;
   if (geteuid() != 0) {
-    return uid == geteuid() ? Status{}
-                            : Fail(ErrorCode::kInvalid,
-                                   "--user " + user + ": started as user id " +
-                                       std::to_string(geteuid()) + "; expected root or that user");
+    return user->uid == geteuid()
+               ? Status{}
+               : Fail(ErrorCode::kInvalid,
+                      "user '" + name + "': started as user id " + std::to_string(geteuid()) +
+                          "; expected root or that user");
   }
-  if (uid == 0) {
-    return Fail(ErrorCode::kInvalid, "--user " + user + ": expected a user other than root");
+  // The kernel forgets the signal of a parent's death with the user.
+  int death_signal = 0;
+  const pid_t parent = getppid();
+  if (prctl(PR_GET_PDEATHSIG, &death_signal) != 0) {
+    return System("PR_GET_PDEATHSIG");
   }
   if (setgroups(0, nullptr) != 0) {
     return System("setgroups");
   }
-  if (setresgid(gid, gid, gid) != 0) {
+  if (setresgid(user->gid, user->gid, user->gid) != 0) {
     return System("setresgid");
   }
-  if (setresuid(uid, uid, uid) != 0) {
+  if (setresuid(user->uid, user->uid, user->uid) != 0) {
     return System("setresuid");
+  }
+  if (prctl(PR_SET_PDEATHSIG, death_signal) != 0) {
+    return System("PR_SET_PDEATHSIG");
+  }
+  if (death_signal != 0 && getppid() != parent) {  // it died in between
+    raise(death_signal);
   }
   return {};
 }
 
 }  // namespace
+
+Result<User> FindUser(const std::string& name) {
+  const passwd* entry = getpwnam(name.c_str());
+  if (entry == nullptr) {
+    return Fail(ErrorCode::kNotFound,
+                "user '" + name + "': there is no such user; `adduser --system --group " + name +
+                    "` makes it");
+  }
+  if (entry->pw_uid == 0) {
+    return Fail(ErrorCode::kInvalid, "user '" + name + "': expected another one than root");
+  }
+  return User{.uid = entry->pw_uid, .gid = entry->pw_gid};
+}
 
 Status DropRights(const std::string& user) {
   if (!user.empty()) {

@@ -24,6 +24,7 @@ TEST(NodeFile, NeedsNoMoreThanAnAddress) {
   EXPECT_TRUE(node->sockets.enabled);
   EXPECT_EQ(node->sockets.udp, SocketsUdp::kAlways);
   EXPECT_EQ(node->state_dir, "/var/lib/holdfast");
+  EXPECT_EQ(node->user, "nobody");
   EXPECT_FALSE(node->id.empty());
 }
 
@@ -33,6 +34,7 @@ TEST(NodeFile, ReadsEveryKey) {
 id = "ns1"
 state_dir = "state"
 run_dir = "/run/hf"
+user = "dns"
 control_core = 0
 [tables]
 directory = "/dev/hugepages/hf"
@@ -89,6 +91,7 @@ jitter_percent = 0
   EXPECT_EQ(node->id, "ns1");
   EXPECT_EQ(node->state_dir, "/etc/holdfast/state");
   EXPECT_EQ(node->run_dir, "/run/hf");
+  EXPECT_EQ(node->user, "dns");
   EXPECT_EQ(node->control_core, 0);
   EXPECT_EQ(node->tables.directory, "/dev/hugepages/hf");
   EXPECT_EQ(node->tables.hugepages, Hugepages::k2M);

@@ -8,12 +8,14 @@
 #include <map>
 #include <poll.h>
 #include <string>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
 #include "dataplane/base/check.h"
+#include "dataplane/listen/rights.h"
 #include "tests/dataplane/listen_live.h"
 
 namespace holdfast::listen {
@@ -201,17 +203,15 @@ TEST_F(SocketsProcess, ServesOnFromTheSameSocketsAfterItWasKilled) {
 TEST_F(SocketsProcess, KeepsNoRights) {
   tables_.Publish();
   const bool root = geteuid() == 0;
-  if (root) {
-    // The folder is the supervisor's to prepare for the user.
-    chmod(tables_.run_dir().c_str(), 0755);
-    const std::string readers = tables_.run_dir() + "/readers";
-    mkdir(readers.c_str(), 0777);
-    chmod(readers.c_str(), 0777);
-  }
+  chmod(tables_.run_dir().c_str(), 0755);
+  const auto reader = table::MakeReaderFile(tables_.run_dir(), "sockets.1-1", "sockets", 1);
+  ASSERT_TRUE(reader) << reader.error().message;
   Process process(
-      {udp_, tcp_},
+      {udp_, reader->page, tcp_, reader->lock},
       RunDir(root ? std::vector<std::string>{"--user", "nobody"} : std::vector<std::string>{}),
-      {"LISTEN_FDS=2"});
+      {"LISTEN_FDS=4", "LISTEN_FDNAMES=dns-udp:reader-page:dns-tcp:reader-lock"});
+  close(reader->page);
+  close(reader->lock);
   Client client(SOCK_DGRAM, AddressOf(udp_));
   ASSERT_TRUE(client.Send(Query(1, "www")));
   EXPECT_TRUE(IsAddress(client.ReceiveDatagram(), 1)) << process.said();
@@ -224,8 +224,57 @@ TEST_F(SocketsProcess, KeepsNoRights) {
     EXPECT_FALSE(StatusOf(process.pid(), "Gid").starts_with("0\t"));
     EXPECT_EQ(StatusOf(process.pid(), "Groups").find_first_not_of(" \t"), std::string::npos);
   }
+  const auto readers = table::ListReaders(tables_.run_dir());
+  ASSERT_EQ(readers.size(), 1U);
+  EXPECT_EQ(readers[0].pid, static_cast<std::uint32_t>(process.pid()));
   process.End();
   EXPECT_EQ(process.ExitCode(), 0);
+  EXPECT_TRUE(table::ListReaders(tables_.run_dir()).empty());
+}
+
+TEST_F(SocketsProcess, SaysWhichFolderIsClosedToItsUser) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "needs root, to become somebody else";
+  }
+  tables_.Publish();
+  chmod(tables_.run_dir().c_str(), 0700);
+  Process process({udp_}, RunDir({"--user", "nobody"}), {"LISTEN_FDS=1"});
+  EXPECT_EQ(process.ExitCode(), 1);
+  EXPECT_NE(process.said().find("may not enter " + tables_.run_dir() + ": `chmod o+x"),
+            std::string::npos)
+      << process.said();
+}
+
+TEST_F(SocketsProcess, EndsWithItsParentAlsoAsAnotherUser) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "needs root, to become somebody else";
+  }
+  // The parent's death is a signal that the kernel forgets when a process changes its user.
+  std::array<int, 2> pipe_fds{};
+  ASSERT_EQ(pipe2(pipe_fds.data(), O_CLOEXEC), 0);
+  const pid_t parent = fork();
+  ASSERT_GE(parent, 0);
+  if (parent == 0) {
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      const bool dropped = DropRights("nobody").has_value();
+      const pid_t self = dropped ? getpid() : 0;
+      [[maybe_unused]] const ssize_t written = write(pipe_fds[1], &self, sizeof(self));
+      pause();
+    }
+    pause();
+  }
+  close(pipe_fds[1]);
+  pid_t child = 0;
+  ASSERT_EQ(read(pipe_fds[0], &child, sizeof(child)), static_cast<ssize_t>(sizeof(child)));
+  ASSERT_GT(child, 0);
+  kill(parent, SIGKILL);
+  waitpid(parent, nullptr, 0);
+  // The pipe's other end is closed by the last who has it.
+  pollfd wait{.fd = pipe_fds[0], .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&wait, 1, kPatienceMs), 1);
+  close(pipe_fds[0]);
 }
 
 TEST_F(SocketsProcess, LeavesUdpAloneWhenToldSo) {
@@ -267,6 +316,16 @@ TEST_F(SocketsProcess, RefusesToStartAndSaysWhatIsWrong) {
       {{file}, RunDir(), {"LISTEN_FDS=1"}, 2, "fd 3: descriptor 3 is no socket"},
       {{udp_}, RunDir({"--no-udp"}), {"LISTEN_FDS=1"}, 2, "nothing to serve"},
       {{udp_}, RunDir({"--user=no-such-user"}), {"LISTEN_FDS=1"}, 2, "there is no such user"},
+      {{file},
+       RunDir(),
+       {"LISTEN_FDS=1", "LISTEN_FDNAMES=reader-page"},
+       2,
+       "no listening socket among what was passed"},
+      {{udp_, file},
+       RunDir(),
+       {"LISTEN_FDS=2", "LISTEN_FDNAMES=dns:reader-lock"},
+       2,
+       "expected reader-page and reader-lock among what was passed, or neither"},
       {{udp_}, RunDir({"--wait=0"}), {"LISTEN_FDS=1"}, 3, "nothing is published"},
       {{udp_}, {"--run-dir=/nonexistent", "--wait=0"}, {"LISTEN_FDS=1"}, 3, "/nonexistent/root"},
   };

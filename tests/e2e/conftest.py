@@ -3,6 +3,9 @@ or its file, also when that failed.
 """
 
 import contextlib
+import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +19,15 @@ import watch  # noqa: E402
 def pytest_terminal_summary(terminalreporter):
     for line in watch.FIGURES:
         terminalreporter.write_line(line)
+
+
+@contextlib.contextmanager
+def open_folder():
+    """A folder that anyone may enter: holdfast-sockets is another user than this test, and pytest's
+    own folders are closed."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
 
 
 @contextlib.contextmanager
@@ -39,10 +51,17 @@ def everything(folder):
 
 
 @pytest.fixture(name="make", scope="module")
-def fixture_make(tmp_path_factory):
+def fixture_make():
     """For nodes that a whole file shares."""
-    with everything(tmp_path_factory.mktemp("node")) as make:
+    with open_folder() as folder, everything(folder) as make:
         yield make
+
+
+@pytest.fixture(name="tmp_path")
+def fixture_tmp_path():
+    """In place of pytest's own."""
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(name="make_one")

@@ -131,11 +131,15 @@ class Node:
 
     # ---- its processes --------------------------------------------------------------------------
 
-    def start(self):
-        before = self.log().count("holdfast: ready")
+    def launch(self):
+        """`holdfast run`, without waiting for what becomes of it."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [BINARIES / "holdfast", "run", "--config", self.config], stdout=log, stderr=log)
+
+    def start(self):
+        before = self.log().count("holdfast: ready")
+        self.launch()
         until(lambda: self.log().count("holdfast: ready") > before or
               self.process.poll() is not None, seconds=60)
         assert self.process.poll() is None, self.log()

@@ -259,6 +259,32 @@ TEST_F(SupervisorTest, StartsAgainWhatEndsAndCountsIt) {
   EXPECT_NE(log_.find("ended: status 5; starts again in 0.0 s"), std::string::npos) << log_;
 }
 
+TEST_F(SupervisorTest, MakesDescriptorsForEachStart) {
+  on_look_ = [this](std::span<const Watched>) {
+    if (Log() == "dns:n1\ndns:n2\n") {
+      kill(getpid(), SIGTERM);
+    }
+    return std::vector<StandStill>{};
+  };
+  const int passed = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ServiceSpec service = Service("a",
+                                "echo $LISTEN_FDNAMES >> log; [ -e /dev/fd/4 ] || exit; cat <&4; "
+                                "grep -q n2 log && exec sleep 600; exit 5");
+  service.child.fds = {NamedFd{.fd = passed, .name = "dns"}};
+  int start = 0;
+  std::vector<int> made;
+  service.fresh_fds = [&]() -> Result<std::vector<NamedFd>> {
+    made.push_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    return std::vector<NamedFd>{{.fd = made.back(), .name = "n" + std::to_string(++start)}};
+  };
+  EXPECT_EQ(Run({service}), 0);
+  for (const int fd : made) {
+    EXPECT_EQ(fcntl(fd, F_GETFD), -1) << "kept by the supervisor";
+  }
+  EXPECT_EQ(fcntl(passed, F_GETFD), FD_CLOEXEC);
+  close(passed);
+}
+
 TEST_F(SupervisorTest, KillsWhatDoesNotEndWhenToldTo) {
   on_look_ = [this](std::span<const Watched>) {
     if (!Log().empty()) {
@@ -473,10 +499,11 @@ TEST(Render, SaysWhatEachProcessNeedsToKnow) {
             "--address net_tap0=192.0.2.53 --eal=--huge-dir --eal=/mnt/a b");
 
   EXPECT_EQ(
-      Line(SocketsArguments(node)),
-      "--run-dir /run/x --threads 1 --tcp-max-connections 1024 --tcp-idle-ms 10000 "
+      Line(SocketsArguments(node, "dns")),
+      "--run-dir /run/x --user dns --threads 1 --tcp-max-connections 1024 --tcp-idle-ms 10000 "
       "--tcp-total-ms 60000");
   EXPECT_EQ(ControlArguments(node), (std::vector<std::string>{"--config", "/etc/node.toml"}));
+  EXPECT_FALSE(Line(SocketsArguments(node, "")).contains("--user"));
   node.sockets.udp = control::SocketsUdp::kNever;
   EXPECT_FALSE(SocketsWantUdp(node));
   node.sockets.udp = control::SocketsUdp::kFallback;

@@ -10,7 +10,7 @@
 
 namespace holdfast::tools {
 
-/// A listening socket to hand over; the descriptor stays the caller's.
+/// A descriptor to hand over: a listening socket, or what its name says. It stays the caller's.
 struct NamedFd {
   int fd = -1;
   std::string name;  // for LISTEN_FDNAMES: no colon

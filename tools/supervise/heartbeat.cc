@@ -14,6 +14,13 @@ std::string Seconds(std::chrono::milliseconds time) {
   return std::to_string(time.count() / 1000) + "." + std::to_string(time.count() / 100 % 10) + " s";
 }
 
+// By the name of the file, too: the process itself writes what is in it.
+bool IsReader(const Watched& child, const table::ReaderInfo& reader) {
+  const std::string file = reader.path.substr(reader.path.rfind('/') + 1);
+  return !child.is_control && static_cast<std::uint32_t>(child.pid) == reader.pid &&
+         file.starts_with(child.name + ".");
+}
+
 }  // namespace
 
 std::vector<StandStill> Heartbeat::Look(std::span<const Watched> children, Beats::Time now) {
@@ -32,9 +39,8 @@ void Heartbeat::LookAtReaders(std::span<const Watched> children,
                               Beats::Time now,
                               std::vector<StandStill>& found) {
   for (const table::ReaderInfo& reader : table::ListReaders(run_dir_)) {
-    const auto child = std::ranges::find_if(children, [&reader](const Watched& one) {
-      return !one.is_control && static_cast<std::uint32_t>(one.pid) == reader.pid;
-    });
+    const auto child = std::ranges::find_if(
+        children, [&reader](const Watched& one) { return IsReader(one, reader); });
     if (child == children.end()) {
       continue;  // a reader that somebody else runs: not ours to end
     }
@@ -85,7 +91,7 @@ bool Heartbeat::AllAttached(std::span<const Watched> children) const {
   const std::vector<table::ReaderInfo> readers = table::ListReaders(run_dir_);
   return std::ranges::all_of(children, [&readers](const Watched& child) {
     return child.is_control || std::ranges::any_of(readers, [&child](const table::ReaderInfo& one) {
-             return one.pid == static_cast<std::uint32_t>(child.pid);
+             return IsReader(child, one);
            });
   });
 }

@@ -71,10 +71,14 @@ std::vector<std::string> DataplaneArguments(const control::NodeConfig& node) {
   return words.Take();
 }
 
-std::vector<std::string> SocketsArguments(const control::NodeConfig& node) {
+std::vector<std::string> SocketsArguments(const control::NodeConfig& node,
+                                          const std::string& user) {
   const control::SocketsConfig& sockets = node.sockets;
   Words words;
   words.Add("--run-dir", node.run_dir);
+  if (!user.empty()) {
+    words.Add("--user", user);
+  }
   words.Add("--threads", sockets.threads);
   words.Add("--tcp-max-connections", sockets.tcp_max_connections);
   words.Add("--tcp-idle-ms", sockets.tcp_idle_ms);

@@ -13,8 +13,9 @@ namespace holdfast::tools {
 std::vector<std::string> ControlArguments(const control::NodeConfig& node);
 /// Arguments of holdfast-dataplane; `node.dataplane.enabled` holds.
 std::vector<std::string> DataplaneArguments(const control::NodeConfig& node);
-/// Arguments of holdfast-sockets; `node.sockets.enabled` holds.
-std::vector<std::string> SocketsArguments(const control::NodeConfig& node);
+/// Arguments of holdfast-sockets; `node.sockets.enabled` holds. @param user  to become; may be
+/// empty.
+std::vector<std::string> SocketsArguments(const control::NodeConfig& node, const std::string& user);
 
 /// Whether holdfast-sockets is to get UDP sockets. As a fallback too: while a port runs, the XDP
 /// program takes the queries before they reach the kernel's sockets.

@@ -9,9 +9,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
+#include "dataplane/listen/listeners.h"
+#include "dataplane/listen/rights.h"
+#include "dataplane/table/readers.h"
 #include "tools/command/client.h"
 #include "tools/supervise/heartbeat.h"
 #include "tools/supervise/listeners.h"
@@ -67,6 +71,39 @@ Result<ServiceSpec> ServiceOf(const std::string& name, std::vector<std::string> 
   return spec;
 }
 
+// The process that strangers' TCP ends in: it gets all it needs as descriptors, and as root's child
+// another user.
+Result<ServiceSpec> SocketsOf(const control::NodeConfig& node) {
+  const std::string user = geteuid() == 0 ? node.user : "";
+  if (!user.empty()) {
+    if (const auto found = listen::FindUser(user); !found) {
+      return Fail(found.error().code, node.path + ": [node] " + found.error().message);
+    }
+  }
+  auto sockets = ServiceOf("sockets", SocketsArguments(node, user));
+  if (!sockets) {
+    return sockets;
+  }
+  auto listeners = BindListeners(node.listen, SocketsWantUdp(node));
+  if (!listeners) {
+    return std::unexpected(listeners.error());
+  }
+  sockets->stop_rank = 1;
+  sockets->child.fds = std::move(*listeners);
+  // A name of its own for each start: who reads the file of a dead process goes on seeing a dead
+  // one.
+  sockets->fresh_fds = [&node, start = 0U]() mutable -> Result<std::vector<NamedFd>> {
+    const std::string name = "sockets." + std::to_string(getpid()) + "-" + std::to_string(++start);
+    const auto fds = table::MakeReaderFile(node.run_dir, name, "sockets", node.sockets.threads);
+    if (!fds) {
+      return std::unexpected(fds.error());
+    }
+    return std::vector<NamedFd>{{.fd = fds->page, .name = listen::kReaderPageName},
+                                {.fd = fds->lock, .name = listen::kReaderLockName}};
+  };
+  return sockets;
+}
+
 // The order is that of starting. Stopping: the ports first, so that queries go on to the sockets
 // while they drain; control last, since it is the one that nobody waits for.
 Result<std::vector<ServiceSpec>> ServicesOf(const control::NodeConfig& node) {
@@ -88,16 +125,10 @@ Result<std::vector<ServiceSpec>> ServicesOf(const control::NodeConfig& node) {
     services.push_back(std::move(*dataplane));
   }
   if (node.sockets.enabled) {
-    auto sockets = ServiceOf("sockets", SocketsArguments(node));
+    auto sockets = SocketsOf(node);
     if (!sockets) {
       return std::unexpected(sockets.error());
     }
-    auto listeners = BindListeners(node.listen, SocketsWantUdp(node));
-    if (!listeners) {
-      return std::unexpected(listeners.error());
-    }
-    sockets->stop_rank = 1;
-    sockets->child.fds = std::move(*listeners);
     services.push_back(std::move(*sockets));
   }
   return services;

@@ -5,7 +5,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <poll.h>
+#include <span>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -129,7 +131,19 @@ void Supervisor::Say(const std::string& sentence) const {
 }
 
 Status Supervisor::StartService(Service& service) {
-  const auto pid = StartChild(service.spec.child);
+  ChildSpec child = service.spec.child;
+  const std::size_t kept = child.fds.size();
+  if (service.spec.fresh_fds) {
+    auto fresh = service.spec.fresh_fds();
+    if (!fresh) {
+      return std::unexpected(fresh.error());
+    }
+    std::ranges::move(*fresh, std::back_inserter(child.fds));
+  }
+  const auto pid = StartChild(child);
+  for (const NamedFd& fd : std::span(child.fds).subspan(kept)) {
+    close(fd.fd);
+  }
   if (!pid) {
     return std::unexpected(pid.error());
   }

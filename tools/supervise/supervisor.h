@@ -20,6 +20,8 @@ namespace holdfast::tools {
 
 struct ServiceSpec {
   ChildSpec child;
+  // Makes descriptors for one start; the child gets them behind the others. May be empty.
+  std::function<Result<std::vector<NamedFd>>()> fresh_fds;
   unsigned stop_rank = 0;  // lower ranks are stopped, and gone, before higher ones are told
   bool is_control = false;
   // While nothing has been ready yet, an end with status 1 or 2 is the whole node's end: the
