@@ -26,11 +26,13 @@ const char* ErrorCodeText(ErrorCode code) noexcept;
 
 /// The result of "status". Control core.
 Json StatusResult(Core& core, const CounterNames& names, std::int64_t started_ms);
-/// The result of "explain". Any thread, on copies.
+/// The result of "explain". Any thread, on copies. @param client  address of who asks; empty:
+/// anyone.
 Result<Json> ExplainResult(const Model& model,
                            std::span<const CompiledHealth> health,
                            Generation generation,
                            const std::string& name,
-                           const std::string& type);
+                           const std::string& type,
+                           const std::string& client);
 
 }  // namespace holdfast::control

@@ -307,8 +307,9 @@ void Server::Dispatch(const Json& request, Reply reply) {
          health = core_.Health(),
          generation = core_.publisher().generation(),
          name = text("name"),
-         type = text("type")] {
-          const auto result = ExplainResult(*model, health, generation, name, type);
+         type = text("type"),
+         client = text("client")] {
+          const auto result = ExplainResult(*model, health, generation, name, type, client);
           return result ? Success(*result) : Failure(result.error());
         },
         std::move(reply));

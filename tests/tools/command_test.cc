@@ -108,6 +108,18 @@ TEST(CommandLine, ThatIsWrongEndsWithStatus2) {
   }
 }
 
+TEST(CommandLine, SaysWhatIsWrongWithAnAddress) {
+  for (const char* text : {"nobody", "192.0.2.1/24", "192.0.2", "2001:db8::1::2", ""}) {
+    testing::internal::CaptureStderr();
+    const auto parsed = Parse({"explain", "www.a.test", "A", "--client", text});
+    const std::string said = testing::internal::GetCapturedStderr();
+    ASSERT_TRUE(std::holds_alternative<Finished>(parsed)) << text;
+    EXPECT_NE(said.find(std::string("'") + text + "' is no address; expected one IPv4 or IPv6"),
+              std::string::npos)
+        << said;
+  }
+}
+
 TEST(CommandLine, GivesHelpWithStatus0) {
   testing::internal::CaptureStdout();
   const auto parsed = Parse({"zone", "load", "--help"});
@@ -245,6 +257,13 @@ TEST(ExplainText, IndentsTheTreeAndSaysWhatWasDroppedAndWhy) {
             "permitted answers\n"
             "  share  ttl  records\n"
             "  1      60   192.0.2.72\n");
+}
+
+TEST(ExplainText, SaysWhatTheClientHasToDoWithIt) {
+  const std::string text = ExplainText(json::parse(R"json({
+    "name": "a.test.", "type": "A", "outcome": "nodata", "owner": "a.test.",
+    "answered_by_type": "A", "client": {"address": "192.0.2.7", "note": "nothing at all"}})json"));
+  EXPECT_EQ(text, "a.test. A: nodata\n  client 192.0.2.7: nothing at all\n");
 }
 
 TEST(Tables, RefusesWhatIsNoImage) {

@@ -105,6 +105,9 @@ std::string ExplainText(const json& result) {
     line("answered_by_type", "answered by type");
   }
   line("generation", "generation");
+  if (const json& client = Member(result, "client"); client.is_object()) {
+    text += "  client " + Text(client, "address") + ": " + Text(client, "note") + "\n";
+  }
   for (const json& rule : Elements(result, "rules")) {
     text += "  rule: " + Text(rule) + "\n";
   }
