@@ -458,6 +458,23 @@ TEST(Listeners, BindsTcpAndUdpAndNamesThem) {
   close((*one)[0].fd);
 }
 
+TEST(Listeners, GivesUdpRoomForABurst) {
+  const auto bound = BindListeners(
+      std::vector<control::ListenConfig>{{.address = "127.0.0.1", .port = 0, .ipv6 = false}}, true);
+  ASSERT_TRUE(bound) << bound.error().message;
+  int octets = 0;
+  socklen_t size = sizeof(octets);
+  ASSERT_EQ(getsockopt((*bound)[1].fd, SOL_SOCKET, SO_RCVBUF, &octets, &size), 0);
+  // Forced, or as much as the machine lets anyone have; a network namespace may not show its bound.
+  const std::string most = Read("/proc/sys/net/core/rmem_max");
+  EXPECT_LE(octets, 2 * kReceiveBufferOctets);
+  EXPECT_GE(octets,
+            std::min(2 * kReceiveBufferOctets, 2 * (most.empty() ? 65536 : std::stoi(most))));
+  for (const NamedFd& fd : *bound) {
+    close(fd.fd);
+  }
+}
+
 TEST(Listeners, RefusesAnAddressOfAnotherMachine) {
   const auto bound = BindListeners(
       std::vector<control::ListenConfig>{{.address = "192.0.2.1", .port = 53, .ipv6 = false}},

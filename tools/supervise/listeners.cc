@@ -66,6 +66,15 @@ std::unexpected<Error> Complain(const control::ListenConfig& listen, bool tcp, i
   }
 }
 
+// A burst, or a restart of holdfast-sockets, waits here. What the kernel does not give is no reason
+// not to answer.
+void WidenReceiveBuffer(int fd) {
+  const int octets = kReceiveBufferOctets;
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) != 0) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
+  }
+}
+
 Result<int> Bind(const control::ListenConfig& listen, bool tcp) {
   const auto address = AddressOf(listen);
   if (!address) {
@@ -88,6 +97,9 @@ Result<int> Bind(const control::ListenConfig& listen, bool tcp) {
     const int why = errno;
     close(fd);
     return Complain(listen, tcp, why);
+  }
+  if (!tcp) {
+    WidenReceiveBuffer(fd);
   }
   return fd;
 }

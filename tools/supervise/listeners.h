@@ -11,6 +11,10 @@
 
 namespace holdfast::tools {
 
+/// Octets of queries that a UDP socket keeps while its reader is away or behind; the kernel books
+/// twice of it for its own. Without CAP_NET_ADMIN net.core.rmem_max is the most.
+inline constexpr int kReceiveBufferOctets = 4 << 20;
+
 /// Binds a TCP listener, and with `udp` a UDP socket, for each address; all or none. IPv6 sockets
 /// serve IPv6 alone. Descriptors are closed on exec and live until the process ends.
 /// @return kConflict when a port is in use, kNotFound when an address is not on this machine, kIo
