@@ -7,12 +7,15 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "control/admin/server.h"
 #include "control/core.h"
 #include "dataplane/answer/answer.h"
 #include "dataplane/io/counters.h"
 #include "dataplane/listen/counters.h"
+#include "dataplane/steer/steer.h"
 
 namespace {
 
@@ -37,6 +40,27 @@ std::string CounterName(const std::string& role, unsigned index) {
   return {};
 }
 
+// Control runs where the data plane does, so it finds its program on the interface by itself.
+holdfast::Result<std::vector<std::pair<std::string, std::uint64_t>>> XdpCounters(
+    const holdfast::control::PortConfig& port) {
+  namespace steer = holdfast::steer;
+  std::vector<std::pair<std::string, std::uint64_t>> named;
+  if (const std::string interface = port.XdpInterface(); !interface.empty()) {
+    const auto steering = steer::Steering::Find(interface);
+    if (!steering) {
+      return std::unexpected(steering.error());
+    }
+    const auto counted = steering->Read();
+    if (!counted) {
+      return std::unexpected(counted.error());
+    }
+    for (unsigned i = 0; i < kSteerCounterCount; ++i) {
+      named.emplace_back(steer::CounterText(static_cast<SteerCounter>(i)), (*counted)[i]);
+    }
+  }
+  return named;
+}
+
 // The control core's own thread only: workers and the prober were started before.
 void Pin(std::uint16_t core) {
   cpu_set_t set;
@@ -56,7 +80,8 @@ int Run(const std::string& config) {
   if (const auto pinned = (*core)->node().control_core) {
     Pin(*pinned);
   }
-  const auto served = holdfast::control::Serve(**core, config, CounterName);
+  const auto served = holdfast::control::Serve(
+      **core, config, {.counter_names = CounterName, .xdp_counters = XdpCounters});
   if (!served) {
     std::fprintf(stderr, "holdfast-control: %s\n", served.error().message.c_str());
     return kRefused;

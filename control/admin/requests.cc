@@ -66,6 +66,20 @@ Json ReaderJson(const table::ReaderInfo& reader, const CounterNames& names) {
           {"counters", counters}};
 }
 
+Json PortJson(const PortConfig& port, const XdpCounters& counters) {
+  Json json{{"device", port.device}, {"addresses", port.addresses}, {"xdp", Json()}};
+  const auto counted = counters(port);
+  if (!counted) {
+    json["xdp_problem"] = counted.error().message;
+  } else if (!counted->empty()) {
+    json["xdp"] = Json::object();
+    for (const auto& [name, count] : *counted) {
+      json["xdp"][name] = count;
+    }
+  }
+  return json;
+}
+
 Json GroupJson(const ExplainedGroup& group);
 
 Json MemberJson(const ExplainedMember& member) {
@@ -140,7 +154,7 @@ Json Failure(const Error& error) {
           {"error", {{"code", ErrorCodeText(error.code)}, {"message", error.message}}}};
 }
 
-Json StatusResult(Core& core, const CounterNames& names, std::int64_t started_ms) {
+Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms) {
   const TableUse use = core.publisher().Use();
   Json zones = Json::array();
   for (const ZoneInfo& zone : core.zones()) {
@@ -157,7 +171,13 @@ Json StatusResult(Core& core, const CounterNames& names, std::int64_t started_ms
   }
   Json readers = Json::array();
   for (const table::ReaderInfo& reader : table::ListReaders(core.node().run_dir)) {
-    readers.push_back(ReaderJson(reader, names));
+    readers.push_back(ReaderJson(reader, instruments.counter_names));
+  }
+  Json ports = Json::array();
+  if (core.node().dataplane.enabled) {
+    for (const PortConfig& port : core.node().dataplane.ports) {
+      ports.push_back(PortJson(port, instruments.xdp_counters));
+    }
   }
   return {{"node", core.node().id},
           {"version", kVersion},
@@ -174,6 +194,7 @@ Json StatusResult(Core& core, const CounterNames& names, std::int64_t started_ms
             {"waiting", use.waiting}}},
           {"zones", zones},
           {"checks", checks},
+          {"ports", ports},
           {"readers", readers},
           {"warnings", core.warnings()}};
 }

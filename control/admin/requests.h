@@ -6,6 +6,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "control/core.h"
 
@@ -13,9 +15,19 @@ namespace holdfast::control {
 
 using Json = nlohmann::json;
 
-/// Name of counter `index` in the reader files of a role; empty when it counts nothing. Given by
-/// the program, since control does not know what readers count.
+/// Name of counter `index` in the reader files of a role; empty when it counts nothing.
 using CounterNames = std::function<std::string(const std::string& role, unsigned index)>;
+/// What the XDP program of a port has counted since it was attached, by name; none for a port that
+/// has no such program by its nature. An error says why it cannot be read. A few system calls.
+using XdpCounters =
+    std::function<Result<std::vector<std::pair<std::string, std::uint64_t>>>(const PortConfig&)>;
+
+/// What `status` shows of the processes that answer, given by the program: control knows neither
+/// what readers count nor what an XDP program is.
+struct Instruments {
+  CounterNames counter_names;
+  XdpCounters xdp_counters;
+};
 
 /// {"ok": true, "result": result}
 Json Success(Json result);
@@ -25,7 +37,7 @@ Json Failure(const Error& error);
 const char* ErrorCodeText(ErrorCode code) noexcept;
 
 /// The result of "status". Control core.
-Json StatusResult(Core& core, const CounterNames& names, std::int64_t started_ms);
+Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms);
 /// The result of "explain". Any thread, on copies. @param client  address of who asks; empty:
 /// anyone.
 Result<Json> ExplainResult(const Model& model,

@@ -30,10 +30,10 @@ constexpr int kMaxConnections = 64;
 
 class Server {
  public:
-  Server(Core& core, std::string node_path, const CounterNames& names)
+  Server(Core& core, std::string node_path, const Instruments& instruments)
       : core_(core),
         node_path_(std::move(node_path)),
-        names_(names),
+        instruments_(instruments),
         started_ms_(WallMs()),
         socket_path_(core.node().run_dir + "/control.sock"),
         transitions_(io_, dup(core.transition_fd())),
@@ -108,7 +108,7 @@ class Server {
 
   Core& core_;
   std::string node_path_;
-  const CounterNames& names_;
+  const Instruments& instruments_;
   std::int64_t started_ms_;
   std::string socket_path_;
   Json last_reload_;
@@ -294,7 +294,7 @@ void Server::Dispatch(const Json& request, Reply reply) {
     return reply(Success(Json::object()));
   }
   if (op == "status") {
-    Json status = StatusResult(core_, names_, started_ms_);
+    Json status = StatusResult(core_, instruments_, started_ms_);
     status["last_reload"] = last_reload_;
     return reply(Success(std::move(status)));
   }
@@ -498,9 +498,9 @@ Json Server::ZoneDrop(const std::string& origin) {
 
 }  // namespace
 
-Status Serve(Core& core, const std::string& node_path, const CounterNames& names) {
+Status Serve(Core& core, const std::string& node_path, const Instruments& instruments) {
   try {
-    Server server(core, node_path, names);
+    Server server(core, node_path, instruments);
     return server.Run();
   } catch (const std::exception& error) {
     // Asio throws where it cannot set itself up (descriptors, threads).

@@ -14,6 +14,6 @@ namespace holdfast::control {
 /// Runs the control core until SIGTERM or SIGINT; SIGHUP reloads. The calling thread is the control
 /// core's. Serves RUN_DIR/control.sock (mode 0600: whoever may open it may change what is served).
 /// @param node_path  read again at each reload.
-Status Serve(Core& core, const std::string& node_path, const CounterNames& names);
+Status Serve(Core& core, const std::string& node_path, const Instruments& instruments);
 
 }  // namespace holdfast::control

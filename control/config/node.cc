@@ -427,6 +427,16 @@ Result<NodeConfig> LoadNode(const std::string& path) {
   return ParseNode(*text, path);
 }
 
+std::string PortConfig::XdpInterface() const {
+  const std::string_view key = ",iface=";
+  const std::size_t at = device.starts_with("net_af_xdp") ? device.find(key) : std::string::npos;
+  if (at == std::string::npos) {
+    return {};
+  }
+  const std::size_t begin = at + key.size();
+  return device.substr(begin, device.find(',', begin) - begin);
+}
+
 std::string DefaultZoneId(std::string_view origin) {
   // FNV-1a, 64 bits, in base 36: as long and as plain as the ids that Route 53 makes.
   std::uint64_t hash = 0xcbf29ce484222325U;

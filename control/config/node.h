@@ -38,6 +38,9 @@ struct PortConfig {
 
   /// What stands before the device's own arguments: how DPDK calls it; different for each port.
   [[nodiscard]] std::string Name() const { return device.substr(0, device.find(',')); }
+  /// The kernel's interface that an AF_XDP port works through, which has our XDP program; empty for
+  /// other ports.
+  [[nodiscard]] std::string XdpInterface() const;
 };
 
 struct DataplaneConfig {

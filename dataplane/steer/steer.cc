@@ -119,21 +119,21 @@ Result<Fd> MapOf(const Attached& attached, std::string_view name) {
 const char* CounterText(SteerCounter counter) noexcept {
   switch (counter) {
     case kSteerSteered:
-      return "steered";
+      return "to_poll_core";
     case kSteerNoSocket:
-      return "no_socket";
+      return "to_kernel_no_socket";
     case kSteerNotIp:
-      return "not_ip";
+      return "to_kernel_not_ip";
     case kSteerNotUdp:
-      return "not_udp";
+      return "to_kernel_not_udp";
     case kSteerFragment:
-      return "fragment";
+      return "to_kernel_fragment";
     case kSteerOtherPort:
-      return "other_port";
+      return "to_kernel_other_port";
     case kSteerOtherAddress:
-      return "other_address";
+      return "to_kernel_other_address";
     case kSteerMalformed:
-      return "malformed";
+      return "to_kernel_malformed";
     case kSteerCounterCount:
       break;
   }

@@ -111,6 +111,8 @@ jitter_percent = 0
   ASSERT_EQ(dataplane.ports.size(), 2U);
   EXPECT_EQ(dataplane.ports[0].device, "net_af_xdp0,iface=eth0");
   EXPECT_EQ(dataplane.ports[0].Name(), "net_af_xdp0");
+  EXPECT_EQ(dataplane.ports[0].XdpInterface(), "eth0");
+  EXPECT_EQ(dataplane.ports[1].XdpInterface(), "");
   EXPECT_EQ(dataplane.ports[0].queues, 2);
   EXPECT_EQ(dataplane.ports[1].device, "0000:3b:00.0");
   EXPECT_FALSE(dataplane.ports[0].verify_udp_checksum);

@@ -95,6 +95,26 @@ def test_edns_is_answered_by_its_rules_over_af_xdp(site):
     answer_zone.hold_edns(site.asker)
 
 
+def test_status_says_what_the_xdp_program_did_with_each_frame(site):
+    def xdp():
+        (port,) = site.status()["ports"]
+        assert port["device"].startswith("net_af_xdp0,iface=s0")
+        assert port["addresses"] == [ADDRESS4, ADDRESS6]
+        return port["xdp"]
+
+    before = xdp()
+    assert sorted(before) == ["to_kernel_fragment", "to_kernel_malformed", "to_kernel_no_socket",
+                              "to_kernel_not_ip", "to_kernel_not_udp", "to_kernel_other_address",
+                              "to_kernel_other_port", "to_poll_core"]
+    queries = [fast_client.packet("h1.many.test", "A")] * 10
+    replies(ADDRESS4, 53, [("hit", query) for query in queries], site.make_socket)
+    with site.make_socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.sendto(b"?", (ADDRESS4, 54))
+    after = until(lambda: (now := xdp())["to_kernel_other_port"] > before["to_kernel_other_port"]
+                  and now)
+    assert after["to_poll_core"] - before["to_poll_core"] >= 10
+
+
 def replies(address, port, queries, make_socket):
     with fast_client.Client(address, port, make_socket) as client:
         found = [None] * len(queries)

@@ -171,6 +171,11 @@ json GoodStatus() {
                {"id": "c2", "type": "TCP", "target": "192.0.2.2:80", "state": "healthy",
                 "override": "healthy", "since_ms": 0, "reason": "", "age_ms": null,
                 "verified": false}],
+    "ports": [{"device": "net_af_xdp0,iface=eth0", "addresses": ["192.0.2.53", "2001:db8::53"],
+               "xdp": {"to_poll_core": 34, "to_kernel_not_udp": 5, "to_kernel_not_ip": 0}},
+              {"device": "net_af_xdp1,iface=eth1", "addresses": ["192.0.2.54"], "xdp": null,
+               "xdp_problem": "interface eth1 has no XDP program"},
+              {"device": "0000:3b:00.0", "addresses": ["192.0.2.55"], "xdp": null}],
     "readers": [{"role": "dataplane", "pid": 5, "threads": [{"passed": 7, "beat": 99}],
                  "counters": {"answered": 12, "dropped": 0}}],
     "last_reload": {"ok": false, "message": "a.toml:1: no", "at_ms": 5},
@@ -201,6 +206,14 @@ TEST(StatusText, ShowsEachPart) {
                            "never",
                            "generation 7",
                            "answered  12",
+                           "\nports\n"
+                           "  net_af_xdp0,iface=eth0 answers for 192.0.2.53, 2001:db8::53; frames "
+                           "that its XDP program gave\n"
+                           "    to_kernel_not_udp  5\n"
+                           "    to_poll_core       34\n"
+                           "  net_af_xdp1,iface=eth1 answers for 192.0.2.54\n"
+                           "    interface eth1 has no XDP program\n"
+                           "  0000:3b:00.0 answers for 192.0.2.55\n",
                            "a.toml:1: no",
                            "beware"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
@@ -219,6 +232,7 @@ TEST(StatusText, TakesAnythingForAStatus) {
   for (const char* odd : {"{}",
                           R"({"checks": 7, "zones": {"a": 1}, "readers": [1, null]})",
                           R"({"checks": [null, {"age_ms": "x"}], "tables": [], "warnings": [{}]})",
+                          R"({"ports": [7, {"xdp": {"a": "b"}, "addresses": {}}, {"xdp": 3}]})",
                           R"({"readers": [{"threads": [5], "counters": {"a": "b", "c": -1}}]})"}) {
     EXPECT_FALSE(StatusText(json::object(), json::parse(odd), 0).empty()) << odd;
   }

@@ -102,6 +102,39 @@ std::string Checks(const json& control, std::int64_t now_ms) {
   return rows.size() > 1 ? "\nchecks\n" + Columns(rows) : "";
 }
 
+// The counters that have counted something, a line each.
+std::string Counters(const json& counters) {
+  Rows rows;
+  if (counters.is_object()) {
+    for (const auto& [name, value] : counters.items()) {
+      if (value.is_number() && value.get<std::uint64_t>() != 0) {
+        rows.push_back({Printable(name), Text(value)});
+      }
+    }
+  }
+  return Columns(rows, 4);
+}
+
+// Frames that a port's XDP program looked at: handed to the poll core, or left to the kernel and
+// why.
+std::string Ports(const json& control) {
+  std::string text;
+  for (const json& one : Elements(control, "ports")) {
+    std::string addresses;
+    for (const json& address : Elements(one, "addresses")) {
+      addresses += (addresses.empty() ? "" : ", ") + Text(address);
+    }
+    text += "  " + Text(one, "device") + " answers for " + addresses;
+    if (const json& problem = Member(one, "xdp_problem"); problem.is_string()) {
+      text += "\n    " + Text(problem) + "\n";
+    } else {
+      text += Member(one, "xdp").is_object() ? "; frames that its XDP program gave\n" : "\n";
+      text += Counters(Member(one, "xdp"));
+    }
+  }
+  return text.empty() ? "" : "\nports\n" + text;
+}
+
 std::string Readers(const json& readers) {
   std::string text;
   for (const json& one : readers) {
@@ -112,17 +145,7 @@ std::string Readers(const json& readers) {
       threads += (threads.empty() ? "" : ", ") +
                  (passed.is_null() ? std::string("idle") : "generation " + Text(passed));
     }
-    text += threads + "\n";
-    Rows rows;
-    const json& counters = Member(one, "counters");
-    if (counters.is_object()) {
-      for (const auto& [name, value] : counters.items()) {
-        if (value.is_number() && value.get<std::uint64_t>() != 0) {
-          rows.push_back({Printable(name), Text(value)});
-        }
-      }
-    }
-    text += Columns(rows, 4);
+    text += threads + "\n" + Counters(Member(one, "counters"));
   }
   return text.empty() ? "\nno readers: nothing answers\n" : "\nreaders\n" + text;
 }
@@ -173,8 +196,8 @@ std::string StatusText(const json& local, const json& control, std::int64_t now_
            "\ncontrol does not answer: tables, zones and checks are not shown\n";
   }
   return Tables(control) + "\n" + Processes(local, now_ms) + Zones(control) +
-         Checks(control, now_ms) + Readers(Elements(control, "readers")) + Reload(control) +
-         Warnings(control);
+         Checks(control, now_ms) + Ports(control) + Readers(Elements(control, "readers")) +
+         Reload(control) + Warnings(control);
 }
 
 }  // namespace holdfast::tools
