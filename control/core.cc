@@ -327,6 +327,11 @@ void Core::OnTransitions() {
   const std::uint64_t now_ns = MonotonicNs();
   const std::uint64_t now_tsc = Tsc();
   for (const health::Transition& transition : transitions) {
+    const std::uint64_t waited =
+        committed->changed ? committed->published_tsc - transition.enqueued_tsc : 0;
+    if (committed->changed) {
+      publish_times_.Add(static_cast<double>(waited) / static_cast<double>(TscPerMicrosecond()));
+    }
     spdlog::info(
         "transition {} {} generation={} pools={} observed_ns={} observed_to_published_us={:.1f} "
         "enqueued_to_published_cycles={} published_ns={} reason=\"{}\"",
@@ -336,7 +341,7 @@ void Core::OnTransitions() {
         pools.size(),
         transition.observed_ns,
         Microseconds(transition.observed_ns, now_ns),
-        committed->changed ? committed->published_tsc - transition.enqueued_tsc : 0,
+        waited,
         now_ns - ((now_tsc - (committed->changed ? committed->published_tsc : now_tsc)) * 1000 /
                   TscPerMicrosecond()),
         transition.reason);

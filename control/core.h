@@ -15,6 +15,7 @@
 #include "control/config/node.h"
 #include "control/model/store.h"
 #include "control/publish/publisher.h"
+#include "control/publish_times.h"
 #include "health/monitor.h"
 
 namespace holdfast::control {
@@ -77,6 +78,7 @@ class Core {
   [[nodiscard]] std::vector<CompiledHealth> Health() const;
   [[nodiscard]] const std::vector<ZoneInfo>& zones() const noexcept { return zones_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  [[nodiscard]] const PublishTimes& publish_times() const noexcept { return publish_times_; }
   [[nodiscard]] Publisher& publisher() noexcept { return *publisher_; }
   [[nodiscard]] health::Monitor& monitor() noexcept { return *monitor_; }
   /// Any thread.
@@ -103,6 +105,7 @@ class Core {
   std::unique_ptr<Evaluation> evaluation_;
   std::unordered_map<std::string, health::Override> overrides_;
   std::unordered_map<std::string, StoredCheck> unsaved_;
+  PublishTimes publish_times_;
   bool behind_ = false;  // something found no room: all pools are put again at the next Tick
 };
 

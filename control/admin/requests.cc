@@ -42,6 +42,16 @@ Json CheckJson(const health::CheckStatus& check) {
           {"unknowns", check.unknowns}};
 }
 
+Json TransitionsJson(const PublishTimes& times) {
+  const PublishTimes::Summary us = times.Summarise();
+  Json json{{"published", times.count()}, {"enqueued_to_published_us", Json()}};
+  if (times.count() != 0) {
+    json["enqueued_to_published_us"] = {
+        {"last", us.last}, {"p50", us.p50}, {"p99", us.p99}, {"max", us.most}};
+  }
+  return json;
+}
+
 Json ReaderJson(const table::ReaderInfo& reader, const CounterNames& names) {
   Json threads = Json::array();
   std::vector<std::uint64_t> sums(table::kCounters);
@@ -192,6 +202,7 @@ Json StatusResult(Core& core, const Instruments& instruments, std::int64_t start
             {"pools", use.pools},
             {"blobs", use.blobs},
             {"waiting", use.waiting}}},
+          {"transitions", TransitionsJson(core.publish_times())},
           {"zones", zones},
           {"checks", checks},
           {"ports", ports},

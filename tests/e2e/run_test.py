@@ -352,8 +352,15 @@ def test_explain_and_health_set_follow_each_other(node):
 def test_a_real_failure_moves_the_answer(node):
     node.start()
     until(lambda: node.status()["checks"][0]["verified"])
+    before = node.status()["transitions"]["published"]
     node.web.close()
     until(lambda: node.addresses("f.a.test") == ["192.0.2.2"])
+    times = node.status()["transitions"]
+    assert times["published"] == before + 1
+    us = times["enqueued_to_published_us"]
+    assert 0 < us["p50"] <= us["p99"] <= us["max"] < 10_000_000
+    assert 0 < us["last"] <= us["max"]
+    assert "from queue to answers: last " in node.call("status").stdout
 
 
 @pytest.mark.parametrize("words, said", [

@@ -164,6 +164,8 @@ json GoodStatus() {
   return json::parse(R"json({"node": "ns1", "version": "0.1.0", "generation": 7, "uptime_s": 61,
     "tables": {"path": "/h/t", "total_octets": 1048576, "free_octets": 524288, "names": 3,
                "pools": 1, "blobs": 9, "waiting": 0},
+    "transitions": {"published": 9, "enqueued_to_published_us":
+                    {"last": 31.26, "p50": 20, "p99": 99.5, "max": 1200.04}},
     "zones": [{"origin": "a.test.", "id": "Z1", "serial": 42, "names": 3, "source": "a.zone"}],
     "checks": [{"id": "c1", "type": "HTTP", "target": "192.0.2.1:80", "state": "unhealthy",
                 "override": "auto", "since_ms": 1000000, "reason": "Failure: refused",
@@ -196,6 +198,8 @@ TEST(StatusText, ShowsEachPart) {
   const std::string text = StatusText(Local(), GoodStatus(), 1'012'000);
   for (const char* part : {"node ns1, version 0.1.0, generation 7, control up 1 m 1 s",
                            "512.0 KiB free of 1.0 MiB",
+                           "transitions 9, from queue to answers: last 31.3 us, p50 20.0 us, p99 "
+                           "99.5 us, max 1200.0 us\n",
                            "processes (supervisor 3)",
                            "control  4    12 s  2         signal 9 (Killed)",
                            "sockets  -    down  0         -",

@@ -1,7 +1,9 @@
 // One function per part of the page; see status.h.
 #include "tools/command/status.h"
 
+#include <array>
 #include <csignal>
+#include <cstdio>
 #include <vector>
 
 #include "dataplane/table/readers.h"
@@ -52,6 +54,23 @@ std::string Processes(const json& local, std::int64_t now_ms) {
   return rows.size() > 1 ? text + Columns(rows) : text;
 }
 
+// From the queue to the store that made them the answer.
+std::string Transitions(const json& transitions) {
+  const json& us = Member(transitions, "enqueued_to_published_us");
+  if (!us.is_object()) {
+    return "";
+  }
+  const auto time = [&us](const char* name) {
+    const json& value = Member(us, name);
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.1f us", value.is_number() ? value.get<double>() : 0);
+    return std::string(name) + " " + text.data();
+  };
+  return "transitions " + Text(transitions, "published") +
+         ", from queue to answers: " + time("last") + ", " + time("p50") + ", " + time("p99") +
+         ", " + time("max") + "\n";
+}
+
 std::string Tables(const json& control) {
   const json& tables = Member(control, "tables");
   const auto octets = [&tables](const char* name) {
@@ -65,7 +84,7 @@ std::string Tables(const json& control) {
           octets("free_octets") + " free of " + octets("total_octets");
   const std::int64_t waiting = Number(tables, "waiting");
   return text + (waiting > 0 ? ", " + std::to_string(waiting) + " blocks wait for readers" : "") +
-         "\n";
+         "\n" + Transitions(Member(control, "transitions"));
 }
 
 std::string Zones(const json& control) {
