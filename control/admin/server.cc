@@ -1,10 +1,12 @@
 #include "control/admin/server.h"
 
+#include <algorithm>
 #include <boost/asio.hpp>
 #include <chrono>
 #include <exception>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <spdlog/spdlog.h>
@@ -33,6 +35,7 @@ class Server {
   Server(Core& core, std::string node_path, const Instruments& instruments)
       : core_(core),
         node_path_(std::move(node_path)),
+        started_with_(core.node()),
         instruments_(instruments),
         started_ms_(WallMs()),
         socket_path_(core.node().run_dir + "/control.sock"),
@@ -108,6 +111,7 @@ class Server {
 
   Core& core_;
   std::string node_path_;
+  NodeConfig started_with_;  // what a reload cannot change
   const Instruments& instruments_;
   std::int64_t started_ms_;
   std::string socket_path_;
@@ -396,6 +400,7 @@ Json Server::Reload() {
     if (!prepared) {
       return Failure(prepared.error());
     }
+    std::ranges::move(NeedsRestart(started_with_, *node), std::back_inserter(prepared->warnings));
     const auto warnings = prepared->warnings;
     const auto committed = ApplyOnLoop(std::move(*prepared));
     return committed ? Published(*committed, warnings) : Failure(committed.error());

@@ -427,6 +427,23 @@ Result<NodeConfig> LoadNode(const std::string& path) {
   return ParseNode(*text, path);
 }
 
+std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfig& wanted) {
+  std::vector<std::string> sentences;
+  const auto compare = [&](bool same, const std::string& what) {
+    if (!same) {
+      sentences.push_back(wanted.path + ": " + what +
+                          " is not what this node was started with; it takes effect at a restart");
+    }
+  };
+  compare(running.user == wanted.user, "[node] user");
+  compare(running.control_core == wanted.control_core, "[node] control_core");
+  compare(running.tables == wanted.tables, "[tables]");
+  compare(running.listen == wanted.listen, "[[listen]]");
+  compare(running.dataplane == wanted.dataplane, "[dataplane]");
+  compare(running.sockets == wanted.sockets, "[sockets]");
+  return sentences;
+}
+
 std::string PortConfig::XdpInterface() const {
   const std::string_view key = ",iface=";
   const std::size_t at = device.starts_with("net_af_xdp") ? device.find(key) : std::string::npos;

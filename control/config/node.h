@@ -20,6 +20,7 @@ struct ListenConfig {
   std::string address;  // literal IPv4 or IPv6, as inet_ntop writes it
   std::uint16_t port = 53;
   bool ipv6 = false;
+  bool operator==(const ListenConfig&) const = default;
 };
 
 enum class Hugepages { kAuto, k2M, k1G, kNone };
@@ -28,6 +29,7 @@ struct TablesConfig {
   std::string directory;  // empty: chosen by `hugepages` (a hugetlbfs mount, or /dev/shm)
   Hugepages hugepages = Hugepages::kAuto;
   std::uint64_t size_octets = std::uint64_t{256} << 20;  // 1 MiB..1 TiB, a multiple of 2 MiB
+  bool operator==(const TablesConfig&) const = default;
 };
 
 struct PortConfig {
@@ -41,6 +43,7 @@ struct PortConfig {
   /// The kernel's interface that an AF_XDP port works through, which has our XDP program; empty for
   /// other ports.
   [[nodiscard]] std::string XdpInterface() const;
+  bool operator==(const PortConfig&) const = default;
 };
 
 struct DataplaneConfig {
@@ -52,6 +55,7 @@ struct DataplaneConfig {
   std::vector<std::string> eal_args;
   std::uint16_t burst = kMaxPollBurst;  // packets per receive call, from kMinPollBurst
   std::vector<PortConfig> ports;
+  bool operator==(const DataplaneConfig&) const = default;
 };
 
 /// When holdfast-sockets answers UDP: always, only while the poll process is gone, or never.
@@ -64,6 +68,7 @@ struct SocketsConfig {
   std::uint32_t tcp_idle_ms = 10'000;        // 100..3600000
   std::uint32_t tcp_total_ms = 60'000;       // 100..86400000, at least tcp_idle_ms
   std::uint16_t threads = 1;                 // 1..table::kMaxReaderThreads
+  bool operator==(const SocketsConfig&) const = default;
 };
 
 struct ZoneConfig {
@@ -111,6 +116,10 @@ Result<NodeConfig> LoadNode(const std::string& path);
 
 /// As LoadNode, from text; `path` is for messages and relative paths only.
 Result<NodeConfig> ParseNode(std::string_view text, const std::string& path);
+
+/// What of `wanted` a node that was started with `running` does only after a restart: a sentence
+/// each.
+std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfig& wanted);
 
 /// The id of a zone that was given none: "Z" and 13 characters that depend on the origin alone.
 /// @param origin  wire form, folded.

@@ -266,6 +266,26 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
   }
 }
 
+TEST(NodeFile, SaysWhatAReloadCannotChange) {
+  const std::string file = std::string(kListen) + "[sockets]\nthreads = 2\n[node]\nuser = \"a\"\n";
+  const auto running = ParseNode(file, "n.toml");
+  ASSERT_TRUE(running) << running.error().message;
+  EXPECT_TRUE(NeedsRestart(*running, *running).empty());
+  const auto wanted = ParseNode(std::string(kListen) +
+                                    "port = 5353\n[tables]\nsize = \"2M\"\n[node]\nid = \"x\"\n"
+                                    "control_core = 1\n[[zone]]\norigin = \"a\"\nfile = \"a\"\n",
+                                "n.toml");
+  ASSERT_TRUE(wanted) << wanted.error().message;
+  const auto sentences = NeedsRestart(*running, *wanted);
+  ASSERT_EQ(sentences.size(), 5U);
+  EXPECT_THAT(sentences[0],
+              HasSubstr("n.toml: [node] user is not what this node was started with"));
+  EXPECT_THAT(sentences[1], HasSubstr("[node] control_core"));
+  EXPECT_THAT(sentences[2], HasSubstr("[tables]"));
+  EXPECT_THAT(sentences[3], HasSubstr("[[listen]]"));
+  EXPECT_THAT(sentences[4], HasSubstr("[sockets]"));
+}
+
 TEST(NodeFile, ReportsEveryFaultAtOnce) {
   const auto node = ParseNode("[node]\nid = 1\n[tables]\nsize = 1\n", "n.toml");
   ASSERT_FALSE(node);

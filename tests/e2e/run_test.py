@@ -303,6 +303,15 @@ def test_reload_takes_new_files_and_keeps_the_old_state_on_an_error(node, way):
     assert "the last reload was refused" in node.call("status").stdout
 
 
+def test_a_reload_says_what_takes_a_restart(node):
+    node.start()
+    node.config.write_text(node.config.read_text() + "[sockets]\nthreads = 2\n")
+    done = node.call("reload")
+    assert "warning: " in done.stderr
+    assert "[sockets] is not what this node was started with" in done.stderr
+    assert "[sockets]" in node.call("status").stdout
+
+
 def test_a_zone_is_loaded_and_dropped_by_command(node):
     node.start()
     node.write_zone(9, "192.0.2.90", "b.zone")
