@@ -429,15 +429,15 @@ Result<NodeConfig> LoadNode(const std::string& path) {
 
 std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfig& wanted) {
   std::vector<std::string> sentences;
-  const auto compare = [&](bool same, const std::string& what) {
+  const auto compare = [&](bool same, const char* what, const char* when = "at a restart") {
     if (!same) {
       sentences.push_back(wanted.path + ": " + what +
-                          " is not what this node was started with; it takes effect at a restart");
+                          " is not what this node was started with; it takes effect " + when);
     }
   };
   compare(running.user == wanted.user, "[node] user");
   compare(running.control_core == wanted.control_core, "[node] control_core");
-  compare(running.tables == wanted.tables, "[tables]");
+  compare(running.tables == wanted.tables, "[tables]", "with a new image, after the next boot");
   compare(running.listen == wanted.listen, "[[listen]]");
   compare(running.dataplane == wanted.dataplane, "[dataplane]");
   compare(running.sockets == wanted.sockets, "[sockets]");

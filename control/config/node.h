@@ -117,7 +117,7 @@ Result<NodeConfig> LoadNode(const std::string& path);
 /// As LoadNode, from text; `path` is for messages and relative paths only.
 Result<NodeConfig> ParseNode(std::string_view text, const std::string& path);
 
-/// What of `wanted` a node that was started with `running` does only after a restart: a sentence
+/// What of `wanted` a node that was started with `running` does not do by a reload: a sentence
 /// each.
 std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfig& wanted);
 

@@ -281,7 +281,8 @@ TEST(NodeFile, SaysWhatAReloadCannotChange) {
   EXPECT_THAT(sentences[0],
               HasSubstr("n.toml: [node] user is not what this node was started with"));
   EXPECT_THAT(sentences[1], HasSubstr("[node] control_core"));
-  EXPECT_THAT(sentences[2], HasSubstr("[tables]"));
+  EXPECT_THAT(sentences[2],
+              HasSubstr("[tables] is not what this node was started with; it takes effect with a"));
   EXPECT_THAT(sentences[3], HasSubstr("[[listen]]"));
   EXPECT_THAT(sentences[4], HasSubstr("[sockets]"));
 }
