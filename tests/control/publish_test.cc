@@ -48,6 +48,30 @@ TEST_F(PublishTest, PublishesNothingWhenNothingDiffers) {
   EXPECT_FALSE(Publish(zone, {Pool(5, 9)}).changed);
 }
 
+// The index has no room for as many names again, and needs none.
+TEST_F(PublishTest, PublishesNothingWhenAFullIndexComesAgain) {
+  const auto zone = [](std::uint8_t last) {
+    std::vector<CompiledName> names{Name("test.", {})};
+    for (int i = 0; i < 5000; ++i) {
+      names.push_back(Name("n" + std::to_string(i) + ".test.", {Static(last)}));
+    }
+    return ZoneOf(last, std::move(names));
+  };
+  Open();
+  Publish(zone(1));
+  EXPECT_FALSE(Publish(zone(1)).changed);
+  Open();
+  EXPECT_FALSE(Publish(zone(1)).changed);
+  Reader reader(options_.run_dir);
+  for (std::uint8_t last = 2; last < 5; ++last) {  // all of them replaced
+    EXPECT_TRUE(Publish(zone(last)).changed);
+    EXPECT_FALSE(Publish(zone(last)).changed);
+    for (int i = 0; i < 5000; ++i) {
+      ASSERT_EQ(LastOctet(reader.Take(), "n" + std::to_string(i) + ".test."), last);
+    }
+  }
+}
+
 TEST_F(PublishTest, KeepsTheOldStateForAReaderOfTheOldGeneration) {
   Open();
   Publish(ZoneOf(1,
