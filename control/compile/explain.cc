@@ -11,6 +11,7 @@
 #include "control/compile/groups.h"
 #include "control/compile/render.h"
 #include "control/compile/zone_index.h"
+#include "control/model/record_groups.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
@@ -24,20 +25,6 @@ constexpr auto kDs = static_cast<std::uint16_t>(wire::Type::kDs);
 // TTL, how many are drawn, sorted rdata.
 using AnswerKey = std::tuple<std::uint32_t, unsigned, std::vector<std::string>>;
 using Distribution = std::map<AnswerKey, Share>;
-
-const char* PolicyText(Policy policy) {
-  switch (policy) {
-    case Policy::kSimple:
-      return "simple";
-    case Policy::kWeighted:
-      return "weighted";
-    case Policy::kFailover:
-      return "failover";
-    case Policy::kMultivalue:
-      return "multivalue";
-  }
-  return "?";
-}
 
 // Where a name leads in a zone, as the answer function finds it (RFC 1034 4.3.2, RFC 4592).
 struct Match {

@@ -8,20 +8,6 @@
 namespace holdfast::control {
 namespace {
 
-const char* PolicyText(Policy policy) {
-  switch (policy) {
-    case Policy::kSimple:
-      return "simple";
-    case Policy::kWeighted:
-      return "weighted";
-    case Policy::kFailover:
-      return "failover";
-    case Policy::kMultivalue:
-      return "multivalue";
-  }
-  return "unknown";
-}
-
 // "RRSet with DNS name X, type T, SetIdentifier S cannot be created as ...": Route 53's words,
 // which people and tools search for.
 void Refuse(const RecordSet& record, const std::string& why, Findings& findings) {

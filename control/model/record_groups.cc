@@ -24,6 +24,20 @@ std::string NameTypeText(std::string_view name, std::uint16_t type) {
   return wire::ToText(name) + " " + wire::TypeText(type);
 }
 
+const char* PolicyText(Policy policy) noexcept {
+  switch (policy) {
+    case Policy::kSimple:
+      return "simple";
+    case Policy::kWeighted:
+      return "weighted";
+    case Policy::kFailover:
+      return "failover";
+    case Policy::kMultivalue:
+      return "multivalue";
+  }
+  return "?";
+}
+
 std::string RecordText(const RecordSet& record) {
   std::string text = "record '" + NameTypeText(record.name, record.type) + "'";
   if (!record.set_identifier.empty()) {

@@ -50,6 +50,9 @@ class RecordGroups {
 /// "record 'www.example.test. A' (SetIdentifier 'b')".
 std::string RecordText(const RecordSet& record);
 
+/// "weighted".
+const char* PolicyText(Policy policy) noexcept;
+
 /// "www.example.test. A".
 std::string NameTypeText(std::string_view name, std::uint16_t type);
 
