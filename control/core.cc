@@ -5,8 +5,8 @@
 #include <spdlog/spdlog.h>
 #include <thread>
 
+#include "control/model/stored_zone.h"
 #include "control/place.h"
-#include "control/stored_zone.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/name.h"
 
@@ -70,12 +70,18 @@ std::vector<CompiledHealth> HealthOf(const std::vector<health::CheckStatus>& sta
 }
 
 Result<Prepared> Prepare(const NodeConfig& node,
+                         Store& store,
                          std::vector<StoredZone> stored,
                          std::span<const CompiledHealth> health) {
-  auto loaded = LoadAll(node);
+  const std::int64_t began_ms = WallMs();
+  auto loaded = LoadAll(node, &store);
   if (!loaded) {
     return std::unexpected(loaded.error());
   }
+  spdlog::info("zones: {} taken from the store, {} parsed, {} ms",
+               loaded->model.zones.size() - loaded->parsed.size(),
+               loaded->parsed.size(),
+               WallMs() - began_ms);
   HF_TRY(Overlay(loaded->model, stored));
   auto compiled = Compile(loaded->model, health, WallMs());
   if (!compiled) {
@@ -85,6 +91,7 @@ Result<Prepared> Prepare(const NodeConfig& node,
   prepared.node = node;
   prepared.model = std::make_shared<const Model>(std::move(loaded->model));
   prepared.stored = std::move(stored);
+  prepared.parsed = std::move(loaded->parsed);
   prepared.warnings = std::move(loaded->warnings);
   std::ranges::move(compiled->warnings, std::back_inserter(prepared.warnings));
   prepared.compiled = std::move(*compiled);
@@ -120,7 +127,7 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
   if (!stored) {
     return std::unexpected(stored.error());
   }
-  auto prepared = Prepare(core->node_, std::move(*stored), core->Health());
+  auto prepared = Prepare(core->node_, *core->store_, std::move(*stored), core->Health());
   if (!prepared) {
     return std::unexpected(prepared.error());
   }
@@ -254,6 +261,9 @@ Result<Committed> Core::Apply(Prepared prepared) {
     return committed;
   }
   Remember(prepared);
+  unsaved_zones_ = {std::move(prepared.parsed), {}};
+  std::ranges::transform(
+      node_.zones, std::back_inserter(unsaved_zones_.origins), &ZoneConfig::origin);
   for (const std::string& warning : warnings_) {
     spdlog::warn("{}", warning);
   }
@@ -277,6 +287,7 @@ void Core::Remember(const Prepared& prepared) {
     zones_.push_back({wire::ToText(zone.origin),
                       written.id,
                       written.source.Text(),
+                      written.stored,
                       zone.serial,
                       zone.names.size(),
                       zone.loaded_ms});

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "control/compile/compile.h"
@@ -25,6 +26,7 @@ struct Prepared {
   NodeConfig node;
   std::shared_ptr<const Model> model;
   std::vector<StoredZone> stored;  // zones that a command loaded or dropped
+  std::vector<ParsedZone> parsed;  // zones whose text was parsed for this, for the store
   std::vector<std::string> warnings;
   Compiled compiled;
 };
@@ -34,6 +36,7 @@ struct ZoneInfo {
   std::string origin;  // text
   std::string id;
   std::string source;
+  bool stored = false;  // out of the store; no text was parsed for it
   std::uint32_t serial = 0;
   std::uint64_t names = 0;
   std::int64_t loaded_ms = 0;
@@ -41,10 +44,19 @@ struct ZoneInfo {
 
 /// Reads, judges and compiles what a node serves: its files, and over them the zones that commands
 /// loaded or dropped. Any thread; takes seconds for millions of names.
+/// @param store   spares the parsing of what has not changed; nothing is written to it.
+/// @param stored  its Zones(), or what they are to become.
 /// @param health  the snapshot to compile under; Core::Apply brings it up to date.
 Result<Prepared> Prepare(const NodeConfig& node,
+                         Store& store,
                          std::vector<StoredZone> stored,
                          std::span<const CompiledHealth> health);
+
+/// What Store::KeepParsed is to be called with.
+struct UnsavedZones {
+  std::vector<ParsedZone> parsed;
+  std::vector<std::string> origins;  // of all zones of the configuration
+};
 
 class Core {
  public:
@@ -72,6 +84,8 @@ class Core {
 
   /// Check states that changed since the last call, for the store.
   std::vector<StoredCheck> TakeUnsaved();
+  /// What the last Apply parsed, for the store, where it spares the next start the parsing.
+  UnsavedZones TakeUnsavedZones() { return std::exchange(unsaved_zones_, {}); }
 
   [[nodiscard]] const NodeConfig& node() const noexcept { return node_; }
   [[nodiscard]] std::shared_ptr<const Model> model() const noexcept { return model_; }
@@ -106,6 +120,7 @@ class Core {
   std::unordered_map<std::string, health::Override> overrides_;
   std::unordered_map<std::string, StoredCheck> unsaved_;
   PublishTimes publish_times_;
+  UnsavedZones unsaved_zones_;
   bool behind_ = false;  // something found no room: all pools are put again at the next Tick
 };
 

@@ -12,7 +12,6 @@
 namespace holdfast::control {
 namespace {
 
-constexpr const char* kVersion = "0.1.0";
 // True of all there are: simple, weighted, failover and multivalue look at no client. A policy that
 // does has to be explained for one, and takes this sentence away.
 constexpr const char* kClientNote = "no record set of this tree depends on the client";
@@ -173,6 +172,7 @@ Json StatusResult(Core& core, const Instruments& instruments, std::int64_t start
                      {"serial", zone.serial},
                      {"names", zone.names},
                      {"source", zone.source},
+                     {"model", zone.stored ? "stored" : "parsed"},
                      {"loaded_ms", zone.loaded_ms}});
   }
   Json checks = Json::array();
@@ -190,7 +190,7 @@ Json StatusResult(Core& core, const Instruments& instruments, std::int64_t start
     }
   }
   return {{"node", core.node().id},
-          {"version", kVersion},
+          {"version", HF_VERSION},
           {"pid", getpid()},
           {"uptime_s", (WallMs() - started_ms) / 1000},
           {"generation", core.publisher().generation().value()},

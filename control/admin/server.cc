@@ -14,7 +14,7 @@
 #include <thread>
 #include <unistd.h>
 
-#include "control/stored_zone.h"
+#include "control/model/stored_zone.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/name.h"
 
@@ -59,6 +59,7 @@ class Server {
   void WaitTick();
   void WaitSignal();
   void Save();
+  void SaveZones();
   class Connection;
   using Reply = std::function<void(const Json&)>;
   void Accept();
@@ -160,6 +161,7 @@ Status Server::Run() {
   Accept();
   HF_TRY(core_.StartChecks());
   spdlog::info("ready, control socket {}", socket_path_);
+  SaveZones();
   io_.run();
   Save();
   return {};
@@ -212,6 +214,16 @@ void Server::Save() {
   asio::post(disk_, [this, checks = std::move(checks)] {
     if (const auto saved = core_.store().SaveChecks(checks); !saved) {
       spdlog::error("check states not stored: {}", saved.error().message);
+    }
+  });
+}
+
+// What was parsed, for the next start. It is served by now, and nothing is lost without it.
+void Server::SaveZones() {
+  asio::post(disk_, [this, zones = core_.TakeUnsavedZones()] {
+    if (const auto saved = core_.store().KeepParsed(zones.parsed, zones.origins); !saved) {
+      spdlog::warn("parsed zones not stored, the next start parses them again: {}",
+                   saved.error().message);
     }
   });
 }
@@ -355,7 +367,11 @@ Json Server::HealthSet(const std::string& check, const std::string& to) {
 
 Result<Committed> Server::ApplyOnLoop(Prepared prepared) {
   return OnLoop([this, p = std::make_shared<Prepared>(std::move(prepared))] {
-    return core_.Apply(std::move(*p));
+    auto committed = core_.Apply(std::move(*p));
+    if (committed) {
+      SaveZones();
+    }
+    return committed;
   });
 }
 
@@ -396,7 +412,7 @@ Json Server::Reload() {
       return Failure(stored.error());
     }
     const auto health = OnLoop([this] { return core_.Health(); });
-    auto prepared = Prepare(*node, std::move(*stored), health);
+    auto prepared = Prepare(*node, core_.store(), std::move(*stored), health);
     if (!prepared) {
       return Failure(prepared.error());
     }
@@ -434,7 +450,7 @@ Json Server::ApplyStored(const NodeConfig& node, const StoredZone& change) {
     stored->push_back(change);
   }
   const auto health = OnLoop([this] { return core_.Health(); });
-  auto prepared = Prepare(node, std::move(*stored), health);
+  auto prepared = Prepare(node, core_.store(), std::move(*stored), health);
   if (!prepared) {
     return Failure(prepared.error());
   }
@@ -471,15 +487,16 @@ Json Server::ZoneLoad(const std::string& origin, const std::string& file) {
       config.id = known.id;
     }
   }
-  const auto zone = LoadZone(config, model->checks);
-  if (!zone) {
-    return Failure(zone.error());
+  auto loaded = LoadZone(config, model->checks);
+  if (!loaded) {
+    return Failure(loaded.error());
   }
+  loaded->zone.record_sets.clear();  // they stay in their file
   StoredZone change;
   change.origin = config.origin;
   change.zone_id = config.id;
   change.file = file;
-  change.content = ZoneContent(zone->zone);
+  change.content = ZoneContent(loaded->zone);
   change.at_ms = WallMs();
   return ApplyStored(node, change);
 }

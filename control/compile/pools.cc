@@ -3,33 +3,19 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
-#include <openssl/evp.h>
 #include <unordered_set>
 
+#include "control/model/digest.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/check.h"
 
 namespace holdfast::control {
 namespace {
 
-struct MdFree {
-  void operator()(EVP_MD* md) const noexcept { EVP_MD_free(md); }
-};
-struct MdCtxFree {
-  void operator()(EVP_MD_CTX* ctx) const noexcept { EVP_MD_CTX_free(ctx); }
-};
-
-// The algorithm is looked up once: that costs more than hashing a rule.
-RuleDigest Sha256(std::string_view octets) {
-  static const std::unique_ptr<EVP_MD, MdFree> md(EVP_MD_fetch(nullptr, "SHA256", nullptr));
-  thread_local const std::unique_ptr<EVP_MD_CTX, MdCtxFree> context(EVP_MD_CTX_new());
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  HF_CHECK(md != nullptr && context != nullptr);
-  HF_CHECK(EVP_DigestInit_ex(context.get(), md.get(), nullptr) == 1 &&
-           EVP_DigestUpdate(context.get(), octets.data(), octets.size()) == 1 &&
-           EVP_DigestFinal_ex(context.get(), out, &size) == 1);
-  return LoadAs<RuleDigest>(out);
+RuleDigest DigestOf(std::string_view octets) {
+  thread_local Sha256 sha256;
+  sha256.Add(octets);
+  return LoadAs<RuleDigest>(sha256.Finish().data());
 }
 
 template <class T>
@@ -104,7 +90,7 @@ RuleDigest DigestOf(const ImageSpec& image) {
     Append(out, extra.name_at);
     AppendDigest(out, extra.answer);
   }
-  return Sha256(out);
+  return DigestOf(out);
 }
 
 Pools::Pools(std::span<const health::CheckConfig> checks) {
@@ -140,7 +126,7 @@ RuleId Pools::Add(std::uint16_t type,
     Append(octets, static_cast<std::uint16_t>(canonical[i].size()));
     octets += canonical[i];
   }
-  const RuleDigest digest = Sha256(octets);
+  const RuleDigest digest = DigestOf(octets);
   const auto [place, fresh] = by_digest_.try_emplace(digest, static_cast<RuleId>(rules_.size()));
   if (fresh) {
     rules_.push_back({.digest = digest,

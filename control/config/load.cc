@@ -1,11 +1,15 @@
 #include "control/config/load.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "control/config/checks.h"
 #include "control/config/record_sets.h"
+#include "control/config/text_file.h"
 #include "control/config/zone_file.h"
 #include "control/model/rules.h"
+#include "control/model/stored_zone.h"
 
 namespace holdfast::control {
 namespace {
@@ -22,14 +26,17 @@ void ReadNodeChecks(const NodeConfig& node,
   }
 }
 
-Zone ReadZone(const ZoneConfig& config,
-              const std::vector<health::CheckConfig>& checks,
-              Findings& findings) {
+Zone NamedZone(const ZoneConfig& config) {
   Zone zone;
   zone.origin = config.origin;
   zone.id = config.id;
   zone.source = Source{config.file.empty() ? config.records : config.file, 0};
-  const std::size_t errors_before = findings.ErrorCount();
+  return zone;
+}
+
+// All that depends on the zone's texts alone.
+Zone ParseZone(const ZoneConfig& config, Findings& findings) {
+  Zone zone = NamedZone(config);
   if (!config.file.empty()) {
     ReadZoneFile(config.file, zone, findings);
   }
@@ -37,13 +44,39 @@ Zone ReadZone(const ZoneConfig& config,
     ReadRecordSets(config.records, zone, findings);
   }
   // The rules would only repeat what is missing because it was refused.
-  if (findings.ErrorCount() == errors_before) {
+  if (findings.Ok()) {
     CheckZone(zone, findings);
   }
-  if (findings.ErrorCount() == errors_before) {
-    LintZone(zone, checks, findings);
-  }
   return zone;
+}
+
+// What beside its texts decides what becomes of a zone: this program, and the [[zone]] table.
+std::string MadeBy(const ZoneConfig& config) {
+  std::string made_by = HF_VERSION;
+  for (const std::string* word : {&config.id, &config.file, &config.records}) {
+    made_by += '\0' + *word;
+  }
+  return made_by;
+}
+
+bool IsUnchanged(const Text& text) {
+  const auto now = DigestOfFile(text.path);
+  return now && *now == text.sha256;
+}
+
+// The zone as it was parsed before, when reading its texts now would give the same.
+std::optional<Zone> StoredZoneOf(const ZoneConfig& config, Store& store, Findings& findings) {
+  const auto content = store.ParsedContent(config.origin);
+  if (!content || content->empty()) {
+    return std::nullopt;
+  }
+  const auto basis = BasisOf(*content);
+  if (!basis || basis->made_by != MadeBy(config) ||
+      !std::ranges::all_of(basis->texts, IsUnchanged)) {
+    return std::nullopt;
+  }
+  auto zone = ReadContent(*content, NamedZone(config), findings);
+  return zone ? std::optional(std::move(*zone)) : std::nullopt;
 }
 
 }  // namespace
@@ -61,20 +94,33 @@ Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node) {
 Result<LoadedZone> LoadZone(const ZoneConfig& config,
                             const std::vector<health::CheckConfig>& checks) {
   Findings findings;
-  LoadedZone loaded{ReadZone(config, checks, findings), {}};
+  LoadedZone loaded{ParseZone(config, findings), {}};
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
+  LintZone(loaded.zone, checks, findings);
   loaded.warnings = findings.Warnings();
   return loaded;
 }
 
-Result<Loaded> LoadAll(const NodeConfig& node) {
+Result<Loaded> LoadAll(const NodeConfig& node, Store* store) {
   Findings findings;
   Loaded loaded;
   ReadNodeChecks(node, loaded.model.checks, findings);
   for (const ZoneConfig& config : node.zones) {
-    loaded.model.zones.push_back(ReadZone(config, loaded.model.checks, findings));
+    Findings found;
+    auto zone = store == nullptr ? std::nullopt : StoredZoneOf(config, *store, found);
+    if (!zone) {
+      zone = ParseZone(config, found);
+      if (store != nullptr && found.Ok()) {
+        loaded.parsed.push_back({config.origin, ZoneContent(*zone, found, MadeBy(config))});
+      }
+    }
+    if (found.Ok()) {
+      LintZone(*zone, loaded.model.checks, found);
+    }
+    findings.Add(found);
+    loaded.model.zones.push_back(std::move(*zone));
   }
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());

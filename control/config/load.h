@@ -7,6 +7,7 @@
 
 #include "control/config/node.h"
 #include "control/model/model.h"
+#include "control/model/store.h"
 #include "dataplane/base/result.h"
 
 namespace holdfast::control {
@@ -14,12 +15,15 @@ namespace holdfast::control {
 struct Loaded {
   Model model;
   std::vector<std::string> warnings;  // one sentence each, with file and line
+  std::vector<ParsedZone> parsed;     // zones that did not come out of the store, to be kept there
 };
 
 /// Reads all zones and checks of a node. No side effect beyond reading.
+/// @param store  where zones lie as they were parsed before: while no text of a zone has changed it
+/// is taken from there. What is damaged there, or of another release, is parsed. Null: all are.
 /// @return kInvalid with one line for each fault, or what was read with its warnings. Nothing is
 /// loaded in part.
-Result<Loaded> LoadAll(const NodeConfig& node);
+Result<Loaded> LoadAll(const NodeConfig& node, Store* store = nullptr);
 
 struct LoadedZone {
   Zone zone;

@@ -351,6 +351,9 @@ void ReadRecordSets(const std::string& path, Zone& zone, Findings& findings) {
     return;
   }
   ReadRecordSetsText(*text, path, zone, findings);
+  Sha256 sha256;
+  sha256.Add(*text);
+  zone.texts.push_back({path, sha256.Finish()});
 }
 
 }  // namespace holdfast::control

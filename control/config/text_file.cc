@@ -4,21 +4,49 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 #include <sys/stat.h>
 
 namespace holdfast::control {
 
+namespace {
+
+using FilePtr = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+std::unexpected<Error> Failed(const char* what, const std::string& path) {
+  return Fail(ErrorCode::kIo, std::string(what) + " " + path + ": " + std::strerror(errno));
+}
+
+// Hands the rest of a file out, piece by piece, to `take`, which may end it with an error.
+template <class Take>
+Status ReadOn(std::FILE* file, const std::string& path, Take take) {
+  std::array<char, 65536> block{};
+  for (;;) {
+    const std::size_t got = std::fread(block.data(), 1, block.size(), file);
+    if (got == 0) {
+      break;
+    }
+    HF_TRY(take(std::string_view(block.data(), got)));
+  }
+  if (std::ferror(file) != 0) {
+    return Failed("cannot read", path);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
-                                                             std::fclose);
+  const FilePtr file(std::fopen(path.c_str(), "re"), std::fclose);
   if (!file) {
-    return Fail(ErrorCode::kIo, "cannot open " + path + ": " + std::strerror(errno));
+    return Failed("cannot open", path);
   }
   struct stat status{};
   if (fstat(fileno(file.get()), &status) != 0) {
-    return Fail(ErrorCode::kIo, "cannot examine " + path + ": " + std::strerror(errno));
+    return Failed("cannot examine", path);
   }
   if (S_ISDIR(status.st_mode)) {
     return Fail(ErrorCode::kInvalid, path + " is a folder; expected a file");
@@ -27,22 +55,34 @@ Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
   if (status.st_size > 0 && static_cast<std::size_t>(status.st_size) <= limit) {
     text.reserve(static_cast<std::size_t>(status.st_size));
   }
-  std::array<char, 65536> block{};
-  for (;;) {
-    const std::size_t got = std::fread(block.data(), 1, block.size(), file.get());
-    if (got == 0) {
-      break;
-    }
-    if (text.size() + got > limit) {
+  HF_TRY(ReadOn(file.get(), path, [&](std::string_view piece) -> Status {
+    if (text.size() + piece.size() > limit) {
       return Fail(ErrorCode::kInvalid,
                   path + " is larger than " + std::to_string(limit) + " octets");
     }
-    text.append(block.data(), got);
-  }
-  if (std::ferror(file.get()) != 0) {
-    return Fail(ErrorCode::kIo, "cannot read " + path + ": " + std::strerror(errno));
-  }
+    text += piece;
+    return {};
+  }));
   return text;
+}
+
+Result<Digest> DigestOfFile(const std::string& path) {
+  // A pipe must neither be waited for nor emptied.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const FilePtr file(fd < 0 ? nullptr : fdopen(fd, "r"), std::fclose);
+  struct stat status{};
+  if (!file || fstat(fd, &status) != 0) {
+    return Failed("cannot open", path);
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return Fail(ErrorCode::kInvalid, path + " is no file");
+  }
+  Sha256 sha256;
+  HF_TRY(ReadOn(file.get(), path, [&sha256](std::string_view piece) -> Status {
+    sha256.Add(piece);
+    return {};
+  }));
+  return sha256.Finish();
 }
 
 std::string PathFrom(const std::string& from_file, const std::string& path) {

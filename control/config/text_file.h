@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "control/model/digest.h"
 #include "dataplane/base/result.h"
 
 namespace holdfast::control {
@@ -11,6 +12,10 @@ namespace holdfast::control {
 /// Reads a regular file (or a pipe) of at most `limit` octets. kIo with the path and the system's
 /// words; kInvalid when it is larger or a folder.
 Result<std::string> ReadFile(const std::string& path, std::size_t limit);
+
+/// SHA-256 of a regular file of any size. kIo with the path and the system's words; kInvalid when
+/// it is no file.
+Result<Digest> DigestOfFile(const std::string& path);
 
 /// `path` as seen from the folder of `from_file`; absolute paths stay as they are.
 std::string PathFrom(const std::string& from_file, const std::string& path);

@@ -196,6 +196,7 @@ void ZoneReader::ReadStream(std::FILE* stream,
       continue;
     }
     if (!*more) {
+      zone_.texts.push_back({name, lines.TakeDigest()});
       return;
     }
     ReadEntry(file, entry);

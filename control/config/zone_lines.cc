@@ -21,6 +21,7 @@ Result<bool> ZoneLines::ReadLine() {
     return false;
   }
   length_ = static_cast<std::size_t>(got);
+  sha256_.Add({line_, length_});
   ++number_;
   while (length_ > 0 && (line_[length_ - 1] == '\n' || line_[length_ - 1] == '\r')) {
     --length_;

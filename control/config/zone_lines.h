@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 
+#include "control/model/digest.h"
 #include "dataplane/base/result.h"
 
 namespace holdfast::control {
@@ -33,6 +34,9 @@ class ZoneLines {
   /// again; kIo when the file cannot be read on. `entry.line` is set in every case.
   Result<bool> Next(TextEntry& entry);
 
+  /// Of all that was read.
+  Digest TakeDigest() { return sha256_.Finish(); }
+
  private:
   Result<bool> ReadLine();
   Status AddLine(TextEntry& entry, std::size_t& open_parentheses) const;
@@ -42,6 +46,7 @@ class ZoneLines {
   std::size_t room_ = 0;
   std::size_t length_ = 0;
   std::uint32_t number_ = 0;
+  Sha256 sha256_;
 };
 
 }  // namespace holdfast::control

@@ -1,5 +1,8 @@
 #include "control/model/findings.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace holdfast::control {
 
 void Findings::Add(std::vector<std::string>& list,
@@ -10,6 +13,24 @@ void Findings::Add(std::vector<std::string>& list,
   if (list.size() < kKept) {
     list.push_back(at.empty() ? std::string(text) : std::string(at) + ": " + std::string(text));
   }
+}
+
+void Findings::Add(const Findings& other) {
+  const auto add = [](auto& list, std::size_t& count, const auto& lines, std::size_t more) {
+    const auto room = static_cast<std::ptrdiff_t>(std::min(lines.size(), kKept - list.size()));
+    list.insert(list.end(), lines.begin(), lines.begin() + room);
+    count += more;
+  };
+  add(errors_, error_count_, other.errors_, other.error_count_);
+  add(warnings_, warning_count_, other.warnings_, other.warning_count_);
+}
+
+Findings Findings::OfWarnings(std::vector<std::string> kept, std::size_t count) {
+  Findings findings;
+  findings.warning_count_ = std::max(count, kept.size());
+  kept.resize(std::min(kept.size(), kKept));
+  findings.warnings_ = std::move(kept);
+  return findings;
 }
 
 Error Findings::ToError() const {

@@ -26,6 +26,8 @@ class Findings {
     Add(warnings_, warning_count_, at, text);
   }
   void AddWarning(const Source& at, std::string_view text) { AddWarning(at.Text(), text); }
+  /// Adds what another has found.
+  void Add(const Findings& other);
 
   [[nodiscard]] bool Ok() const noexcept { return error_count_ == 0; }
   [[nodiscard]] std::size_t ErrorCount() const noexcept { return error_count_; }
@@ -35,6 +37,11 @@ class Findings {
 
   /// The kept warnings, then one line that counts the others, if any.
   [[nodiscard]] std::vector<std::string> Warnings() const;
+
+  /// For the store: the kept warnings, how many there are in all, and both back again.
+  [[nodiscard]] const std::vector<std::string>& KeptWarnings() const noexcept { return warnings_; }
+  [[nodiscard]] std::size_t WarningCount() const noexcept { return warning_count_; }
+  static Findings OfWarnings(std::vector<std::string> kept, std::size_t count);
 
  private:
   static void Add(std::vector<std::string>& list,

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "control/model/digest.h"
 #include "health/check.h"
 
 namespace holdfast::control {
@@ -54,12 +55,22 @@ struct RecordSet {
   Source source;
 };
 
+/// A file that was read to its end, as it was then.
+struct Text {
+  std::string path;
+  Digest sha256{};
+
+  bool operator==(const Text&) const = default;
+};
+
 struct Zone {
   std::string origin;  // wire form, folded
   std::string id;      // hosted zone id that aliases name; never empty
   std::vector<Rrset> rrsets;
   std::vector<RecordSet> record_sets;  // groups are the record sets with one (name, type)
   Source source;
+  std::vector<Text> texts;  // all that it was read from
+  bool stored = false;      // out of the store; no text was parsed for it
 };
 
 struct Model {

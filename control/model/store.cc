@@ -31,7 +31,10 @@ constexpr std::array kMigrations{
          at_ms INTEGER NOT NULL) STRICT;
        CREATE TABLE setting(
          name TEXT PRIMARY KEY NOT NULL,
-         value TEXT NOT NULL) STRICT, WITHOUT ROWID;)"};
+         value TEXT NOT NULL) STRICT, WITHOUT ROWID;)",
+    R"(CREATE TABLE parsed_zone(
+         origin BLOB PRIMARY KEY NOT NULL,
+         content BLOB NOT NULL) STRICT;)"};
 
 std::string HowToRestore(const std::string& path) {
   return "; stop Holdfast and put back a copy of " + path + ", or move " + path + ", " + path +
@@ -93,6 +96,7 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const Option
 Status Store::Prepare(const Options& options) {
   HF_TRY(
       database_.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                        "PRAGMA journal_size_limit=16777216;"  // after a large zone was written
                         "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"));
   if (options.max_pages > 0) {
     const std::string sql = "PRAGMA max_page_count=" + std::to_string(options.max_pages);
@@ -267,6 +271,55 @@ Status Store::ForgetZone(std::string_view origin) {
     }
     forget->BindBlob(1, origin);
     return forget->Run();
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Result<std::string> Store::ParsedContent(std::string_view origin) {
+  const std::lock_guard guard(mutex_);
+  auto row = database_.Prepare("SELECT content FROM parsed_zone WHERE origin = ?");
+  if (!row) {
+    return Explain(std::move(row.error()));
+  }
+  row->BindBlob(1, origin);
+  const auto found = row->Step();
+  if (!found) {
+    return Explain(found.error());
+  }
+  return *found ? row->Text(0) : std::string();
+}
+
+Status Store::KeepParsed(std::span<const ParsedZone> parsed, std::span<const std::string> origins) {
+  const std::unordered_set<std::string_view> kept(origins.begin(), origins.end());
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([this, parsed, &kept]() -> Status {
+    auto insert = database_.Prepare("INSERT OR REPLACE INTO parsed_zone VALUES(?, ?)");
+    auto stored = database_.Prepare("SELECT origin FROM parsed_zone");
+    auto forget = database_.Prepare("DELETE FROM parsed_zone WHERE origin = ?");
+    for (const auto* statement : {&insert, &stored, &forget}) {
+      if (!*statement) {
+        return std::unexpected(statement->error());
+      }
+    }
+    for (const ParsedZone& zone : parsed) {
+      insert->BindBlob(1, zone.origin);
+      insert->BindBlob(2, zone.content);
+      HF_TRY(insert->Run());
+    }
+    std::vector<std::string> gone;
+    for (auto row = stored->Step(); !row || *row; row = stored->Step()) {
+      if (!row) {
+        return std::unexpected(row.error());
+      }
+      if (std::string origin = stored->Text(0); !kept.contains(origin)) {
+        gone.push_back(std::move(origin));
+      }
+    }
+    for (const std::string& origin : gone) {
+      forget->BindBlob(1, origin);
+      HF_TRY(forget->Run());
+    }
+    return {};
   });
   return saved ? saved : Explain(std::move(saved.error()));
 }

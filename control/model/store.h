@@ -1,7 +1,7 @@
-// What the node remembers over restarts: the state of each check and its age, and the zones that a
-// command loaded or dropped. One narrow interface, behind which SQLite lies today and a shared
-// store may lie later. Calls wait for the disk: control core (or its helpers) only, never the
-// packet path.
+// What the node remembers over restarts: the state of each check and its age, the zones that a
+// command loaded or dropped, and what the configuration's zone texts were parsed to. One narrow
+// interface, behind which SQLite lies today and a shared store may lie later. Calls wait for the
+// disk: control core (or its helpers) only, never the packet path.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +41,15 @@ struct StoredZone {
   std::int64_t at_ms = 0;  // wall clock, milliseconds since 1970: when the command ran
 
   bool operator==(const StoredZone&) const = default;
+};
+
+/// A zone of the configuration as its texts were parsed: spares the next start the parsing. Nothing
+/// is lost with it.
+struct ParsedZone {
+  std::string origin;   // wire form, folded
+  std::string content;  // as StoredZone's
+
+  bool operator==(const ParsedZone&) const = default;
 };
 
 /// Held while a process has the store open: a lock on "PATH.lock", which the kernel gives back when
@@ -89,6 +98,11 @@ class Store {
   Status SaveZone(const StoredZone& zone);
   /// No error when there is none of this origin.
   Status ForgetZone(std::string_view origin);
+
+  /// The content of the parsed zone of this origin; empty when there is none.
+  Result<std::string> ParsedContent(std::string_view origin);
+  /// Inserts or replaces `parsed`, then forgets all but those of `origins`.
+  Status KeepParsed(std::span<const ParsedZone> parsed, std::span<const std::string> origins);
 
   /// Id of the boot in which a control last ran here, empty at first: whether the health snapshot
   /// of a table image is from this boot and therefore newer than what is stored.

@@ -9,6 +9,7 @@
 
 #include "control/config/load.h"
 #include "control/config/node.h"
+#include "control/model/stored_zone.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -121,6 +122,141 @@ TEST_F(NodeFolder, RefusesATableForACheckThatIsNotThere) {
   const auto loaded = Load(std::string(kToml) + "[check.c9]\ninterval_ms = 100\n");
   ASSERT_FALSE(loaded);
   EXPECT_THAT(loaded.error().message, HasSubstr("n.toml:10:1: check 'c9' names no health check"));
+}
+
+// A node that is loaded again and again with a store beside it.
+class StoredNode : public NodeFolder {
+ protected:
+  StoredNode() : store_(Store::Open((folder_ / "state.db").string()).value()) {
+    Write("zone", std::string(kZone) + "$INCLUDE part\ntwice A 192.0.2.1\ntwice A 192.0.2.1\n");
+    Write("part", "www A 192.0.2.80\n*.w NS ns.other.test.\n");
+    Write("checks", kChecks);
+    Write("records",
+          "{\"ResourceRecordSets\": [" + Weighted("v", "1", "c1") + "," + Weighted("v", "2", "") +
+              "," + kAlias + "]}");
+    Write("n.toml", std::string(kHead) + kToml);
+    Parse();
+  }
+  Loaded LoadNow() {
+    const auto node = LoadNode((folder_ / "n.toml").string());
+    EXPECT_TRUE(node) << node.error().message;
+    auto loaded = LoadAll(*node, store_.get());
+    EXPECT_TRUE(loaded) << loaded.error().message;
+    return loaded ? std::move(*loaded) : Loaded{};
+  }
+  void Parse() {
+    first_ = LoadNow();
+    ASSERT_EQ(first_.parsed.size(), 1U);
+    Keep(first_.parsed);
+  }
+  void Keep(const std::vector<ParsedZone>& parsed) {
+    ASSERT_TRUE(store_->KeepParsed(parsed, std::vector{kOrigin}));
+  }
+  static bool IsStored(const Loaded& loaded) {
+    return loaded.parsed.empty() && loaded.model.zones.at(0).stored;
+  }
+
+  static constexpr const char* kHead = "[[listen]]\naddress = \"192.0.2.53\"\n";
+  static constexpr const char* kAlias =
+      R"({"Name": "a.example.test.", "Type": "A", "AliasTarget": {"HostedZoneId": "Z1",
+          "DNSName": "v.example.test.", "EvaluateTargetHealth": true}})";
+  const std::string kOrigin = wire::FromText("example.test").value();
+  std::unique_ptr<Store> store_;
+  Loaded first_;
+};
+
+TEST_F(StoredNode, TakesAZoneWhoseTextsAreUnchangedFromTheStore) {
+  EXPECT_FALSE(first_.model.zones.at(0).stored);
+  const Loaded again = LoadNow();
+  ASSERT_TRUE(IsStored(again));
+  const Zone& was = first_.model.zones.at(0);
+  const Zone& is = again.model.zones.at(0);
+  EXPECT_EQ(is.texts, was.texts);
+  EXPECT_EQ(is.texts.size(), 3U);
+  EXPECT_EQ(is.id, was.id);
+  EXPECT_EQ(is.source.Text(), was.source.Text());
+  ASSERT_EQ(is.rrsets.size(), was.rrsets.size());
+  for (std::size_t i = 0; i < is.rrsets.size(); ++i) {
+    EXPECT_EQ(is.rrsets[i].owner, was.rrsets[i].owner);
+    EXPECT_EQ(is.rrsets[i].type, was.rrsets[i].type);
+    EXPECT_EQ(is.rrsets[i].ttl, was.rrsets[i].ttl);
+    EXPECT_EQ(is.rrsets[i].rdata, was.rrsets[i].rdata);
+    EXPECT_EQ(is.rrsets[i].source.Text(), was.rrsets[i].source.Text());
+  }
+  ASSERT_EQ(is.record_sets.size(), 3U);
+  EXPECT_EQ(is.record_sets[1].set_identifier, "2");
+  EXPECT_EQ(is.record_sets[2].alias->name, wire::FromText("v.example.test").value());
+  EXPECT_EQ(is.record_sets[2].source.Text(), was.record_sets[2].source.Text());
+  // Of the parser, of the rules, and of the lint, which is asked anew.
+  EXPECT_THAT(first_.warnings,
+              ElementsAre(HasSubstr("the same record came before"),
+                          HasSubstr("NS at a wildcard"),
+                          HasSubstr("has no health check although")));
+  EXPECT_EQ(again.warnings, first_.warnings);
+}
+
+TEST_F(StoredNode, JudgesAStoredZoneByTheChecksOfToday) {
+  Write("checks", R"({"HealthChecks": []})");
+  const Loaded again = LoadNow();
+  EXPECT_TRUE(IsStored(again));
+  EXPECT_THAT(again.warnings.back(), HasSubstr("is no health check of this node"));
+}
+
+TEST_F(StoredNode, ParsesAgainWhenAnyTextHasChanged) {
+  const std::pair<const char*, std::string> changes[] = {
+      {"zone", std::string(kZone) + "$INCLUDE part\nnew A 192.0.2.9\n"},
+      {"part", "www A 192.0.2.81\n"},
+      {"records", R"({"ResourceRecordSets": []})"}};
+  for (const auto& [name, text] : changes) {
+    SCOPED_TRACE(name);
+    Write(name, text);
+    const Loaded again = LoadNow();
+    EXPECT_FALSE(IsStored(again));
+    Keep(again.parsed);
+    EXPECT_TRUE(IsStored(LoadNow()));
+  }
+}
+
+TEST_F(StoredNode, FindsAChangeThatLeavesSizeAndTimeAsTheyWere) {
+  const auto time = std::filesystem::last_write_time(folder_ / "part");
+  Write("part", "www A 192.0.2.81\n*.w NS ns.other.test.\n");
+  std::filesystem::last_write_time(folder_ / "part", time);
+  const Loaded again = LoadNow();
+  EXPECT_FALSE(IsStored(again));
+  EXPECT_EQ(again.model.zones.at(0).rrsets.at(3).rdata.at(0), std::string("\xc0\x00\x02\x51", 4));
+}
+
+TEST_F(StoredNode, ParsesAgainWhenTheNodeFileNamesTheZoneOtherwise) {
+  Write("n.toml",
+        std::string(kHead) + "[[zone]]\norigin = \"example.test\"\nid = \"Z1\"\nfile = \"zone\"\n");
+  EXPECT_FALSE(IsStored(LoadNow()));
+}
+
+TEST_F(StoredNode, SaysWhatIsWrongWithATextThatWasGoodBefore) {
+  std::filesystem::remove(folder_ / "part");
+  const auto node = LoadNode((folder_ / "n.toml").string());
+  const auto loaded = LoadAll(*node, store_.get());
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().message, HasSubstr("$INCLUDE part: No such file"));
+}
+
+TEST_F(StoredNode, ParsesWhatIsDamagedOrOfAnotherRelease) {
+  const std::string good = first_.parsed.at(0).content;
+  std::string other_layout = good;
+  other_layout[3] = '9';
+  std::string flipped = good;
+  flipped[good.size() / 2] ^= 1;
+  Findings findings;
+  const std::string other_release =
+      ZoneContent(first_.model.zones.at(0), findings, "0.0.0 of another day");
+  for (const std::string& content :
+       {other_layout, flipped, other_release, good.substr(0, good.size() - 1), std::string("HF")}) {
+    Keep({{kOrigin, content}});
+    const Loaded again = LoadNow();
+    EXPECT_FALSE(IsStored(again));
+    Keep(again.parsed);
+    EXPECT_TRUE(IsStored(LoadNow()));
+  }
 }
 
 TEST_F(NodeFolder, LoadsOneZoneFromRecordsAlone) {

@@ -93,6 +93,34 @@ TEST_F(StoreFolder, ReplacesAndForgets) {
   EXPECT_THAT(store->Zones().value(), IsEmpty());
 }
 
+TEST_F(StoreFolder, KeepsParsedZonesOfTheConfigurationOnly) {
+  const ParsedZone a{std::string("\1a\0", 3), std::string("\0\1", 2)};
+  const ParsedZone b{std::string("\1b\0", 3), "b"};
+  {
+    const auto store = Open();
+    EXPECT_EQ(store->ParsedContent(a.origin).value(), "");
+    ASSERT_TRUE(store->KeepParsed(std::vector{a, b}, std::vector{a.origin, b.origin}));
+  }
+  const auto store = Open();
+  EXPECT_EQ(store->ParsedContent(a.origin).value(), a.content);
+  ASSERT_TRUE(store->KeepParsed(std::vector{ParsedZone{a.origin, "new"}}, std::vector{a.origin}));
+  EXPECT_EQ(store->ParsedContent(a.origin).value(), "new");
+  EXPECT_EQ(store->ParsedContent(b.origin).value(), "");
+  EXPECT_THAT(store->Zones().value(), IsEmpty());
+}
+
+// Version 1 had no parsed zones.
+TEST_F(StoreFolder, BringsAnOlderStoreUpToDate) {
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->SaveZone(SomeZone()));
+  }
+  Execute("DROP TABLE parsed_zone; PRAGMA user_version=1");
+  const auto store = Open();
+  EXPECT_THAT(store->Zones().value(), ElementsAre(SomeZone()));
+  EXPECT_EQ(store->ParsedContent("x").value(), "");
+}
+
 TEST_F(StoreFolder, KeepsNothingOfABatchThatFails) {
   const auto store = Open();
   StoredCheck impossible = kForced;
@@ -176,7 +204,7 @@ TEST_F(StoreFolder, RefusesAStoreOfANewerRelease) {
   Execute("PRAGMA user_version=99");
   const auto store = Store::Open(path_);
   ASSERT_FALSE(store);
-  EXPECT_THAT(store.error().message, HasSubstr("its version is 99; this release knows 1"));
+  EXPECT_THAT(store.error().message, HasSubstr("its version is 99; this release knows 2"));
 }
 
 TEST_F(StoreFolder, NamesAFolderThatIsNotThere) {

@@ -1,0 +1,137 @@
+"""Control goes away and comes back while a client watches: it goes on from the zones in its store,
+and no answer is wrong or missing.
+"""
+
+import contextlib
+import os
+import re
+import sqlite3
+import time
+
+import pytest
+from answer_zone import ORIGIN, ZONES
+from holdfast_node import ADDRESSES, Check, needs_programs, until
+from watch import PLAN, Watch, report
+
+pytestmark = needs_programs
+
+NAMES = int(os.environ.get("HOLDFAST_NAMES", "50000"))
+LARGE = "large.test"
+LARGE_ZONE = ("$ORIGIN large.test.\n$TTL 60\n@ SOA ns.example.net. h.example.net. 1 2 3 4 5\n"
+              "@ NS ns.example.net.\n" + "".join(
+                  f"n{n} A 10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}\n" for n in range(NAMES)))
+LAST = {f"n{NAMES - 1}.{LARGE}": [["10." + ".".join(
+    str(NAMES - 1 >> shift & 255) for shift in (16, 8, 0))]]}
+
+
+@pytest.fixture(name="node")
+def fixture_node(make_one):
+    checks = [Check("up", make_one.endpoint(mode="pass"), fall=40),
+              Check("down", make_one.endpoint(mode="fail"), fall=2)]
+    return make_one.node(ZONES, checks)
+
+
+def watch_node(node, **plan):
+    return Watch(ADDRESSES[0], node.port, {**PLAN, **plan})
+
+
+def restart_control(node):
+    """@return seconds until it works again."""
+    began, before = time.monotonic(), node.kill("control")
+
+    def ready():
+        with contextlib.suppress(OSError, ValueError):
+            return node.status()["pid"] != before
+    until(ready, seconds=120)
+    return time.monotonic() - began
+
+
+def database(node):
+    return contextlib.closing(sqlite3.connect(node.folder / "state" / "holdfast.db"))
+
+
+def stored(node):
+    with database(node) as store:
+        return store.execute("SELECT count(*) FROM parsed_zone").fetchone()[0]
+
+
+def loads(node):
+    """(zones taken from the store, zones parsed) of each load."""
+    return [(int(taken), int(parsed)) for taken, parsed in re.findall(
+        r"zones: (\d+) taken from the store, (\d+) parsed", node.log())]
+
+
+def models(node):
+    return {zone["origin"]: zone["model"] for zone in node.status()["zones"]}
+
+
+def test_B2_a_restart_parses_only_what_has_changed(node):
+    node.put_zone(LARGE, LARGE_ZONE)
+    node.write_config(f"{max(16, NAMES // 8000 * 2)}M")
+    node.start()
+    node.await_checks(up="healthy", down="unhealthy")
+    until(lambda: stored(node) == 3, seconds=60)
+    generation = node.status()["generation"]
+    assert loads(node) == [(0, 3)]
+    with watch_node(node, **LAST) as watch:
+        watch.mark("before", 1)
+        watch.mark("killed")
+        took = [restart_control(node) for _ in range(3)]
+    assert loads(node)[1:] == [(3, 0)] * 3
+    assert set(models(node).values()) == {"stored"}
+    assert node.status()["generation"] == generation
+    assert watch.total("lost") == 0
+
+    node.put_zone(LARGE, LARGE_ZONE + "more A 192.0.2.7\n")
+    restart_control(node)
+    assert loads(node)[-1] == (2, 1)
+    assert models(node)[f"{LARGE}."] == "parsed"
+    assert node.addresses(f"more.{LARGE}") == ["192.0.2.7"]
+    report("B2-stored", round(max(took), 2), "s", f"until control is ready with {NAMES} names")
+
+
+def test_zones_that_leave_the_configuration_leave_the_store(node):
+    node.put_zone("more.test", "$ORIGIN more.test.\n@ 60 SOA ns.example.net. h.example.net. 1 2 3 "
+                  "4 5\n@ 60 NS ns.example.net.\n")
+    node.write_config()
+    node.start()
+    until(lambda: stored(node) == 3)
+    del node.zones["more.test"]
+    node.write_config()
+    node.call("reload")
+    until(lambda: stored(node) == 2)
+    assert loads(node) == [(0, 3), (2, 0)]
+
+
+def test_a_stored_zone_that_is_damaged_is_parsed_again(node):
+    node.start()
+    until(lambda: stored(node) == 2)
+    with database(node) as store:
+        for origin, content in store.execute("SELECT origin, content FROM parsed_zone").fetchall():
+            octets = bytearray(content)
+            octets[len(octets) // 2] ^= 1
+            store.execute("UPDATE parsed_zone SET content = ? WHERE origin = ?",
+                          (bytes(octets), origin))
+        store.commit()
+    with watch_node(node):
+        restart_control(node)
+        assert loads(node)[-1] == (0, 2)
+        until(lambda: stored(node) == 2)
+        time.sleep(0.5)
+    restart_control(node)
+    assert loads(node)[-1] == (2, 0)
+
+
+def test_a_zone_that_a_command_loaded_outlives_a_restart(node):
+    node.start()
+    file = node.folder / "other.zone"
+    file.write_text("$ORIGIN short.test.\n$TTL 60\n@ SOA ns.example.net. h.example.net. 9 2 3 4 5\n"
+                    "@ NS ns.example.net.\nby-command A 192.0.2.9\n")
+    node.call("zone", "load", "short.test", str(file))
+    file.unlink()
+    node.call("zone", "drop", ORIGIN)
+    until(lambda: stored(node) == 2)
+    restart_control(node)
+    assert loads(node)[-1] == (2, 0)  # of the configuration, below what the commands did
+    assert node.addresses("by-command.short.test") == ["192.0.2.9"]
+    assert models(node) == {"short.test.": "stored"}
