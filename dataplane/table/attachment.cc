@@ -209,14 +209,38 @@ Status Attachment::MapAnnounced() {
     }
     const View view(mapping->data(), mapping->size());
     HF_TRY(CheckImageHeader(view.header(), mapping->size(), name));
-    // Never unmapped while the process lives: an lcore may be in the middle of a burst on the image
-    // before. At most a handful of images come in a process's life.
     images_.push_back(std::make_unique<Image>(
         Image{std::move(*mapping), Mapped{view, static_cast<std::uint16_t>(seq)}}));
     place.store(&images_.back()->mapped, std::memory_order_release);
   }
   file_->mapped_seq.store(announced, std::memory_order_release);
   return {};
+}
+
+// An image goes when every thread has passed a generation of the one that is published now, or
+// holds nothing: none can be in the middle of a burst on it, nor come to it again.
+void Attachment::UnmapLeft() {
+  if (images_.size() < 2) {
+    return;
+  }
+  const Published published{root_->published.load(std::memory_order_acquire)};
+  for (unsigned i = 0; i < file_->threads; ++i) {
+    if (file_->thread[i].passed.load(std::memory_order_acquire) < published.generation().value()) {
+      return;
+    }
+  }
+  const std::uint32_t announced = root_->announced_seq.load(std::memory_order_acquire);
+  std::erase_if(images_, [&](const std::unique_ptr<Image>& image) {
+    const std::uint16_t seq = image->mapped.seq;
+    if (seq == published.ImageSeq() || seq == announced) {
+      return false;
+    }
+    auto& place = mapped_[seq % kImageNames];
+    if (place.load(std::memory_order_relaxed) == &image->mapped) {
+      place.store(nullptr, std::memory_order_relaxed);
+    }
+    return true;
+  });
 }
 
 void Attachment::Housekeep(const std::stop_token& stop) {
@@ -227,6 +251,7 @@ void Attachment::Housekeep(const std::stop_token& stop) {
       // which reader does not give it.
       (void)MapAnnounced();
     }
+    UnmapLeft();
     std::this_thread::sleep_for(kHousekeepingPause);
   }
 }

@@ -137,6 +137,7 @@ class Attachment {
   static Result<std::unique_ptr<Attachment>> OpenRoot(const std::string& run_dir);
   Status Register(ReaderFds fds, const std::string& name, unsigned threads);
   Status MapAnnounced();
+  void UnmapLeft();
   void Housekeep(const std::stop_token& stop);
 
   const RootBlock* root_ = nullptr;
