@@ -146,13 +146,12 @@ Core::~Core() {
 
 Status Core::OpenTables() {
   std::vector<std::string> notes;
-  const auto place = ChoosePlace(node_, notes);
-  if (!place) {
-    return std::unexpected(place.error());
-  }
   PublisherOptions options;
   options.run_dir = node_.run_dir;
-  options.image = *place;
+  options.image = PlaceOf(node_);
+  options.choose_directory = [tables = node_.tables](std::vector<std::string>& said) {
+    return ChooseDirectory(tables, said);
+  };
   auto publisher = Publisher::Open(options, notes);
   for (const std::string& note : notes) {
     spdlog::info("{}", note);

@@ -1,5 +1,6 @@
 #include "control/place.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
@@ -31,11 +32,22 @@ std::vector<std::string> HugeMounts(std::uint64_t page) {
   return found;
 }
 
-std::uint64_t FreeOctets(const std::string& folder) {
+std::uint64_t PagesOf(std::uint64_t page, const char* which) {
+  std::uint64_t pages = 0;
+  std::ifstream("/sys/kernel/mm/hugepages/hugepages-" + std::to_string(page / 1024) + "kB/" +
+                which) >>
+      pages;
+  return pages;
+}
+
+// Octets in pages that nobody has or was promised. A mount knows them only when it has a limit of
+// its own; else it says that it has no blocks at all.
+std::uint64_t FreeOctets(const std::string& folder, std::uint64_t page) {
+  const std::uint64_t free = PagesOf(page, "free_hugepages");
+  const std::uint64_t pages = free - std::min(free, PagesOf(page, "resv_hugepages"));
   struct statfs fs{};
-  return statfs(folder.c_str(), &fs) == 0
-             ? static_cast<std::uint64_t>(fs.f_bavail) * static_cast<std::uint64_t>(fs.f_bsize)
-             : 0;
+  const bool limited = statfs(folder.c_str(), &fs) == 0 && fs.f_blocks > 0;
+  return page * (limited ? std::min<std::uint64_t>(pages, fs.f_bavail) : pages);
 }
 
 std::string Remedy(std::uint64_t page, std::uint64_t octets) {
@@ -45,31 +57,24 @@ std::string Remedy(std::uint64_t page, std::uint64_t octets) {
          " > /sys/kernel/mm/hugepages/hugepages-" + kb + "kB/nr_hugepages";
 }
 
-// A name of the run folder's own, so that two nodes of one machine never meet in a folder.
-std::string Stem(const NodeConfig& node) {
+}  // namespace
+
+ImagePlace PlaceOf(const NodeConfig& node) {
   char text[9];
   std::snprintf(
       text, sizeof(text), "%08x", table::Crc32c(node.run_dir.data(), node.run_dir.size()));
-  return std::string("holdfast-") + text;
+  return {node.tables.directory, node.tables.size_octets, std::string("holdfast-") + text};
 }
 
-}  // namespace
-
-Result<ImagePlace> ChoosePlace(const NodeConfig& node, std::vector<std::string>& notes) {
-  const TablesConfig& tables = node.tables;
-  ImagePlace place{tables.directory, tables.size_octets, Stem(node)};
-  if (!place.directory.empty()) {
-    return place;
-  }
-  place.directory = "/dev/shm";
+Result<std::string> ChooseDirectory(const TablesConfig& tables, std::vector<std::string>& notes) {
+  const std::string plain = "/dev/shm";
   if (tables.hugepages == Hugepages::kNone) {
-    return place;
+    return plain;
   }
   const std::uint64_t page = tables.hugepages == Hugepages::k1G ? k1G : k2M;
   for (const std::string& folder : HugeMounts(page)) {
-    if (FreeOctets(folder) >= tables.size_octets) {
-      place.directory = folder;
-      return place;
+    if (FreeOctets(folder, page) >= tables.size_octets) {
+      return folder;
     }
   }
   const std::string why = "no hugetlbfs mount with " + std::to_string(tables.size_octets >> 20U) +
@@ -81,7 +86,7 @@ Result<ImagePlace> ChoosePlace(const NodeConfig& node, std::vector<std::string>&
   notes.push_back("warning: " + why +
                   ", the tables lie on plain shared memory (/dev/shm); for hugepages: " +
                   Remedy(page, tables.size_octets));
-  return place;
+  return plain;
 }
 
 }  // namespace holdfast::control

@@ -1,4 +1,5 @@
-// Where the tables of a node lie: a hugetlbfs mount with enough free pages, or plain shared memory.
+// Where new tables of a node are to lie: a hugetlbfs mount with enough free pages, or plain shared
+// memory.
 #pragma once
 
 #include <string>
@@ -9,10 +10,14 @@
 
 namespace holdfast::control {
 
-/// Chooses the folder by [tables]: the named one; else a hugetlbfs mount of the wanted page size;
-/// else, when hugepages = "auto" or "none", /dev/shm. `notes` gets one clear line when hugepages
-/// were to be had but are not. @return kUnavailable with the command that mends it when a page size
-/// was demanded.
-Result<ImagePlace> ChoosePlace(const NodeConfig& node, std::vector<std::string>& notes);
+/// The folder that [tables] names, if any, the size, and a name of the run folder's own, so that
+/// two nodes of one machine never meet in a folder.
+ImagePlace PlaceOf(const NodeConfig& node);
+
+/// Chooses a folder where none is named: a hugetlbfs mount of the wanted page size with room for
+/// the tables; else, when hugepages = "auto" or "none", /dev/shm. `notes` gets one clear line when
+/// hugepages were to be had but are not. @return kUnavailable with the command that mends it when a
+/// page size was demanded.
+Result<std::string> ChooseDirectory(const TablesConfig& tables, std::vector<std::string>& notes);
 
 }  // namespace holdfast::control

@@ -407,6 +407,15 @@ Json Server::Reload() {
       return Failure({ErrorCode::kInvalid,
                       node_path_ + ": run_dir and state_dir cannot change at a reload; restart"});
     }
+    if (node->tables.size_octets != now.tables.size_octets) {
+      return Failure(
+          {ErrorCode::kInvalid,
+           node_path_ +
+               ": [tables] size cannot change at a reload; end "
+               "holdfast-control (pid " +
+               std::to_string(getpid()) +
+               "): `holdfast run` starts it again with the new size, and answers go on"});
+    }
     auto stored = core_.store().Zones();
     if (!stored) {
       return Failure(stored.error());

@@ -29,6 +29,9 @@ CompiledHealth At(const HealthEntry& entry, std::uint64_t g) {
 }  // namespace
 
 std::vector<CompiledHealth> Publisher::Health() {
+  if (!announced_) {
+    return inherited_;
+  }
   std::vector<CompiledHealth> health;
   const std::uint64_t g = generation().value();
   const table::View view = writer_->view();

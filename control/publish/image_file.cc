@@ -101,7 +101,7 @@ Result<table::Mapping> CreateImage(const ImagePlace& place, std::uint16_t& seq, 
   if (!page) {
     return std::unexpected(page.error());
   }
-  const std::uint64_t octets = (place.octets + *page - 1) / *page * *page;
+  const std::uint64_t octets = WholePages(place.octets, *page);
   int fd = -1;
   // Sixteen names that someone else holds in one folder mean that something is wrong there.
   for (int tries = 0; fd < 0 && tries < 16; ++tries, ++seq) {

@@ -111,6 +111,11 @@ void RemoveOldImage(const ImagePlace& place, const std::string& path);
 /// the folder has no room (hugepages), kIo otherwise.
 Result<table::Mapping> CreateImage(const ImagePlace& place, std::uint16_t& seq, std::string& path);
 
+/// `octets` rounded up to whole pages.
+constexpr std::uint64_t WholePages(std::uint64_t octets, std::uint64_t page) noexcept {
+  return (octets + page - 1) / page * page;
+}
+
 /// Page size of the file system of `directory`: 4096, or a hugepage's for hugetlbfs.
 Result<std::uint64_t> PageOctets(const std::string& directory);
 

@@ -1,7 +1,9 @@
 // Taking hold of a run folder: the root block and its lock, the image that is there or a new one.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <thread>
@@ -38,14 +40,18 @@ Result<std::unique_ptr<Publisher>> Publisher::Open(const PublisherOptions& optio
   std::unique_ptr<Publisher> publisher(new Publisher(options));
   HF_TRY(publisher->OpenRoot(notes));
   publisher->grace_ = std::make_unique<Grace>(options.run_dir);
-  if (publisher->root_->published.load(std::memory_order_acquire) != 0) {
-    if (const auto adopted = publisher->AdoptImage(notes); adopted) {
-      return publisher;
-    } else {
-      notes.push_back(adopted.error().message + "; the tables are built anew");
+  if (publisher->root_->published.load(std::memory_order_acquire) == 0) {
+    HF_TRY(publisher->NewImage(notes));
+  } else if (const auto adopted = publisher->AdoptImage(notes); !adopted) {
+    notes.push_back(adopted.error().message + "; the tables are built anew");
+    HF_TRY(publisher->NewImage(notes));
+  } else if (!publisher->HasWantedSize()) {
+    // What the published answers were compiled from goes along; the tables are put again.
+    publisher->inherited_ = publisher->Health();
+    if (const auto made = publisher->NewImage(notes); !made) {
+      notes.push_back("warning: the tables keep their size: " + made.error().message);
     }
   }
-  HF_TRY(publisher->NewImage(notes));
   return publisher;
 }
 
@@ -138,8 +144,7 @@ void Publisher::SetUp(table::Mapping mapping) {
 
 Status Publisher::AdoptImage(std::vector<std::string>& notes) {
   const table::Published published{root_->published.load(std::memory_order_acquire)};
-  const char* name = root_->names[published.ImageSeq() % table::kImageNames];
-  const std::string path(name, strnlen(name, sizeof(root_->names[0])));
+  const std::string path = ImageName(published.ImageSeq());
   auto mapping = table::Mapping::Map(path, true);
   if (!mapping) {
     return std::unexpected(mapping.error());
@@ -160,6 +165,9 @@ Status Publisher::AdoptImage(std::vector<std::string>& notes) {
   image_path_ = path;
   image_seq_ = published.ImageSeq();
   adopted_ = announced_ = true;
+  // Left by a control that died right behind a change of image. What was announced and never
+  // published stays until the next one is: readers may have mapped it.
+  RemoveImagesBut({published.ImageSeq(), AnnouncedSeq()});
   notes.push_back("adopted " + path + " at generation " + std::to_string(generation().value()) +
                   ": " + std::to_string(index_->entries()) + " names, " +
                   std::to_string(pools_.size()) + " pools");
@@ -167,28 +175,69 @@ Status Publisher::AdoptImage(std::vector<std::string>& notes) {
 }
 
 Status Publisher::NewImage(std::vector<std::string>& notes) {
+  ImagePlace place = options_.image;
+  if (place.directory.empty()) {
+    auto chosen = options_.choose_directory(notes);
+    if (!chosen) {
+      return std::unexpected(chosen.error());
+    }
+    place.directory = std::move(*chosen);
+  }
+  // A number that no reader knows, not even of an image that was announced and never published; and
+  // not in the place of the published one's name.
   const table::Published published{root_->published.load(std::memory_order_acquire)};
   if (published.word == 0) {
-    RemoveLeftImages(options_.image);
+    RemoveLeftImages(place);
   }
-  image_seq_ = static_cast<std::uint16_t>(published.ImageSeq() + 1);
-  auto mapping = CreateImage(options_.image, image_seq_, image_path_);
+  auto seq = static_cast<std::uint16_t>(AnnouncedSeq() + 1);
+  if (published.word != 0 && (seq - published.ImageSeq()) % table::kImageNames == 0) {
+    ++seq;
+  }
+  std::string path;
+  auto mapping = CreateImage(place, seq, path);
   if (!mapping) {
     return std::unexpected(mapping.error());
   }
-  if (image_path_.size() >= sizeof(root_->names[0])) {
-    return Fail(ErrorCode::kInvalid, "the path of the tables is too long: " + image_path_);
+  if (path.size() >= sizeof(root_->names[0])) {
+    unlink(path.c_str());
+    return Fail(ErrorCode::kInvalid, "the path of the tables is too long: " + path);
   }
+  image_seq_ = seq;
+  image_path_ = std::move(path);
   SetUp(std::move(*mapping));
-  adopted_ = announced_ = false;
+  announced_ = false;
   notes.push_back("new tables " + image_path_ + ", " +
                   std::to_string(writer_->view().octets() >> 20U) + " MiB");
   return {};
 }
 
+bool Publisher::HasWantedSize() {
+  const auto page = PageOctets(std::filesystem::path(image_path_).parent_path());
+  return !page || writer_->view().octets() == WholePages(options_.image.octets, *page);
+}
+
+std::uint16_t Publisher::AnnouncedSeq() const noexcept {
+  return static_cast<std::uint16_t>(root_->announced_seq.load(std::memory_order_acquire));
+}
+
+std::string Publisher::ImageName(std::uint16_t seq) const {
+  const char* name = root_->names[seq % table::kImageNames];
+  return {name, strnlen(name, sizeof(root_->names[0]))};
+}
+
+// Only the names go: a reader that has an image mapped keeps it until it has left it.
+void Publisher::RemoveImagesBut(std::initializer_list<std::uint16_t> kept) {
+  for (std::uint16_t place = 0; place < table::kImageNames; ++place) {
+    const auto here = [place](std::uint16_t seq) { return seq % table::kImageNames == place; };
+    if (std::ranges::none_of(kept, here)) {
+      RemoveOldImage(options_.image, ImageName(place));
+      std::memset(root_->names[place], 0, sizeof(root_->names[place]));
+    }
+  }
+}
+
 // Lets the readers map the new image before the generation leads them to it.
-Status Publisher::Announce() {
-  const table::Published before{root_->published.load(std::memory_order_acquire)};
+void Publisher::Announce() {
   char* name = root_->names[image_seq_ % table::kImageNames];
   std::memset(name, 0, sizeof(root_->names[0]));
   std::memcpy(name, image_path_.data(), image_path_.size());
@@ -200,12 +249,6 @@ Status Publisher::Announce() {
     std::this_thread::sleep_for(kMapPause);
   }
   announced_ = true;
-  if (before.word != 0) {
-    // Readers keep the old image mapped until they end; its name is not needed any more.
-    const char* old = root_->names[before.ImageSeq() % table::kImageNames];
-    RemoveOldImage(options_.image, std::string(old, strnlen(old, sizeof(root_->names[0]))));
-  }
-  return {};
 }
 
 void Publisher::Beat() noexcept {

@@ -483,11 +483,12 @@ Result<Committed> Publisher::Commit() {
   }
   const Generation next = Next();
   writer_->NoteHighWater();
-  if (!announced_) {
+  const bool is_new_image = !announced_;
+  if (is_new_image) {
     if (index_->index_at() == 0) {
       HF_TRY(GrowIndex(0));
     }
-    HF_TRY(Announce());
+    Announce();
   }
   Crash("commit");
   // Release: pairs with the acquire in Attachment::Take. Everything above is of generation `next`
@@ -495,6 +496,9 @@ Result<Committed> Publisher::Commit() {
   root_->published.store(table::Published::Of(image_seq_, next).word, std::memory_order_release);
   committed = {next, true, Tsc()};
   Crash("committed");
+  if (is_new_image) {
+    RemoveImagesBut({image_seq_});
+  }
   writer_->Forget();
   for (Waiting waiting : replaced_) {
     waiting.generation = next.value();

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,8 +24,11 @@
 namespace holdfast::control {
 
 struct PublisherOptions {
-  std::string run_dir;               // folder of `root` and `readers/`; made when it is not there
-  ImagePlace image;                  // where and how large
+  std::string run_dir;  // folder of `root` and `readers/`; made when it is not there
+  ImagePlace image;     // where and how large
+  /// Asked for the folder when a new image is to be made and `image` names none; says in `notes`
+  /// what a person should know about the choice.
+  std::function<Result<std::string>(std::vector<std::string>& notes)> choose_directory;
   std::uint32_t map_wait_ms = 2000;  // how long readers may take to map a new image
   /// Called with a name before each store that a crash could come between; tests kill themselves in
   /// it. Empty in production.
@@ -50,7 +54,8 @@ struct TableUse {
 class Publisher {
  public:
   /// Takes the run folder's lock; adopts the image that is published there, or prepares a new one
-  /// (announced with the first Commit). Says in `notes` what it found and did, one line each.
+  /// (announced with the first Commit): when there is none, or it is damaged, or not of the wanted
+  /// size and there is room for another. Says in `notes` what it found and did, one line each.
   /// @return kConflict when another control holds the folder (its pid is named).
   static Result<std::unique_ptr<Publisher>> Open(const PublisherOptions& options,
                                                  std::vector<std::string>& notes);
@@ -58,7 +63,7 @@ class Publisher {
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
 
-  /// Whether the tables hold what an earlier control published.
+  /// Whether what an earlier control published was found whole: Health() is its snapshot.
   [[nodiscard]] bool adopted() const noexcept { return adopted_; }
   [[nodiscard]] Generation generation() const noexcept;
   /// The health snapshot that the published generation was compiled from.
@@ -133,7 +138,11 @@ class Publisher {
   Status SetRootAside(const std::string& path, const Error& why);
   Status AdoptImage(std::vector<std::string>& notes);
   Status NewImage(std::vector<std::string>& notes);
-  Status Announce();
+  void Announce();
+  [[nodiscard]] bool HasWantedSize();
+  [[nodiscard]] std::uint16_t AnnouncedSeq() const noexcept;
+  [[nodiscard]] std::string ImageName(std::uint16_t seq) const;
+  void RemoveImagesBut(std::initializer_list<std::uint16_t> kept);
   void SetUp(table::Mapping mapping);
   [[nodiscard]] Generation Next() const noexcept;
   [[nodiscard]] table::Snapshot AtNext();
@@ -187,6 +196,7 @@ class Publisher {
   std::uint16_t image_seq_ = 0;
   bool adopted_ = false;
   bool announced_ = false;
+  std::vector<CompiledHealth> inherited_;  // Health() until the new image is published
 
   std::unique_ptr<ImageWriter> writer_;
   std::unique_ptr<Blobs> blobs_;

@@ -199,5 +199,113 @@ TEST_F(PublishTest, FaultA8BuildsAnewWhatIsDamagedAndReadersFollow) {
   EXPECT_GT(rebuilt, 20);
 }
 
+// Whether this process has the image mapped, by whatever name it had.
+bool IsMapped(const std::string& image) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.contains(image)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+TEST_F(PublishTest, TakesAnotherSizeWithANewImageThatReadersMoveTo) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const Generation generation = publisher_->generation();
+  const std::string before = publisher_->image_path();
+  Reader reader(options_.run_dir);
+  auto slot = (*reader.attachment)->Slot(0);
+  slot.Online();
+  const Snapshot held = reader.Take();
+  options_.image.octets = 8U << 20U;
+  Open();
+  EXPECT_TRUE(publisher_->adopted());
+  EXPECT_EQ(publisher_->Health().at(0).since_ms, 1);
+  EXPECT_EQ(WholeState(reader.Take()), 1);
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  EXPECT_EQ(publisher_->generation().value(), generation.value() + 1);
+  EXPECT_EQ(std::filesystem::file_size(publisher_->image_path()), 8U << 20U);
+  EXPECT_FALSE(std::filesystem::exists(before));
+  // A stalled reader has what it holds.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(WholeState(held), 1);
+  const Snapshot& now = reader.Take();
+  EXPECT_EQ(WholeState(now), 1);
+  slot.Passed(now.generation());
+  for (int i = 0; i < 500 && IsMapped(before); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(IsMapped(before));
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_EQ(WholeState(reader.Take()), 2);
+  Open();
+  EXPECT_EQ(publisher_->generation().value(), generation.value() + 2);
+}
+
+TEST_F(PublishTest, KeepsItsSizeWhenThereIsNoRoomForAnother) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const std::string before = publisher_->image_path();
+  publisher_.reset();
+  options_.image.octets = std::uint64_t{1} << 40U;
+  std::vector<std::string> notes;
+  auto opened = Publisher::Open(options_, notes);
+  ASSERT_TRUE(opened) << opened.error().message;
+  publisher_ = std::move(*opened);
+  EXPECT_TRUE(notes.back().starts_with("warning: the tables keep their size: cannot reserve"));
+  EXPECT_EQ(publisher_->image_path(), before);
+  Reader reader(options_.run_dir);
+  EXPECT_EQ(WholeState(reader.Take()), 1);
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_EQ(WholeState(reader.Take()), 2);
+}
+
+// Readers have mapped an image that was announced: the next control must not go on under its
+// number.
+TEST_F(PublishTest, FaultA3ControlKilledWhileItChangesTheImageLeavesOneStateWhole) {
+  for (const std::string point : {"zone", "commit", "committed"}) {
+    SCOPED_TRACE(point);
+    std::filesystem::remove_all(options_.run_dir);
+    options_.image.octets = 4U << 20U;
+    Open();
+    ASSERT_TRUE(PublishState(*publisher_, 1));
+    publisher_.reset();
+    Reader reader(options_.run_dir);
+    (*reader.attachment)->Slot(0).Online();
+    const Snapshot before = reader.Take();
+    options_.image.octets = 8U << 20U;
+    const pid_t child = fork();
+    if (child == 0) {
+      auto options = options_;
+      options.crash_point = [&point](const char* here) {
+        if (point == here) {
+          raise(SIGKILL);
+        }
+      };
+      std::vector<std::string> notes;
+      auto mine = Publisher::Open(options, notes);
+      _exit(mine && PublishState(**mine, 2) ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(WholeState(reader.Take()), point == "committed" ? 2 : 1);
+    Open();
+    EXPECT_TRUE(publisher_->adopted());
+    EXPECT_EQ(publisher_->Health().at(0).since_ms, point == "committed" ? 2 : 1);
+    ASSERT_TRUE(PublishState(*publisher_, 3));
+    EXPECT_EQ(WholeState(reader.Take()), 3);
+    EXPECT_EQ(WholeState(before), 1);
+    int images = 0;
+    for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+      images += file.path().string().contains("-image-") ? 1 : 0;
+    }
+    EXPECT_EQ(images, 1);
+    std::filesystem::remove(publisher_->image_path());
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::control

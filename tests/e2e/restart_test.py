@@ -1,5 +1,5 @@
-"""Control goes away and comes back while a client watches: it goes on from the zones in its store,
-and no answer is wrong or missing.
+"""Control goes away and comes back while a client watches: it goes on from the zones in its store, or
+with tables of another size, and no answer is wrong or missing.
 """
 
 import contextlib
@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 from answer_zone import ORIGIN, ZONES
@@ -135,3 +136,33 @@ def test_a_zone_that_a_command_loaded_outlives_a_restart(node):
     assert loads(node)[-1] == (2, 0)  # of the configuration, below what the commands did
     assert node.addresses("by-command.short.test") == ["192.0.2.9"]
     assert models(node) == {"short.test.": "stored"}
+
+
+def test_a_restart_takes_another_size_of_the_tables(node):
+    node.start()
+    node.await_checks(up="healthy", down="unhealthy")
+    mapped = Path(f"/proc/{node.pid('sockets')}/maps")
+    before = node.status()
+    assert before["tables"]["total_octets"] <= 8 << 20
+    with watch_node(node) as watch:
+        watch.mark("before", 1)
+        node.write_config("16M")
+        refused = node.call("reload", status=1).stderr
+        assert "[tables] size cannot change at a reload; end holdfast-control" in refused
+        watch.mark("restart")
+        restart_control(node)
+        after = node.status()
+        assert 8 << 20 < after["tables"]["total_octets"] <= 16 << 20
+        assert after["tables"]["path"] != before["tables"]["path"]
+        assert after["generation"] == before["generation"] + 1
+        watch.mark("after")
+        until(lambda: before["tables"]["path"] not in mapped.read_text())
+        assert not Path(before["tables"]["path"]).exists()
+        restart_control(node)
+        watch.mark("again", 0.5)
+    assert ": whole" in node.call("tables", "verify").stdout
+    assert watch.total("lost") == 0
+    assert node.status()["tables"]["path"] == after["tables"]["path"]
+    node.call("reload")
+    report("tables-size", watch.figures["restart"]["longest_ms"], "ms",
+           f"longest silence, {watch.figures['before']['longest_ms']} ms before")
