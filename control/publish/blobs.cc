@@ -12,8 +12,10 @@ using table::RrsetEntry;
 using table::RrsetKind;
 
 // Content hash of a blob; only control's memory depends on it.
-std::uint64_t ContentHash(BlobKind kind, std::string_view octets) {
-  return std::hash<std::string_view>{}(octets) ^ (static_cast<std::uint64_t>(kind) << 60U);
+std::uint32_t ContentHash(BlobKind kind, std::string_view octets) {
+  const std::uint64_t hash = std::hash<std::string_view>{}(octets);
+  return static_cast<std::uint32_t>(hash >> 32U) ^ static_cast<std::uint32_t>(hash) ^
+         (static_cast<std::uint32_t>(kind) << 28U);
 }
 
 template <class T>
@@ -43,14 +45,14 @@ std::uint16_t OnesComplementSum(std::string_view octets) noexcept {
 }
 
 Result<std::pair<std::uint32_t, bool>> Blobs::Intern(BlobKind kind, std::string_view octets) {
-  const std::uint64_t hash = ContentHash(kind, octets);
-  const auto [first, last] = blobs_.equal_range(hash);
-  for (auto it = first; it != last; ++it) {
-    if (it->second.kind == kind && OctetsOf(kind, it->second.at) == octets.size() &&
-        std::memcmp(writer_.At<char>(it->second.at), octets.data(), octets.size()) == 0) {
-      ++it->second.references;
-      return std::pair(it->second.at, false);
-    }
+  const std::uint32_t hash = ContentHash(kind, octets);
+  const auto same = [&](const BlobTable::Blob& blob) {
+    return blob.kind == kind && OctetsOf(kind, blob.at) == octets.size() &&
+           std::memcmp(writer_.At<char>(blob.at), octets.data(), octets.size()) == 0;
+  };
+  if (auto* blob = blobs_.Find(hash, same)) {
+    ++blob->references;
+    return std::pair(blob->at, false);
   }
   const std::uint32_t at = writer_.arena().Allocate(UnitsOf(octets.size()));
   if (at == 0) {
@@ -59,7 +61,7 @@ Result<std::pair<std::uint32_t, bool>> Blobs::Intern(BlobKind kind, std::string_
   auto* to = writer_.At<char>(at);
   std::memcpy(to, octets.data(), octets.size());
   std::memset(to + octets.size(), 0, (UnitsOf(octets.size()) * kOffsetUnit) - octets.size());
-  blobs_.emplace(hash, Blob{at, 1, kind});
+  blobs_.Add({at, hash, 1, kind});
   return std::pair(at, true);
 }
 
@@ -170,20 +172,18 @@ std::size_t Blobs::OctetsOf(BlobKind kind, std::uint32_t at) {
   return 0;
 }
 
-Blobs::Map::iterator Blobs::Find(BlobKind kind, std::uint32_t at) {
-  const std::string_view octets(writer_.At<char>(at), OctetsOf(kind, at));
-  const auto [first, last] = blobs_.equal_range(ContentHash(kind, octets));
-  return std::find_if(first, last, [at](const auto& it) { return it.second.at == at; }) == last
-             ? blobs_.end()
-             : std::find_if(first, last, [at](const auto& it) { return it.second.at == at; });
+BlobTable::Blob* Blobs::Find(BlobKind kind, std::uint32_t at, std::uint32_t& hash) {
+  hash = ContentHash(kind, {writer_.At<char>(at), OctetsOf(kind, at)});
+  return blobs_.Find(hash, [at](const BlobTable::Blob& blob) { return blob.at == at; });
 }
 
 void Blobs::Release(BlobKind kind, std::uint32_t at) {
-  const auto it = Find(kind, at);
-  HF_CHECK(it != blobs_.end());
-  if (--it->second.references == 0) {
+  std::uint32_t hash = 0;
+  auto* blob = Find(kind, at, hash);
+  HF_CHECK(blob != nullptr);
+  if (--blob->references == 0) {
     const std::uint32_t units = UnitsOf(OctetsOf(kind, at));
-    blobs_.erase(it);
+    blobs_.Remove(blob);
     ReleaseReferencesOf(kind, writer_.At<std::byte>(at));
     writer_.arena().Free(at, units);
   }
@@ -215,19 +215,19 @@ void Blobs::ReleaseReferencesOf(BlobKind kind, const std::byte* octets) {
 }
 
 bool Blobs::Adopt(BlobKind kind, std::uint32_t at) {
-  if (const auto it = Find(kind, at); it != blobs_.end()) {
-    ++it->second.references;
+  std::uint32_t hash = 0;
+  if (auto* blob = Find(kind, at, hash)) {
+    ++blob->references;
     return false;
   }
-  const std::string_view octets(writer_.At<char>(at), OctetsOf(kind, at));
-  blobs_.emplace(ContentHash(kind, octets), Blob{at, 1, kind});
+  blobs_.Add({at, hash, 1, kind});
   return true;
 }
 
 void Blobs::AppendExtents(std::vector<Extent>& used) {
-  for (const auto& [hash, blob] : blobs_) {
+  blobs_.ForEach([&](const BlobTable::Blob& blob) {
     used.push_back({blob.at, UnitsOf(OctetsOf(blob.kind, blob.at))});
-  }
+  });
 }
 
 }  // namespace holdfast::control

@@ -6,14 +6,12 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "control/compile/compiled.h"
+#include "control/publish/blob_table.h"
 #include "control/publish/image_writer.h"
 
 namespace holdfast::control {
-
-enum class BlobKind : std::uint8_t { kImage, kRrsetTable, kName };
 
 class Blobs {
  public:
@@ -46,22 +44,17 @@ class Blobs {
   [[nodiscard]] std::size_t size() const noexcept { return blobs_.size(); }
 
  private:
-  struct Blob {
-    std::uint32_t at;
-    std::uint32_t references;
-    BlobKind kind;
-  };
-  using Map = std::unordered_multimap<std::uint64_t, Blob>;
   /// @return the offset and whether the blob is new.
   Result<std::pair<std::uint32_t, bool>> Intern(BlobKind kind, std::string_view octets);
-  Map::iterator Find(BlobKind kind, std::uint32_t at);
+  /// Null when it is not known. @param hash  gets the hash of its content.
+  BlobTable::Blob* Find(BlobKind kind, std::uint32_t at, std::uint32_t& hash);
   Result<std::string> Render(const ImageSpec& spec);
   void ReleaseReferencesOf(BlobKind kind, const std::byte* octets);
 
   ImageWriter& writer_;
   UsePool use_pool_;
   ReleasePool release_pool_;
-  Map blobs_;
+  BlobTable blobs_;
 };
 
 /// Ones-complement sum of octets for an even start, folded to 16 bits, in network order's value.
