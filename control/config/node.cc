@@ -437,7 +437,7 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
   };
   compare(running.user == wanted.user, "[node] user");
   compare(running.control_core == wanted.control_core, "[node] control_core");
-  compare(running.tables == wanted.tables, "[tables]", "with a new image, after the next boot");
+  compare(running.tables == wanted.tables, "[tables]", "when new tables are made");
   compare(running.listen == wanted.listen, "[[listen]]");
   compare(running.dataplane == wanted.dataplane, "[dataplane]");
   compare(running.sockets == wanted.sockets, "[sockets]");

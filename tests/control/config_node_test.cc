@@ -282,7 +282,7 @@ TEST(NodeFile, SaysWhatAReloadCannotChange) {
               HasSubstr("n.toml: [node] user is not what this node was started with"));
   EXPECT_THAT(sentences[1], HasSubstr("[node] control_core"));
   EXPECT_THAT(sentences[2],
-              HasSubstr("[tables] is not what this node was started with; it takes effect with a"));
+              HasSubstr("[tables] is not what this node was started with; it takes effect when "));
   EXPECT_THAT(sentences[3], HasSubstr("[[listen]]"));
   EXPECT_THAT(sentences[4], HasSubstr("[sockets]"));
 }
