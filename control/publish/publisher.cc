@@ -24,6 +24,9 @@ std::unexpected<Error> Full() {
 }  // namespace
 
 Publisher::~Publisher() {
+  if (!announced_ && !image_path_.empty()) {
+    unlink(image_path_.c_str());  // made, and nobody was told: what it was for did not fit
+  }
   for (const int fd : {root_fd_, unfit_fd_}) {
     if (fd >= 0) {
       close(fd);

@@ -244,6 +244,23 @@ TEST_F(PublishTest, TakesAnotherSizeWithANewImageThatReadersMoveTo) {
   EXPECT_EQ(publisher_->generation().value(), generation.value() + 2);
 }
 
+TEST_F(PublishTest, LeavesNothingOfAnImageThatWasNeverPublished) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const std::string before = publisher_->image_path();
+  publisher_.reset();
+  options_.image.octets = 2U << 20U;
+  Open();
+  const std::string never = publisher_->image_path();
+  EXPECT_TRUE(std::filesystem::exists(never));
+  publisher_.reset();
+  EXPECT_FALSE(std::filesystem::exists(never));
+  options_.image.octets = 4U << 20U;
+  Open();
+  EXPECT_EQ(publisher_->image_path(), before);
+  EXPECT_EQ(WholeState(Reader(options_.run_dir).Take()), 1);
+}
+
 TEST_F(PublishTest, KeepsItsSizeWhenThereIsNoRoomForAnother) {
   Open();
   ASSERT_TRUE(PublishState(*publisher_, 1));

@@ -1,5 +1,5 @@
-"""Control goes away and comes back while a client watches: it goes on from the zones in its store, or
-with tables of another size, and no answer is wrong or missing.
+"""Control goes away and comes back while a client watches: it goes on from the zones in its store,
+or with tables of another size, and no answer is wrong or missing.
 """
 
 import contextlib
