@@ -206,6 +206,16 @@ void NodeReader::ReadDataplane(Fields& fields) {
   if (dataplane.enabled && dataplane.lcores.empty()) {
     fields.Refuse("lcores", "is missing; expected the cores that poll, such as [1]");
   }
+  std::size_t queues = 0;
+  for (const PortConfig& port : dataplane.ports) {
+    queues += port.queues;
+  }
+  if (dataplane.enabled && queues != 0 && dataplane.lcores.size() > queues) {
+    fields.Refuse("lcores",
+                  "names " + std::to_string(dataplane.lcores.size()) +
+                      " cores, and all ports together have " + std::to_string(queues) +
+                      " queues; expected no more cores than queues");
+  }
   for (const std::uint16_t lcore : dataplane.lcores) {
     if (node_.control_core == lcore) {
       fields.Refuse("lcores",

@@ -76,6 +76,21 @@ Status CheckCpus(const std::vector<unsigned>& polling) {
   return {};
 }
 
+// A core without a queue would poll nothing, and hold back for ever what it never takes note of.
+Status CheckQueues(const DataplaneOptions& options) {
+  std::size_t queues = 0;
+  for (const PortRequest& port : options.ports) {
+    queues += port.options.queues;
+  }
+  if (queues < options.eal.cpus.size()) {
+    return Fail(ErrorCode::kInvalid,
+                std::to_string(options.eal.cpus.size()) + " polling cores for " +
+                    std::to_string(queues) +
+                    " queues; expected no more cores than all ports have queues together");
+  }
+  return {};
+}
+
 // Null without an error: asked to end while waiting.
 Result<std::unique_ptr<table::Attachment>> WaitForTables(const DataplaneOptions& options) {
   const auto until = std::chrono::steady_clock::now() + options.wait;
@@ -169,6 +184,7 @@ Status Serve(DataplaneOptions options) {
   const sigset_t signals = EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before there are threads: all inherit it
   HF_TRY(CheckCpus(options.eal.cpus));
+  HF_TRY(CheckQueues(options));
   options.eal.other_cpus = LeaveTo(options.eal.cpus);
 
   auto tables = WaitForTables(options);

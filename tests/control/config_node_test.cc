@@ -207,6 +207,8 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[dataplane]\neal_args = \"-v\"", {"key 'eal_args' is \"-v\"; expected an array"}},
       {"[dataplane]\nport = [1]", {"key 'port' is 1; expected tables written as [[port]]"}},
       {port + "queues = 65", {"key 'queues' is 65; expected 1..64"}},
+      {"[dataplane]\nlcores = [1, 2]\n[[dataplane.port]]\ndevice = \"net_ring0\"\n",
+       {"key 'lcores' names 2 cores, and all ports together have 1 queues"}},
       {port + "verify_udp_checksum = 1",
        {"key 'verify_udp_checksum' is 1; expected true or false"}},
       {port + "addresses = [\"192.0.2.99\"]",

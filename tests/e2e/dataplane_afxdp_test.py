@@ -405,6 +405,7 @@ def test_without_its_rights_it_says_which(pair, run_dir):
     (["--port", "net_nosuchdriver0"], 1, "net_nosuchdriver0"),
     (["--port", "net_null0", "--eal=--no-such-option"], 2, "DPDK does not start"),
     (["--port", "net_null0", "--lcores", "777"], 2, "CPU 777"),
+    (["--port", "net_null0", "--lcores", "0,1"], 2, "2 polling cores for 1 queues"),
     (["--port", "net_null0", "--trust-udp-checksum", "net_null1"], 2, "no port has this name"),
     (["--port", "net_null0", "--address", "192.0.2.0/24"], 2, "without a prefix"),
     (["--port", "net_null0", "--queues", "0"], 2, "--queues 0: expected a number from 1 to 64"),
