@@ -1,6 +1,7 @@
 #include "control/publish/grace.h"
 
 #include <algorithm>
+#include <atomic>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +56,9 @@ void Grace::Sweep(std::size_t i) {
 }
 
 std::uint64_t Grace::MinPassed(std::uint64_t wanted, std::string* laggard) {
+  // What was published before must be seen by whoever comes online after this look: its exchange
+  // and this fence stand on either side of the two stores.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   Rescan();
   std::uint64_t least = table::kOffline;
   for (std::size_t i = 0; i < readers_.size();) {

@@ -17,6 +17,8 @@ using table::RrsetKind;
 
 namespace {
 
+constexpr std::size_t kBeatNames = 65'536;  // put between two signs of life
+
 std::unexpected<Error> Full() {
   return Fail(ErrorCode::kExhausted, "the tables are full; raise [tables] size");
 }
@@ -429,6 +431,9 @@ Status Publisher::PutZone(const CompiledZone& compiled) {
   zone.records.reserve(compiled.names.size());
   std::size_t left = compiled.names.size();
   for (const CompiledName& name : compiled.names) {
+    if (left % kBeatNames == 0) {
+      Beat();  // a large zone takes its time, and the loop with it
+    }
     HF_TRY(PutRecord(zone.slot_at, name, left--, zone));
   }
   std::ranges::sort(zone.records);
