@@ -15,8 +15,10 @@ namespace holdfast::tools {
 struct HeartbeatLimits {
   std::chrono::milliseconds look{200};  // between two looks
   std::chrono::milliseconds reader_still{2000};
-  std::chrono::milliseconds reader_first{10'000};  // for the first beat after it attached
-  std::chrono::milliseconds control_stale{5000};   // said aloud
+  // For the first beat after it attached: behind that come DPDK's start, hugepages to be cleared
+  // and links to come up, which take long on large machines.
+  std::chrono::milliseconds reader_first{120'000};
+  std::chrono::milliseconds control_stale{5000};  // said aloud
   std::chrono::milliseconds control_still{10'000};
 };
 
