@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 #include <thread>
 
+#include "control/model/findings.h"
+#include "control/model/rules.h"
 #include "control/model/stored_zone.h"
 #include "control/place.h"
 #include "dataplane/base/clock.h"
@@ -29,13 +31,18 @@ CompiledHealth HealthOf(const health::Transition& transition, health::Override m
           transition.since_ms};
 }
 
-// Zones that commands loaded take the place of the node file's; dropped ones go.
-Status Overlay(Model& model, const std::vector<StoredZone>& stored) {
+// Zones that commands loaded take the place of the node file's; dropped ones go. What stands in
+// neither as it is written is judged as a whole, and said.
+Status Overlay(Loaded& loaded, const std::vector<StoredZone>& stored) {
+  Model& model = loaded.model;
+  Findings findings;
   for (const StoredZone& from : stored) {
-    const auto same = [&](const Zone& zone) { return zone.origin == from.origin; };
-    const auto it = std::ranges::find_if(model.zones, same);
+    const auto it = std::ranges::find(model.zones, from.origin, &Zone::origin);
+    const std::string name = "zone " + wire::ToText(from.origin);
     if (from.dropped) {
       if (it != model.zones.end()) {
+        loaded.warnings.push_back(name + ": not served, `zone drop` took it away; " +
+                                  it->source.Text() + " waits for a `zone load`");
         model.zones.erase(it);
       }
       continue;
@@ -45,12 +52,24 @@ Status Overlay(Model& model, const std::vector<StoredZone>& stored) {
       return std::unexpected(zone.error());
     }
     if (it != model.zones.end()) {
+      loaded.warnings.push_back(name + ": served as `zone load` left it; " + it->source.Text() +
+                                " is passed over until it is loaded by command");
       zone->record_sets = std::move(it->record_sets);
+    }
+    CheckZone(*zone, findings);
+    if (findings.Ok()) {
+      LintZone(*zone, model.checks, findings);
+    }
+    if (it != model.zones.end()) {
       *it = std::move(*zone);
     } else {
       model.zones.push_back(std::move(*zone));
     }
   }
+  if (!findings.Ok()) {
+    return std::unexpected(findings.ToError());
+  }
+  std::ranges::move(findings.Warnings(), std::back_inserter(loaded.warnings));
   return {};
 }
 
@@ -82,7 +101,7 @@ Result<Prepared> Prepare(const NodeConfig& node,
                loaded->model.zones.size() - loaded->parsed.size(),
                loaded->parsed.size(),
                WallMs() - began_ms);
-  HF_TRY(Overlay(loaded->model, stored));
+  HF_TRY(Overlay(*loaded, stored));
   auto compiled = Compile(loaded->model, health, WallMs());
   if (!compiled) {
     return std::unexpected(compiled.error());
@@ -260,9 +279,16 @@ Result<Committed> Core::Apply(Prepared prepared) {
     return committed;
   }
   Remember(prepared);
-  unsaved_zones_ = {std::move(prepared.parsed), {}};
+  // An order ends with its check: one of the same id that comes later starts without.
+  std::erase_if(overrides_, [this](const auto& order) {
+    return std::ranges::find(model_->checks, order.first, &health::CheckConfig::id) ==
+           model_->checks.end();
+  });
+  unsaved_load_ = {std::move(prepared.parsed), {}, {}};
   std::ranges::transform(
-      node_.zones, std::back_inserter(unsaved_zones_.origins), &ZoneConfig::origin);
+      node_.zones, std::back_inserter(unsaved_load_.origins), &ZoneConfig::origin);
+  std::ranges::transform(
+      model_->checks, std::back_inserter(unsaved_load_.checks), &health::CheckConfig::id);
   for (const std::string& warning : warnings_) {
     spdlog::warn("{}", warning);
   }
@@ -314,10 +340,10 @@ Result<Committed> Core::PublishPools(const std::vector<CompiledPool>& pools,
   return committed;
 }
 
-void Core::OnTransitions() {
+Status Core::OnTransitions() {
   const std::vector<health::Transition> transitions = monitor_->queue().Drain();
   if (transitions.empty()) {
-    return;
+    return behind_.empty() ? Status{} : Fail(ErrorCode::kExhausted, behind_);
   }
   std::vector<CompiledHealth> changed;
   changed.reserve(transitions.size());
@@ -330,9 +356,9 @@ void Core::OnTransitions() {
   const auto pools = evaluation_->Recompile(changed);
   const auto committed = PublishPools(pools, changed);
   if (!committed) {
-    behind_ = true;
-    spdlog::error("transitions wait: {}", committed.error().message);
-    return;
+    behind_ = committed.error().message;
+    spdlog::error("transitions wait: {}", behind_);
+    return std::unexpected(committed.error());
   }
   const std::uint64_t now_ns = MonotonicNs();
   const std::uint64_t now_tsc = Tsc();
@@ -356,6 +382,7 @@ void Core::OnTransitions() {
                   TscPerMicrosecond()),
         transition.reason);
   }
+  return {};
 }
 
 void Core::Saved(const health::Transition& transition, health::Override manual) {
@@ -390,13 +417,13 @@ Status Core::SetOverride(const std::string& check, health::Override ordered) {
 void Core::Tick() {
   publisher_->Beat();
   publisher_->Reclaim();
-  if (!behind_) {
+  if (behind_.empty()) {
     return;
   }
   const auto health = evaluation_->health();
   const auto committed = PublishPools(evaluation_->CompileAll(), health);
   if (committed) {
-    behind_ = false;
+    behind_.clear();
     spdlog::info("caught up at generation {}", committed->generation.value());
   }
 }

@@ -53,9 +53,10 @@ Result<Prepared> Prepare(const NodeConfig& node,
                          std::span<const CompiledHealth> health);
 
 /// What Store::KeepParsed is to be called with.
-struct UnsavedZones {
+struct UnsavedLoad {
   std::vector<ParsedZone> parsed;
   std::vector<std::string> origins;  // of all zones of the configuration
+  std::vector<std::string> checks;   // ids of all checks
 };
 
 class Core {
@@ -72,8 +73,9 @@ class Core {
 
   /// Readable while transitions wait: call OnTransitions then.
   [[nodiscard]] int transition_fd() noexcept { return monitor_->queue().fd(); }
-  /// Drains the queue, recompiles the touched pools, publishes once.
-  void OnTransitions();
+  /// Drains the queue, recompiles the touched pools, publishes once. @return why it could not be
+  /// published yet, now or before: the next Tick tries again.
+  Status OnTransitions();
   /// A few times a second: what no reader holds is freed, what found no room is tried again.
   void Tick();
 
@@ -85,11 +87,13 @@ class Core {
   /// Check states that changed since the last call, for the store.
   std::vector<StoredCheck> TakeUnsaved();
   /// What the last Apply parsed, for the store, where it spares the next start the parsing.
-  UnsavedZones TakeUnsavedZones() { return std::exchange(unsaved_zones_, {}); }
+  UnsavedLoad TakeUnsavedLoad() { return std::exchange(unsaved_load_, {}); }
 
   [[nodiscard]] const NodeConfig& node() const noexcept { return node_; }
   [[nodiscard]] std::shared_ptr<const Model> model() const noexcept { return model_; }
   [[nodiscard]] std::vector<CompiledHealth> Health() const;
+  /// Empty, or why the newest transitions are not among the answers yet.
+  [[nodiscard]] const std::string& behind() const noexcept { return behind_; }
   [[nodiscard]] const std::vector<ZoneInfo>& zones() const noexcept { return zones_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
   [[nodiscard]] const PublishTimes& publish_times() const noexcept { return publish_times_; }
@@ -120,8 +124,8 @@ class Core {
   std::unordered_map<std::string, health::Override> overrides_;
   std::unordered_map<std::string, StoredCheck> unsaved_;
   PublishTimes publish_times_;
-  UnsavedZones unsaved_zones_;
-  bool behind_ = false;  // something found no room: all pools are put again at the next Tick
+  UnsavedLoad unsaved_load_;
+  std::string behind_;  // why something found no room: all pools are put again at the next Tick
 };
 
 /// Status of every check as records see it, in the form a generation is compiled from.

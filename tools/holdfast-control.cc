@@ -61,13 +61,18 @@ holdfast::Result<std::vector<std::pair<std::string, std::uint64_t>>> XdpCounters
   return named;
 }
 
-// The control core's own thread only: workers and the prober were started before.
-void Pin(std::uint16_t core) {
+// No thread of this process runs where packets are polled, unless there is no other processor.
+void LeavePollCores(const holdfast::control::NodeConfig& node) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  if (sched_setaffinity(0, sizeof(set), &set) != 0) {
-    spdlog::warn("cannot pin the control core to processor {}", core);
+  if (!node.dataplane.enabled || sched_getaffinity(0, sizeof(set), &set) != 0) {
+    return;
+  }
+  for (const std::uint16_t lcore : node.dataplane.lcores) {
+    CPU_CLR(lcore, &set);
+  }
+  if (CPU_COUNT(&set) != 0) {
+    (void)sched_setaffinity(0, sizeof(set), &set);
   }
 }
 
@@ -77,9 +82,7 @@ int Run(const std::string& config) {
     std::fprintf(stderr, "holdfast-control: %s\n", core.error().message.c_str());
     return core.error().code == ErrorCode::kConflict ? kConflict : kRefused;
   }
-  if (const auto pinned = (*core)->node().control_core) {
-    Pin(*pinned);
-  }
+  LeavePollCores((*core)->node());
   const auto served = holdfast::control::Serve(
       **core, config, {.counter_names = CounterName, .xdp_counters = XdpCounters});
   if (!served) {

@@ -52,27 +52,31 @@ Json TransitionsJson(const PublishTimes& times) {
 }
 
 Json ReaderJson(const table::ReaderInfo& reader, const CounterNames& names) {
+  const auto named = [&](std::span<const std::uint64_t> values) {
+    Json counters = Json::object();
+    for (unsigned c = 0; c < table::kCounters; ++c) {
+      if (const std::string name = names(reader.role, c); !name.empty()) {
+        counters[name] = values[c];
+      }
+    }
+    return counters;
+  };
   Json threads = Json::array();
   std::vector<std::uint64_t> sums(table::kCounters);
   for (std::size_t i = 0; i < reader.passed.size(); ++i) {
     threads.push_back(
         {{"passed", reader.passed[i] == table::kOffline ? Json() : Json(reader.passed[i])},
-         {"beat", reader.beats[i]}});
+         {"beat", reader.beats[i]},
+         {"counters", named(reader.counters[i])}});
     for (unsigned c = 0; c < table::kCounters; ++c) {
       sums[c] += reader.counters[i][c];
-    }
-  }
-  Json counters = Json::object();
-  for (unsigned c = 0; c < table::kCounters; ++c) {
-    if (const std::string name = names(reader.role, c); !name.empty()) {
-      counters[name] = sums[c];
     }
   }
   return {{"role", reader.role},
           {"pid", reader.pid},
           {"mapped_seq", reader.mapped_seq},
           {"threads", threads},
-          {"counters", counters}};
+          {"counters", named(sums)}};
 }
 
 Json PortJson(const PortConfig& port, const XdpCounters& counters) {
@@ -194,6 +198,7 @@ Json StatusResult(Core& core, const Instruments& instruments, std::int64_t start
           {"pid", getpid()},
           {"uptime_s", (WallMs() - started_ms) / 1000},
           {"generation", core.publisher().generation().value()},
+          {"behind", core.behind().empty() ? Json() : Json(core.behind())},
           {"tables",
            {{"path", core.publisher().image_path()},
             {"total_octets", use.total_octets},

@@ -25,6 +25,7 @@ namespace asio = boost::asio;
 using asio::local::stream_protocol;
 
 constexpr auto kTick = std::chrono::milliseconds(50);
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr auto kLoopLook = std::chrono::milliseconds(20);
 constexpr auto kReadersWait = std::chrono::seconds(2);
 constexpr std::size_t kMaxRequestOctets = 65536;
@@ -41,6 +42,7 @@ class Server {
         socket_path_(core.node().run_dir + "/control.sock"),
         transitions_(io_, dup(core.transition_fd())),
         tick_(io_),
+        accept_again_(io_),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         acceptor_(io_) {}
   ~Server() {
@@ -55,11 +57,12 @@ class Server {
   Status Run();
 
  private:
+  void Pin();
   void WaitTransitions();
   void WaitTick();
   void WaitSignal();
   void Save();
-  void SaveZones();
+  void SaveLoad();
   class Connection;
   using Reply = std::function<void(const Json&)>;
   void Accept();
@@ -123,6 +126,7 @@ class Server {
   asio::thread_pool disk_{1};
   asio::posix::stream_descriptor transitions_;
   asio::steady_timer tick_;
+  asio::steady_timer accept_again_;
   asio::signal_set signals_;
   stream_protocol::acceptor acceptor_;
 };
@@ -161,10 +165,24 @@ Status Server::Run() {
   Accept();
   HF_TRY(core_.StartChecks());
   spdlog::info("ready, control socket {}", socket_path_);
-  SaveZones();
+  SaveLoad();
+  Pin();
   io_.run();
   Save();
   return {};
+}
+
+// This thread alone: the others were started before and stay where the process may run.
+void Server::Pin() {
+  const auto core = core_.node().control_core;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (core) {
+    CPU_SET(*core, &set);
+  }
+  if (core && sched_setaffinity(0, sizeof(set), &set) != 0) {
+    spdlog::warn("cannot pin the control core to processor {}", *core);
+  }
 }
 
 void Server::WaitTransitions() {
@@ -173,7 +191,7 @@ void Server::WaitTransitions() {
                             if (error) {
                               return;
                             }
-                            core_.OnTransitions();
+                            (void)core_.OnTransitions();  // logged; the tick tries again
                             Save();
                             WaitTransitions();
                           });
@@ -219,11 +237,14 @@ void Server::Save() {
 }
 
 // What was parsed, for the next start. It is served by now, and nothing is lost without it.
-void Server::SaveZones() {
-  asio::post(disk_, [this, zones = core_.TakeUnsavedZones()] {
-    if (const auto saved = core_.store().KeepParsed(zones.parsed, zones.origins); !saved) {
+void Server::SaveLoad() {
+  asio::post(disk_, [this, load = core_.TakeUnsavedLoad()] {
+    if (const auto saved = core_.store().KeepParsed(load.parsed, load.origins); !saved) {
       spdlog::warn("parsed zones not stored, the next start parses them again: {}",
                    saved.error().message);
+    }
+    if (const auto kept = core_.store().KeepChecks(load.checks); !kept) {
+      spdlog::warn("states of checks that are gone stay in the store: {}", kept.error().message);
     }
   });
 }
@@ -279,8 +300,17 @@ class Server::Connection : public std::enable_shared_from_this<Connection> {
 void Server::Accept() {
   acceptor_.async_accept(
       [this](const boost::system::error_code& error, stream_protocol::socket socket) {
-        if (error) {
+        if (error == asio::error::operation_aborted) {
           return;
+        }
+        if (error) {  // no descriptors, no memory: both may pass
+          spdlog::warn("control socket: {}", error.message());
+          accept_again_.expires_after(kAcceptPause);
+          return accept_again_.async_wait([this](const boost::system::error_code& stopped) {
+            if (!stopped) {
+              Accept();
+            }
+          });
         }
         if (connections_ < kMaxConnections) {
           std::make_shared<Connection>(*this, std::move(socket))->Read();
@@ -320,7 +350,7 @@ void Server::Dispatch(const Json& request, Reply reply) {
   if (op == "explain") {
     return OnWorker(
         [model = core_.model(),
-         health = core_.Health(),
+         health = core_.publisher().Health(),  // what the answers were compiled from
          generation = core_.publisher().generation(),
          name = text("name"),
          type = text("type"),
@@ -358,8 +388,12 @@ Json Server::HealthSet(const std::string& check, const std::string& to) {
   if (const auto set = core_.SetOverride(check, ordered); !set) {
     return Failure(set.error());
   }
-  core_.OnTransitions();
+  const auto published = core_.OnTransitions();
   Save();
+  if (!published) {
+    return Failure({published.error().code,
+                    "taken, and published as soon as there is room: " + published.error().message});
+  }
   return Success({{"generation", core_.publisher().generation().value()}});
 }
 
@@ -369,7 +403,7 @@ Result<Committed> Server::ApplyOnLoop(Prepared prepared) {
   return OnLoop([this, p = std::make_shared<Prepared>(std::move(prepared))] {
     auto committed = core_.Apply(std::move(*p));
     if (committed) {
-      SaveZones();
+      SaveLoad();
     }
     return committed;
   });

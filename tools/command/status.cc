@@ -71,6 +71,11 @@ std::string Transitions(const json& transitions) {
          ", " + time("max") + "\n";
 }
 
+// The tables have no room for what health has found since.
+std::string Behind(const json& reason) {
+  return reason.is_string() ? "TRANSITIONS WAIT: " + reason.get<std::string>() + "\n" : "";
+}
+
 std::string Tables(const json& control) {
   const json& tables = Member(control, "tables");
   const auto octets = [&tables](const char* name) {
@@ -84,7 +89,7 @@ std::string Tables(const json& control) {
           octets("free_octets") + " free of " + octets("total_octets");
   const std::int64_t waiting = Number(tables, "waiting");
   return text + (waiting > 0 ? ", " + std::to_string(waiting) + " blocks wait for readers" : "") +
-         "\n" + Transitions(Member(control, "transitions"));
+         "\n" + Transitions(Member(control, "transitions")) + Behind(Member(control, "behind"));
 }
 
 std::string Zones(const json& control) {
