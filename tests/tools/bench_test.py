@@ -1,5 +1,6 @@
 """tools/bench: its rows come from what the programs print, and `answer` really measures."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -98,3 +99,22 @@ def test_guard_reads_the_instructions_collected():
 def test_guard_names_a_commit_that_is_not_there():
     with pytest.raises(benchreport.BenchError, match="'no-such-commit' is no commit here"):
         benchguard.resolve("no-such-commit")
+
+
+def test_guard_has_nothing_to_measure_where_nothing_below_it_changed(capsys):
+    options = argparse.Namespace(before="HEAD", after="HEAD", queries=32, quick=True)
+    assert benchguard.run(options) == 0
+    assert "nothing to measure" in capsys.readouterr().err
+
+
+def test_guard_takes_its_reason_from_a_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchguard.benchreport, "ROOT", tmp_path)
+
+    def git(*words):
+        return benchguard.git("-c", "user.name=t", "-c", "user.email=t@example.test", *words)
+
+    git("init", "-q")
+    for text in ("one", "two\n\nGuard: cookies are checked now", "three"):
+        git("commit", "-q", "--allow-empty", "-m", text)
+    assert benchguard.reason_between("HEAD~2", "HEAD") == "cookies are checked now"
+    assert benchguard.reason_between("HEAD~1", "HEAD") == ""

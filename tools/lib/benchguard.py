@@ -11,6 +11,8 @@ import benchreport
 from benchreport import BenchError
 
 LIMIT = 1.05
+BASE_LINE = "bench/BASELINE.md"
+BELOW = ("dataplane", "control", "bench", "meson.build")  # what the figure depends on
 REPEATS = 3
 TARGET = "bench/answer_count"
 
@@ -50,12 +52,28 @@ def measure(name, commit, folder, options):
         benchreport.call(["git", "-C", benchreport.ROOT, "worktree", "remove", "--force", tree])
 
 
+def git(*words):
+    return benchreport.call(["git", "-C", benchreport.ROOT, *words]).strip()
+
+
 def resolve(text):
     try:
-        return benchreport.call(["git", "-C", benchreport.ROOT, "rev-parse", "--verify", "--quiet",
-                                 f"{text}^{{commit}}"]).strip()
+        return git("rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
     except BenchError:
         raise BenchError(f"'{text}' is no commit here") from None
+
+
+def base_line_commit():
+    found = git("log", "-1", "--format=%H", "--", BASE_LINE)
+    if not found:
+        raise BenchError(f"no commit here has changed {BASE_LINE}; name two commits")
+    return found
+
+
+def reason_between(before, after):
+    """What the commits after `before` up to `after` give as the reason for more instructions."""
+    text = git("log", "--format=%(trailers:key=Guard,valueonly)", f"{before}..{after}")
+    return "; ".join(line for line in text.splitlines() if line)
 
 
 def run(options):
@@ -64,7 +82,11 @@ def run(options):
     if shutil.which("valgrind") is None:
         raise BenchError("valgrind is not installed: apt-get install valgrind")
     where = benchreport.machine()
-    commits = {"before": resolve(options.before), "after": resolve(options.after)}
+    commits = {"before": resolve(options.before or base_line_commit()),
+               "after": resolve(options.after)}
+    if not git("diff", "--name-only", *commits.values(), "--", *BELOW):
+        benchreport.say(f"{' '.join(BELOW)}: the same in both commits, nothing to measure")
+        return 0
     with tempfile.TemporaryDirectory(prefix="holdfast-guard-") as folder:
         counts = {name: measure(name, commit, Path(folder), options)
                   for name, commit in commits.items()}
@@ -76,7 +98,8 @@ def run(options):
     benchreport.show(rows, options.json, where, notes)
     if ratio <= LIMIT:
         return 0
+    allowed = options.allow or reason_between(*commits.values())
     benchreport.say(f"{(ratio - 1) * 100:+.1f} % instructions per query"
-                    + (f", allowed: {options.allow}" if options.allow else
-                       "; --allow REASON lets it pass"))
-    return 0 if options.allow else 1
+                    + (f", allowed: {allowed}" if allowed else
+                       "; --allow REASON, or a line 'Guard: REASON' in a commit, lets it pass"))
+    return 0 if allowed else 1

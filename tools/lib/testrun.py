@@ -11,6 +11,7 @@ Started by tools/test, which has installed the packages. The parts, in this orde
   e2e       real servers in network namespaces, as root                  (pytest, tests/e2e)
   fuzzing   each target under libFuzzer with sanitizers, bounded         (clang, build-fuzz/)
   sanitize  unit again, all of it under ASan and UBSan                   (if asked, build-fuzz/)
+  guard     instructions per query beside the base line's                (if asked, tools/bench)
   tidy      clang-tidy                                                   (if asked)
 
 The last line is "N passed, N failed"; the exit status is 0 only if something passed and nothing
@@ -270,6 +271,11 @@ def run_sanitize():
     return run_meson(sanitized_build(), ("unit",), "sanitize-")
 
 
+def run_guard():
+    failed = run([ROOT / "tools" / "bench", "guard"]) != 0
+    return [Case("guard/instructions", "failed" if failed else "passed")]
+
+
 def run_style(folder, kind):
     command = [PYTHON, STYLE, kind, ROOT] + ([folder] if kind == "tidy" else [])
     failed = run(command) != 0
@@ -286,6 +292,8 @@ def parts(options, folder):
             yield "fuzzing", lambda: run_fuzzing(options.fuzz)
     if options.sanitize:
         yield "sanitize", run_sanitize
+    if options.guard:
+        yield "guard", run_guard
     if options.tidy:
         yield "tidy", lambda: run_style(folder, "tidy")
 
@@ -360,12 +368,14 @@ def parse(arguments):
     parser.add_argument("--fuzz", type=int, default=10, metavar="SECONDS",
                         help="libFuzzer time of each target (default 10; 0: leave fuzzing out)")
     parser.add_argument("--sanitize", action="store_true", help="add the part sanitize")
-    parser.add_argument("--tidy", action="store_true", help="add the part tidy (10 s a file)")
+    parser.add_argument("--guard", action="store_true", help="add the part guard")
+    parser.add_argument("--tidy", action="store_true", help="add the part tidy (about an hour)")
     parser.add_argument("--long", action="store_true", help=(
-        "every part at its full length: steady load 60 s, fuzzing 120 s a target, sanitize, tidy"))
+        "every part, at its full length: steady load 60 s, fuzzing 120 s a target"))
     options = parser.parse_args(arguments)
     if options.long:
-        options.fuzz, options.sanitize, options.tidy = max(options.fuzz, 120), True, True
+        options.fuzz = max(options.fuzz, 120)
+        options.sanitize = options.guard = options.tidy = True
     if not 0 <= options.fuzz <= 3600:
         parser.error(f"--fuzz {options.fuzz}: expected 0 to 3600 seconds")
     return options
