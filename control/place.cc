@@ -67,7 +67,7 @@ ImagePlace PlaceOf(const NodeConfig& node) {
 }
 
 Result<std::string> ChooseDirectory(const TablesConfig& tables, std::vector<std::string>& notes) {
-  const std::string plain = "/dev/shm";
+  std::string plain = "/dev/shm";
   if (tables.hugepages == Hugepages::kNone) {
     return plain;
   }

@@ -141,14 +141,14 @@ Status Server::Run() {
     unlink(socket_path_.c_str());
   }
   const auto bind = [&] {
-    acceptor_.open(stream_protocol(), error);
+    (void)acceptor_.open(stream_protocol(), error);
     const mode_t mask = umask(0177);
     if (!error) {
-      acceptor_.bind(stream_protocol::endpoint(socket_path_), error);
+      (void)acceptor_.bind(stream_protocol::endpoint(socket_path_), error);
     }
     umask(mask);
     if (!error) {
-      acceptor_.listen(16, error);
+      (void)acceptor_.listen(16, error);
     }
   };
   if (socket_path_.size() > 107) {

@@ -19,6 +19,7 @@
 #include "control/config/zone_lines.h"
 #include "control/model/folded.h"
 #include "dataplane/base/bytes.h"
+#include "dataplane/base/check.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
@@ -394,18 +395,20 @@ void ZoneReader::ReadRecord(File& file, const TextEntry& entry) {
 }
 
 void ZoneReader::Add(Record record, std::string rdata, const Source& at) {
+  HF_CHECK(record.ttl.has_value());
+  const std::uint32_t ttl = *record.ttl;
   std::vector<Rrset>& rrsets = zone_.rrsets;
   const RrsetKey key{record.owner, record.type};
   // Most files keep an rrset together, so the last one is asked first.
   if (!rrsets.empty() && RrsetEqual{&rrsets}(key, static_cast<std::uint32_t>(rrsets.size() - 1))) {
-    AddTo(rrsets.back(), *record.ttl, std::move(rdata), at);
+    AddTo(rrsets.back(), ttl, std::move(rdata), at);
     return;
   }
   if (const auto found = index_.find(key); found != index_.end()) {
-    AddTo(rrsets[*found], *record.ttl, std::move(rdata), at);
+    AddTo(rrsets[*found], ttl, std::move(rdata), at);
     return;
   }
-  Rrset rrset{std::move(record.owner), record.type, *record.ttl, {}, at};
+  Rrset rrset{std::move(record.owner), record.type, ttl, {}, at};
   rrset.rdata.push_back(std::move(rdata));
   rrsets.push_back(std::move(rrset));
   index_.insert(static_cast<std::uint32_t>(rrsets.size() - 1));

@@ -6,6 +6,7 @@
 
 #include "control/model/rules.h"
 #include "control/model/rules_parts.h"
+#include "dataplane/base/check.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -54,6 +55,7 @@ class AliasRules {
 };
 
 void AliasRules::Refuse(const RecordSet& record, const std::string& why) {
+  HF_CHECK(record.alias.has_value());
   findings_.AddError(record.source,
                      RecordText(record) + ": Tried to create an alias that targets " +
                          wire::ToText(record.alias->name) + ", type " +
@@ -84,7 +86,7 @@ void AliasRules::CheckTargets() {
     wanted.erase({rrset.owner, rrset.type});
   }
   for (const RecordSet* record : not_groups) {
-    if (wanted.contains({record->alias->name, record->type})) {
+    if (record->alias && wanted.contains({record->alias->name, record->type})) {
       Refuse(*record, "that target was not found");
     }
   }

@@ -469,6 +469,7 @@ void Publisher::RememberZone(const std::string& origin) {
 
 std::vector<std::string> Publisher::Origins() const {
   std::vector<std::string> origins;
+  origins.reserve(zones_.size());
   for (const auto& [origin, zone] : zones_) {
     origins.push_back(origin);
   }

@@ -118,15 +118,13 @@ class Lcore {
   }
 
   void Send(const Lane& lane) noexcept {
-    std::uint16_t sent = 0;
+    unsigned sent = 0;
     for (unsigned tries = 0; sent < replies_ && tries < kTransmitTries; ++tries) {
       if (tries != 0) {
         rte_pause();
       }
-      sent = static_cast<std::uint16_t>(
-          sent +
-          rte_eth_tx_burst(
-              lane.port, lane.queue, &tx_[sent], static_cast<std::uint16_t>(replies_ - sent)));
+      sent += rte_eth_tx_burst(
+          lane.port, lane.queue, &tx_[sent], static_cast<std::uint16_t>(replies_ - sent));
     }
     Add(counters_, Counter::kSent, sent);
     if (sent < replies_) [[unlikely]] {

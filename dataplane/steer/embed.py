@@ -10,6 +10,6 @@ text = "".join("  ".join([""] + [f"0x{octet:02X}," for octet in line]) + "\n" fo
 pathlib.Path(sys.argv[2]).write_text(
     "// Generated from steer.bpf.c.\n"
     '#include "dataplane/steer/steer_object.h"\n'
-    "const unsigned char steer_object[] = {\n" + text + "};\n"
-    f"const unsigned long steer_object_octets = {len(octets)};\n",
+    "const unsigned char kSteerObject[] = {\n" + text + "};\n"
+    f"const unsigned long kSteerObjectOctets = {len(octets)};\n",
     encoding="ascii")

@@ -163,8 +163,8 @@ Result<Claim> Claim::Take(const std::string& interface) {
 
 Result<ObjectFile> ObjectFile::Create() {
   Fd fd(memfd_create("holdfast-steer", MFD_CLOEXEC));
-  if (!fd.ok() || write(fd.get(), steer_object, steer_object_octets) !=
-                      static_cast<ssize_t>(steer_object_octets)) {
+  if (!fd.ok() || write(fd.get(), kSteerObject, kSteerObjectOctets) !=
+                      static_cast<ssize_t>(kSteerObjectOctets)) {
     return Fail(ErrorCode::kIo, "cannot hold the XDP program in memory: " + Reason(errno));
   }
   return ObjectFile(std::move(fd));

@@ -95,9 +95,9 @@ class Steering {
  private:
   Steering() = default;
   std::string interface_;
-  unsigned ifindex_ = 0;
-  std::uint32_t program_id_ = 0;
-  std::uint32_t attach_flags_ = 0;
+  [[maybe_unused]] unsigned ifindex_ = 0;  // these three: not where steer is left out
+  [[maybe_unused]] std::uint32_t program_id_ = 0;
+  [[maybe_unused]] std::uint32_t attach_flags_ = 0;
   Fd program_;
   Fd addresses_;
   Fd counters_;

@@ -22,9 +22,12 @@ std::string ClosedFolder(const std::string& path) {
   for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
     const std::string folder = path.substr(0, at);
     if (access(folder.c_str(), X_OK) != 0) {
-      return errno == EACCES ? "; user id " + std::to_string(getuid()) + " may not enter " +
-                                   folder + ": `chmod o+x " + folder + "` lets it"
-                             : "";
+      if (errno != EACCES) {
+        return "";
+      }
+      std::string text = "; user id " + std::to_string(getuid()) + " may not enter ";
+      text.append(folder).append(": `chmod o+x ").append(folder).append("` lets it");
+      return text;
     }
   }
   return "";

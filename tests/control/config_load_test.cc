@@ -150,7 +150,7 @@ class StoredNode : public NodeFolder {
     Keep(first_.parsed);
   }
   void Keep(const std::vector<ParsedZone>& parsed) {
-    ASSERT_TRUE(store_->KeepParsed(parsed, std::vector{kOrigin}));
+    ASSERT_TRUE(store_->KeepParsed(parsed, std::vector{origin_}));
   }
   static bool IsStored(const Loaded& loaded) {
     return loaded.parsed.empty() && loaded.model.zones.at(0).stored;
@@ -160,7 +160,7 @@ class StoredNode : public NodeFolder {
   static constexpr const char* kAlias =
       R"({"Name": "a.example.test.", "Type": "A", "AliasTarget": {"HostedZoneId": "Z1",
           "DNSName": "v.example.test.", "EvaluateTargetHealth": true}})";
-  const std::string kOrigin = wire::FromText("example.test").value();
+  const std::string origin_ = wire::FromText("example.test").value();
   std::unique_ptr<Store> store_;
   Loaded first_;
 };
@@ -251,7 +251,7 @@ TEST_F(StoredNode, ParsesWhatIsDamagedOrOfAnotherRelease) {
       ZoneContent(first_.model.zones.at(0), findings, "0.0.0 of another day");
   for (const std::string& content :
        {other_layout, flipped, other_release, good.substr(0, good.size() - 1), std::string("HF")}) {
-    Keep({{kOrigin, content}});
+    Keep({{origin_, content}});
     const Loaded again = LoadNow();
     EXPECT_FALSE(IsStored(again));
     Keep(again.parsed);

@@ -24,7 +24,8 @@ TEST(BlobTable, FindsWhatIsThereAndNothingElseWhateverCameAndWent) {
   for (std::uint32_t step = 1; step < 20'000; ++step) {
     if (there.size() < 200 && random() % 5 < 3) {
       // Many share a hash, or the last places of the array, from where they go on at the first.
-      const std::uint32_t hash = random() % 3 == 0 ? 0xffffffff - random() % 4 : random() << 24U;
+      const auto hash = static_cast<std::uint32_t>(random() % 3 == 0 ? 0xffffffff - random() % 4
+                                                                     : random() << 24U);
       table.Add({step, hash, 1, BlobKind::kImage});
       there[step] = hash;
     } else if (!there.empty()) {

@@ -102,8 +102,12 @@ class Grammar {
   void AddZone() {
     CLI::App* zone = app_.add_subcommand("zone", "Load or drop one zone");
     zone->require_subcommand(1);
-    CLI::App* load = WithNode(Command(
-        *zone, Verb::kZoneLoad, "load", "Serve a zone file; no later query gets the old zone"));
+    CLI::App* load =
+        WithNode(Command(*zone,
+                         Verb::kZoneLoad,
+                         "load",
+                         "Serve a zone file, from now on in place of the configured one; "
+                         "no later query gets the old zone"));
     load->add_option("origin", line_.origin, "Origin, like example.test")->required();
     load->add_option("file", line_.file, "Zone file")->required()->check(CLI::ExistingFile);
     CLI::App* drop = WithNode(
