@@ -10,20 +10,14 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-from pathlib import Path
 
 import dns.message
 import dns.query
 import dns.rcode
 import pytest
+from holdfast_node import BINARIES, command_line, free_port, needs_programs, until
 
-ROOT = Path(__file__).resolve().parents[2]
-BINARIES = Path(os.environ.get("HOLDFAST_BINARIES", ROOT / "build" / "tools"))
-PROGRAMS = ("holdfast", "holdfast-control", "holdfast-sockets")
-
-pytestmark = pytest.mark.skipif(
-    not all((BINARIES / name).exists() for name in PROGRAMS), reason="programs are not built")
+pytestmark = needs_programs
 
 ADDRESS = "127.0.0.1"
 ZONE = """$ORIGIN a.test.
@@ -37,23 +31,6 @@ RECORDS = {"ResourceRecordSets": [
     {"Name": "f.a.test.", "Type": "A", "SetIdentifier": role, "Failover": role.upper(), "TTL": 5,
      "ResourceRecords": [{"Value": value}], **({"HealthCheckId": "c1"} if check else {})}
     for role, value, check in (("primary", "192.0.2.1", True), ("secondary", "192.0.2.2", False))]}
-
-
-def free_port():
-    with socket.socket() as tcp:
-        tcp.bind((ADDRESS, 0))
-        return tcp.getsockname()[1]
-
-
-def until(what, seconds=20.0):
-    """Waits for a true value and returns it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value:
-            return value
-        assert time.monotonic() < deadline, "did not become true in time"
-        time.sleep(0.02)
 
 
 class WebServer:
@@ -174,13 +151,6 @@ def fixture_node(tmp_path):
     left = [pid for pid in os.listdir("/proc") if pid.isdigit() and str(tmp_path).encode() in
             command_line(pid)]
     assert not left
-
-
-def command_line(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def test_it_answers_shows_its_status_and_ends_in_order(node):
