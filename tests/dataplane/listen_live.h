@@ -69,6 +69,14 @@ class ListenLive : public testing::Test {
     }
     return sum;
   }
+  /// Whether the counter comes to hold exactly this: a reply may be here before its server has
+  /// counted what it did.
+  [[nodiscard]] bool Settles(Counter counter, std::uint64_t value) const {
+    for (int i = 0; i < 5'000 && Count(counter) != value; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return Count(counter) == value;
+  }
   /// Whether a counter reaches `value` within seconds.
   [[nodiscard]] bool Reaches(Counter counter, std::uint64_t value) const {
     for (int i = 0; i < 5'000 && Count(counter) < value; ++i) {

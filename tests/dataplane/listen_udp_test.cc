@@ -148,7 +148,7 @@ TEST_F(ListenUdp, SurvivesTheLongestDatagramAndTheShortest) {
   ASSERT_TRUE(client.Send(std::string(11, 'x')));
   ASSERT_TRUE(client.Send(Query(4, "www")));
   EXPECT_TRUE(IsAddress(client.ReceiveDatagram(), 4));
-  EXPECT_EQ(Count(Counter::kUdpReceived), 4U);
+  EXPECT_TRUE(Settles(Counter::kUdpReceived, 4));
 }
 
 TEST_F(ListenUdp, LeavesWhatWaitsToTheNextServer) {
