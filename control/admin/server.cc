@@ -4,6 +4,7 @@
 #include <boost/asio.hpp>
 #include <chrono>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <iterator>
@@ -74,7 +75,10 @@ class Server {
   Json Reload();
   Json ZoneLoad(const std::string& origin, const std::string& file);
   Json ZoneDrop(const std::string& origin);
-  Json ApplyStored(const NodeConfig& node, const StoredZone& change);
+  /// @param change  null: the zone is what its file says again.
+  Json ApplyStored(const NodeConfig& node,
+                   const std::string& origin,
+                   const std::optional<StoredZone>& change);
   Result<Committed> ApplyOnLoop(Prepared prepared);
   Json Published(const Committed& committed, const std::vector<std::string>& warnings);
   /// Out of a load whose loop has ended; nobody waits for its reply any more.
@@ -479,33 +483,37 @@ Json Server::Reload() {
 
 // Durable first, then published: what was acknowledged is there after any crash. When the tables
 // refuse it, the store is put back.
-Json Server::ApplyStored(const NodeConfig& node, const StoredZone& change) {
+Json Server::ApplyStored(const NodeConfig& node,
+                         const std::string& origin,
+                         const std::optional<StoredZone>& change) {
   auto stored = core_.store().Zones();
   if (!stored) {
     return Failure(stored.error());
   }
-  const auto before = std::ranges::find(*stored, change.origin, &StoredZone::origin);
+  const auto before = std::ranges::find(*stored, origin, &StoredZone::origin);
   const std::optional<StoredZone> old =
       before == stored->end() ? std::nullopt : std::optional(*before);
   if (old) {
-    *before = change;
-  } else {
-    stored->push_back(change);
+    stored->erase(before);
+  }
+  if (change) {
+    stored->push_back(*change);
   }
   const auto health = OnLoop([this] { return core_.Health(); });
   auto prepared = Prepare(node, core_.store(), std::move(*stored), health);
   if (!prepared) {
     return Failure(prepared.error());
   }
-  if (const auto saved = core_.store().SaveZone(change); !saved) {
+  const auto save = [&](const std::optional<StoredZone>& zone) {
+    return zone ? core_.store().SaveZone(*zone) : core_.store().ForgetZone(origin);
+  };
+  if (const auto saved = save(change); !saved) {
     return Failure(saved.error());
   }
   const auto warnings = prepared->warnings;
   const auto committed = ApplyOnLoop(std::move(*prepared));
   if (!committed) {
-    const auto restored =
-        old ? core_.store().SaveZone(*old) : core_.store().ForgetZone(change.origin);
-    if (!restored) {
+    if (const auto restored = save(old); !restored) {
       spdlog::error("the store keeps a zone that the tables refused: {}", restored.error().message);
     }
     return Failure(committed.error());
@@ -528,6 +536,10 @@ Json Server::ZoneLoad(const std::string& origin, const std::string& file) {
     if (known.origin == config.origin) {
       config.records = known.records;
       config.id = known.id;
+      std::error_code error;
+      if (std::filesystem::equivalent(file, known.file, error)) {
+        return ApplyStored(node, config.origin, std::nullopt);  // from now on by its file again
+      }
     }
   }
   auto loaded = LoadZone(config, model->checks);
@@ -541,7 +553,7 @@ Json Server::ZoneLoad(const std::string& origin, const std::string& file) {
   change.file = file;
   change.content = ZoneContent(loaded->zone);
   change.at_ms = WallMs();
-  return ApplyStored(node, change);
+  return ApplyStored(node, change.origin, change);
 }
 
 Json Server::ZoneDrop(const std::string& origin) {
@@ -558,7 +570,7 @@ Json Server::ZoneDrop(const std::string& origin) {
   change.origin = folded;
   change.dropped = true;
   change.at_ms = WallMs();
-  return ApplyStored(OnLoop([this] { return core_.node(); }), change);
+  return ApplyStored(OnLoop([this] { return core_.node(); }), folded, change);
 }
 
 }  // namespace

@@ -89,7 +89,11 @@ std::string PathFrom(const std::string& from_file, const std::string& path) {
   if (path.empty()) {
     return path;
   }
-  return (std::filesystem::path(from_file).parent_path() / path).lexically_normal().string();
+  // Whole, and by its one name: two nodes in folders that are spelled alike must not meet.
+  std::error_code error;
+  const auto whole = std::filesystem::absolute(from_file, error).parent_path();
+  const auto folder = std::filesystem::weakly_canonical(whole, error);
+  return ((error ? whole : folder) / path).lexically_normal().string();
 }
 
 }  // namespace holdfast::control

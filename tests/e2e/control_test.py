@@ -74,9 +74,36 @@ def test_what_a_command_loaded_is_judged_with_the_files_and_said(make_one):
     assert f"zone {ORIGIN}.: served as `zone load` left it" in said, said
     node.call("zone", "drop", ORIGIN)
     assert f"zone {ORIGIN}.: not served" in node.call("reload").stderr
-    # The way back: what the node's file names is loaded by command.
-    node.call("zone", "load", ORIGIN, str(node.folder / f"{ORIGIN}.zone"))
-    assert not node.ask(f"www.{ORIGIN}").answer
+    # The way back: what the node's file names is loaded by command, and followed from then on.
+    back = node.call("zone", "load", ORIGIN, str(node.folder / "." / f"{ORIGIN}.zone"))
+    assert not back.stderr and not node.ask(f"www.{ORIGIN}").answer
+    node.put_zone(ORIGIN, ZONE + "www 60 IN A 192.0.2.7\n")
+    assert not node.call("reload").stderr
+    assert node.addresses(f"www.{ORIGIN}") == ["192.0.2.7"]
+
+
+def test_nodes_that_name_their_folders_alike_keep_apart(make_one, monkeypatch):
+    """Each is started in its own folder with --config node.toml, and all its paths are relative."""
+    nodes = []
+    for number in (1, 2):
+        node = make_one.node({ORIGIN: (ZONE + f"www 60 IN A 192.0.2.{number}\n", ())})
+        text = node.config.read_text()
+        for name in ("run", "state"):
+            text = text.replace(f'"{node.folder}/{name}"', f'"{name}"')
+        shared, node.folder = node.folder, node.folder / str(number)
+        node.folder.mkdir(mode=0o755)
+        (node.folder / "node.toml").write_text(text)
+        (shared / f"{ORIGIN}.zone").rename(node.folder / f"{ORIGIN}.zone")
+        monkeypatch.chdir(node.folder)
+        node.config = "node.toml"
+        nodes.append(node.start())
+    images = {node.status()["tables"]["path"] for node in nodes}
+    assert len(images) == 2 and all(image.startswith("/") for image in images), images
+    for number, node in enumerate(nodes, 1):
+        for name in ("sockets", "control"):
+            killed = node.kill(name)
+            until(lambda n=node, k=killed, w=name: n.pid(w) not in (0, k))
+        until(lambda n=node, i=number: n.addresses(f"www.{ORIGIN}") == [f"192.0.2.{i}"])
 
 
 def test_an_order_ends_with_its_check(make_one):

@@ -106,8 +106,8 @@ class Grammar {
         WithNode(Command(*zone,
                          Verb::kZoneLoad,
                          "load",
-                         "Serve a zone file, from now on in place of the configured one; "
-                         "no later query gets the old zone"));
+                         "Serve a zone file, from now on in place of the configured one (which, "
+                         "named here, is followed again); no later query gets the old zone"));
     load->add_option("origin", line_.origin, "Origin, like example.test")->required();
     load->add_option("file", line_.file, "Zone file")->required()->check(CLI::ExistingFile);
     CLI::App* drop = WithNode(
