@@ -24,7 +24,7 @@ inline std::uint64_t MonotonicNs() noexcept {
 /// Cycles of the TSC in a microsecond, measured once against CLOCK_MONOTONIC (takes 20 ms then).
 /// Cold.
 inline std::uint64_t TscPerMicrosecond() noexcept {
-  static const std::uint64_t cycles = [] {
+  static const std::uint64_t kCycles = [] {
     const std::uint64_t from_ns = MonotonicNs();
     const std::uint64_t from = Tsc();
     std::uint64_t now_ns = from_ns;
@@ -34,7 +34,7 @@ inline std::uint64_t TscPerMicrosecond() noexcept {
     const std::uint64_t per = (Tsc() - from) * 1000 / (now_ns - from_ns);
     return per == 0 ? 1 : per;
   }();
-  return cycles;
+  return kCycles;
 }
 
 /// Milliseconds since 1970-01-01 UTC. May jump; never used for thresholds or deadlines.
