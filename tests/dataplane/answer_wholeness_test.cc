@@ -47,11 +47,11 @@ char StateOf(const test::ReadReply& reply) {
 }
 
 const std::vector<PacketBuilder>& Questions() {
-  static const std::vector<PacketBuilder> questions{
+  static const std::vector<PacketBuilder> kQuestions{
       PacketBuilder().Question("pair.whole.test", Type::kA),
       PacketBuilder().Question("mail.whole.test", Type::kMx),
       PacketBuilder().Question("x.wild.whole.test", Type::kTxt)};
-  return questions;
+  return kQuestions;
 }
 
 TEST(Wholeness, AReaderKeepsItsGenerationUntilItTakesTheNext) {
@@ -113,7 +113,7 @@ TEST(Wholeness, NoReplyMixesStatesWhileControlPublishes) {
 }
 
 const std::vector<std::string>& Hostile() {
-  static const std::vector<std::string> messages = [] {
+  static const std::vector<std::string> kMessages = [] {
     std::vector<std::string> out;
     const char* names[] = {"www",    "multi",       "alias",   "c1",        "loop1",
                            "x.dn",   "foo.w",       "a.b.w",   "q.cw",      "host.sub",
@@ -132,7 +132,7 @@ const std::vector<std::string>& Hostile() {
     }
     return out;
   }();
-  return messages;
+  return kMessages;
 }
 
 void Damage(const test::FrozenImage& image, std::mt19937& random) {
