@@ -74,7 +74,7 @@ void BM_TransitionPrivateRules(benchmark::State& state) {
   }
   auto compiled = CompileOrExit(model);
   CompiledHealth status{.id = "c"};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     status.healthy = !status.healthy;
     benchmark::DoNotOptimize(compiled.evaluation->Recompile({&status, 1}));
   }
@@ -90,7 +90,7 @@ void BM_TransitionSharedRule(benchmark::State& state) {
   }
   auto compiled = CompileOrExit(model);
   CompiledHealth status{.id = "c"};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     status.healthy = !status.healthy;
     benchmark::DoNotOptimize(compiled.evaluation->Recompile({&status, 1}));
   }
@@ -123,7 +123,7 @@ void BM_TransitionTrees(benchmark::State& state) {
   auto compiled = CompileOrExit(model);
   CompiledHealth status{.id = "c"};
   std::int64_t pools = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     status.healthy = !status.healthy;
     pools += static_cast<std::int64_t>(compiled.evaluation->Recompile({&status, 1}).size());
   }
@@ -140,7 +140,7 @@ void BM_CompileZone(benchmark::State& state) {
                                      .ttl = 300,
                                      .rdata = {Address(static_cast<std::size_t>(i))}});
   }
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(CompileOrExit(model));
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -153,7 +153,7 @@ void BM_CompileRoutedZone(benchmark::State& state) {
   for (std::int64_t i = 0; i < state.range(0); ++i) {
     AddFailover(model.zones[0], "host-" + std::to_string(i), "c", static_cast<std::size_t>(i));
   }
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(CompileOrExit(model));
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -171,7 +171,7 @@ void BM_ExplainInLargeZone(benchmark::State& state) {
   }
   AddFailover(model.zones[0], "www", "c", 1);
   const auto name = Name("www.example.test.");
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(holdfast::control::Explain(model, {}, name, 1));
   }
 }

@@ -14,9 +14,9 @@ struct CtxFree {
 };
 
 BN_CTX* Context() {
-  thread_local const std::unique_ptr<BN_CTX, CtxFree> context(BN_CTX_new());
-  HF_CHECK(context != nullptr);
-  return context.get();
+  thread_local const std::unique_ptr<BN_CTX, CtxFree> kContext(BN_CTX_new());
+  HF_CHECK(kContext != nullptr);
+  return kContext.get();
 }
 
 std::string Decimal(const BIGNUM* number) {

@@ -7,8 +7,8 @@ namespace holdfast::control {
 namespace {
 
 const std::vector<Value>& NoItems() {
-  static const std::vector<Value> no_items;
-  return no_items;
+  static const std::vector<Value> kNoItems;
+  return kNoItems;
 }
 
 // Edits (insert, remove, replace, swap of neighbours) that turn `a` into `b`.

@@ -24,13 +24,11 @@ std::unexpected<Error> Failed(const char* what, const std::string& path) {
 template <class Take>
 Status ReadOn(std::FILE* file, const std::string& path, Take take) {
   std::array<char, 65536> block{};
-  for (;;) {
-    const std::size_t got = std::fread(block.data(), 1, block.size(), file);
-    if (got == 0) {
-      break;
-    }
+  std::size_t got = 0;
+  do {
+    got = std::fread(block.data(), 1, block.size(), file);
     HF_TRY(take(std::string_view(block.data(), got)));
-  }
+  } while (got == block.size());
   if (std::ferror(file) != 0) {
     return Failed("cannot read", path);
   }

@@ -289,7 +289,7 @@ void ZoneReader::Include(File& file, std::string_view rest, const Source& at) {
   const int fd = open(real.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   const FilePtr stream(fd < 0 ? nullptr : fdopen(fd, "r"), std::fclose);
   struct stat status{};
-  if (!stream || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+  if (!stream || fstat(fileno(stream.get()), &status) != 0 || !S_ISREG(status.st_mode)) {
     findings_.AddError(at, written + ": " + (stream ? "is no file" : std::strerror(errno)));
     return;
   }

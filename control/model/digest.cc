@@ -24,8 +24,8 @@ Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
 
 void Sha256::Begin() {
   // The algorithm is looked up once: that costs more than hashing a rule.
-  static const std::unique_ptr<EVP_MD, MdFree> md(EVP_MD_fetch(nullptr, "SHA256", nullptr));
-  HF_CHECK(md != nullptr && EVP_DigestInit_ex(context_.get(), md.get(), nullptr) == 1);
+  static const std::unique_ptr<EVP_MD, MdFree> kSha256(EVP_MD_fetch(nullptr, "SHA256", nullptr));
+  HF_CHECK(kSha256 != nullptr && EVP_DigestInit_ex(context_.get(), kSha256.get(), nullptr) == 1);
 }
 
 void Sha256::Add(std::string_view octets) {

@@ -29,7 +29,7 @@ void TurnAndCheck(const test::Octets& frame, const io::QueryFrame& query) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const io::OwnAddresses own = *io::OwnAddresses::Create(
+  static const io::OwnAddresses kOwn = *io::OwnAddresses::Create(
       std::vector{*io::ParseAddress("192.0.2.53"), *io::ParseAddress("2001:db8::53")});
   if (size > 65535) {
     return 0;
@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const test::Octets frame(first, first + size);
   for (const auto check : {io::UdpChecksum::kVerify, io::UdpChecksum::kTrust}) {
     io::QueryFrame query;
-    if (io::Classify(frame, mac, own, check, query) == io::Counter::kQuery) {
+    if (io::Classify(frame, mac, kOwn, check, query) == io::Counter::kQuery) {
       TurnAndCheck(frame, query);
     }
   }

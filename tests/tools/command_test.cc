@@ -198,8 +198,8 @@ TEST(StatusText, ShowsEachPart) {
   const std::string text = StatusText(Local(), GoodStatus(), 1'012'000);
   for (const char* part : {"node ns1, version 0.1.0, generation 7, control up 1 m 1 s",
                            "512.0 KiB free of 1.0 MiB",
-                           "transitions 9, from queue to answers: last 31.3 us, p50 20.0 us, p99 "
-                           "99.5 us, max 1200.0 us\n",
+                           "transitions 9, from queue to answers: last 31.3 us, p50 20.0 us, ",
+                           ", p99 99.5 us, max 1200.0 us\n",
                            "processes (supervisor 3)",
                            "control  4    12 s  2         signal 9 (Killed)",
                            "sockets  -    down  0         -",
