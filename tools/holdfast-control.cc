@@ -97,6 +97,7 @@ int Run(const std::string& config) {
 int main(int argc, char** argv) {
   CLI::App app("The control core of Holdfast: health checks, compiling, publishing.");
   std::string config;
+  app.set_version_flag("--version", "holdfast-control " HF_VERSION);
   app.add_option("--config", config, "Node file (TOML)")->required();
   CLI11_PARSE(app, argc, argv);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("holdfast-control"));

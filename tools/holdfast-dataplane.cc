@@ -30,6 +30,7 @@ struct Arguments {
 };
 
 void Declare(CLI::App& app, Arguments& arguments, io::DataplaneOptions& options) {
+  app.set_version_flag("--version", "holdfast-dataplane " HF_VERSION);
   app.add_option("--run-dir", arguments.run_dir, "folder of the tables that control publishes")
       ->capture_default_str();
   app.add_option("--port",

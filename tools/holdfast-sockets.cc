@@ -139,5 +139,9 @@ int main(int argc, char** argv) {
     std::fputs(listen::HelpText().c_str(), stdout);
     return 0;
   }
+  if (arguments->version) {
+    std::puts("holdfast-sockets " HF_VERSION);
+    return 0;
+  }
   return Run(*arguments);
 }

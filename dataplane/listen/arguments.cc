@@ -123,6 +123,10 @@ bool SetSwitch(Arguments& arguments, std::string_view name) {
     arguments.help = true;
     return true;
   }
+  if (name == "--version") {
+    arguments.version = true;
+    return true;
+  }
   return false;
 }
 
@@ -151,7 +155,7 @@ Result<Arguments> ParseArguments(std::span<const char* const> arguments) {
     }
     HF_TRY(SetValue(parsed, name, arguments[++i]));
   }
-  if (parsed.run_dir.empty() && !parsed.help) {
+  if (parsed.run_dir.empty() && !parsed.help && !parsed.version) {
     return Fail(ErrorCode::kInvalid, "--run-dir is missing: expected the folder of the tables");
   }
   return parsed;
@@ -173,6 +177,7 @@ std::string HelpText() {
     line(argument.name, " N", argument.help);
   }
   line("--no-udp", "", "leave UDP sockets alone");
+  line("--version", "", "say which release this is");
   return text;
 }
 

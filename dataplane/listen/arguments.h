@@ -15,6 +15,7 @@ struct Arguments {
   std::string user;  // to become when started as root; empty: stay
   bool udp = true;   // serve the UDP sockets that were passed, too
   bool help = false;
+  bool version = false;
   std::optional<unsigned> wait_seconds;  // for tables; none: as long as it takes
   ServerOptions server;
 };

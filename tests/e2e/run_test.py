@@ -153,6 +153,13 @@ def fixture_node(tmp_path):
     assert not left
 
 
+def test_every_program_says_the_version():
+    said = {subprocess.run([BINARIES / name, "--version"], capture_output=True, text=True,
+                           timeout=60, check=True).stdout.removeprefix(name + " ")
+            for name in ("holdfast", "holdfast-control", "holdfast-dataplane", "holdfast-sockets")}
+    assert len(said) == 1 and re.fullmatch(r"\d+\.\d+\.\d+\n", said.pop())
+
+
 def test_it_answers_shows_its_status_and_ends_in_order(node):
     node.start()
     assert node.addresses("www.a.test") == ["192.0.2.80"]

@@ -120,6 +120,33 @@ TEST(CommandLine, SaysWhatIsWrongWithAnAddress) {
   }
 }
 
+TEST(CommandLine, NamesACommandThatThereIsNot) {
+  const std::vector<std::pair<std::vector<const char*>, std::string>> cases = {
+      {{"fly"}, "no command 'fly'; expected one of run, check, reload, status, explain"},
+      {{"--json", "fly"}, "no command 'fly'"},
+      {{"zone", "fly"}, "no command 'zone fly'; expected one of load, drop\n"},
+      {{"tables", "fly", "--run-dir", "/r"}, "no command 'tables fly'"},
+      {{"health"}, "A subcommand is required"},
+      {{"status", "fly"}, "not expected: fly"},
+  };
+  for (const auto& [words, expected] : cases) {
+    testing::internal::CaptureStderr();
+    const auto parsed = Parse(words);
+    const std::string said = testing::internal::GetCapturedStderr();
+    ASSERT_TRUE(std::holds_alternative<Finished>(parsed)) << expected;
+    EXPECT_EQ(std::get<Finished>(parsed).status, 2);
+    EXPECT_NE(said.find(expected), std::string::npos) << said;
+  }
+}
+
+TEST(CommandLine, SaysTheVersionWithStatus0) {
+  testing::internal::CaptureStdout();
+  const auto parsed = Parse({"--version"});
+  EXPECT_TRUE(testing::internal::GetCapturedStdout().starts_with("holdfast "));
+  ASSERT_TRUE(std::holds_alternative<Finished>(parsed));
+  EXPECT_EQ(std::get<Finished>(parsed).status, 0);
+}
+
 TEST(CommandLine, GivesHelpWithStatus0) {
   testing::internal::CaptureStdout();
   const auto parsed = Parse({"zone", "load", "--help"});

@@ -2,6 +2,7 @@
 #include "tools/command/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cstdint>
 #include <iostream>
@@ -20,6 +21,7 @@ class Grammar {
   Grammar() : app_("Holdfast: a health-driven authoritative DNS responder", "holdfast") {
     app_.require_subcommand(1);
     app_.set_help_flag("-h,--help", "Say how a command is used");
+    app_.set_version_flag("--version", "holdfast " HF_VERSION, "Say which release this is");
     app_.footer(
         "A node is named by its file (--config, or the environment's HOLDFAST_CONFIG; default "
         "/etc/holdfast/holdfast.toml)\nor, for what asks a running node, by its --run-dir.\n"
@@ -58,6 +60,12 @@ class Grammar {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+      if (const std::string unknown = UnknownCommand();
+          !unknown.empty() &&
+          error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+        std::cerr << "holdfast: " << unknown << "\nRun with --help for more information.\n";
+        return Finished{.status = 2};
+      }
       const bool asked_for = app_.exit(error, std::cout, std::cerr) == 0;
       return Finished{.status = asked_for ? 0 : 2};
     }
@@ -69,6 +77,27 @@ class Grammar {
   }
 
  private:
+  // CLI11 says that a command is missing also where there is a wrong word in its place.
+  [[nodiscard]] std::string UnknownCommand() const {
+    const CLI::App* above = &app_;
+    std::string line;
+    while (!above->get_subcommands().empty()) {
+      above = above->get_subcommands().back();
+      line += above->get_name() + " ";
+    }
+    const std::vector<std::string> words = above->remaining();
+    const auto is_word = [](const std::string& word) { return !word.starts_with('-'); };
+    const auto word = std::ranges::find_if(words, is_word);
+    if (word == words.end() || above->get_require_subcommand_min() == 0) {
+      return {};
+    }
+    std::string expected;
+    for (const CLI::App* one : above->get_subcommands([](const CLI::App*) { return true; })) {
+      expected += (expected.empty() ? "" : ", ") + one->get_name();
+    }
+    return "there is no command '" + line + *word + "'; expected one of " + expected;
+  }
+
   CLI::App* Command(CLI::App& above, Verb verb, const char* name, const char* help) {
     CLI::App* made = above.add_subcommand(name, help);
     made->set_help_flag("-h,--help", "Say how this command is used");
