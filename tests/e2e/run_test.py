@@ -186,6 +186,10 @@ def test_tables_dump_prints_what_is_published_without_asking_anyone(node):
     assert "check c1 healthy" in lines
     assert ": whole" in node.call("tables", "verify").stdout
     image = next(node.folder.glob("holdfast-*-image-*"))
+    for verb in ("dump", "verify"):
+        done = node.run("tables", verb, "--image", image, "--generation", "1000", status=1)
+        assert re.search(r"--generation is 1000, and .* nothing newer than generation (\d+); "
+                         r"expected 1\.\.\1$", done.stderr.strip())
     octets = bytearray(image.read_bytes())
     at = octets.rindex(socket.inet_aton("192.0.2.80"))
     octets[at] ^= 1

@@ -97,6 +97,10 @@ TEST(CommandLine, ThatIsWrongEndsWithStatus2) {
       {"health", "set", "c1", "sick"},
       {"tables", "dump", "--image", "/i"},
       {"tables", "dump", "--generation", "7"},
+      {"tables", "dump", "--image", "/i", "--generation", "-1"},
+      {"tables", "dump", "--image", "/i", "--generation", "0"},
+      {"tables", "dump", "--image", "/i", "--generation", "7x"},
+      {"tables", "dump", "--image", "/i", "--generation", "18446744073709551616"},
   };
   for (const auto& words : wrong) {
     testing::internal::CaptureStderr();

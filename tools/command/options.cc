@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <arpa/inet.h>
+#include <charconv>
 #include <cstdint>
 #include <iostream>
 #include <netinet/in.h>
@@ -179,8 +180,22 @@ class Grammar {
     CLI::Option* generation =
         command->add_option("--generation", line_.generation, "Generation to read --image at")
             ->type_name("N")
+            ->check(Generation())
             ->needs(image);
     image->needs(generation);
+  }
+
+  // CLI11 takes -1 for the greatest number there is.
+  static CLI::Validator Generation() {
+    return {[](const std::string& text) {
+              std::uint64_t number = 0;
+              const char* end = text.data() + text.size();
+              const auto read = std::from_chars(text.data(), end, number);
+              return read.ec == std::errc{} && read.ptr == end && number != 0
+                         ? std::string()
+                         : "'" + text + "' is no generation; expected a whole number from 1";
+            },
+            ""};
   }
 
   static CLI::Validator Address() {

@@ -40,6 +40,64 @@ Result<OpenedTables> Open(const std::string& path, Generation generation) {
       .mapping = std::move(*mapping), .path = path, .view = view, .generation = generation};
 }
 
+// The newest generation that the image holds anything of: at a later one it reads the same. Where
+// it is damaged any number may come out, and what is read at it is bounded all the same.
+class NewestMark {
+ public:
+  explicit NewestMark(const table::View& view) : view_(view), all_(view, Generation{~0ULL}) {}
+
+  std::uint64_t Find() {
+    const table::ImageHeader& header = view_.header();
+    const auto* index = view_.At<table::IndexVersion>(header.index_at.load());
+    See(index);
+    const auto* health = view_.At<table::HealthTable>(header.health_at.load());
+    See(health);
+    const std::uint64_t checks = health == nullptr ? 0 : health->count;
+    if (checks != 0 &&
+        view_.Holds(health, sizeof(*health) + (checks * sizeof(table::HealthEntry)))) {
+      const auto* entries = reinterpret_cast<const table::HealthEntry*>(health + 1);
+      std::for_each(
+          entries, entries + checks, [this](const table::HealthEntry& entry) { See(&entry); });
+    }
+    for (std::uint32_t b = 0; index != nullptr && b < all_.bucket_count(); ++b) {
+      const auto* bucket = view_.At<table::Bucket>(index->buckets_at + (b * kBucketUnits));
+      for (unsigned i = 0; bucket != nullptr && i < table::kBucketEntries; ++i) {
+        if (const auto* record = view_.At<table::NameRecord>(bucket->ref[i]); record != nullptr) {
+          SeeRecord(*record);
+        }
+      }
+    }
+    return newest_;
+  }
+
+ private:
+  template <class V>
+  void See(const V* version) {
+    newest_ = version == nullptr ? newest_ : std::max<std::uint64_t>(newest_, version->born);
+  }
+  // Records hold the low half of a generation.
+  void SeeLow(std::uint32_t low) {
+    const auto ahead = static_cast<std::int32_t>(low - static_cast<std::uint32_t>(newest_));
+    newest_ += low != 0 && ahead > 0 ? static_cast<std::uint32_t>(ahead) : 0U;
+  }
+  void SeeRecord(const table::NameRecord& record) {
+    if (const auto* slot = view_.At<table::ZoneSlot>(record.zone_at); slot != nullptr) {
+      See(view_.At<table::ZoneVersion>(slot->version_at.load()));
+    }
+    SeeLow(record.born);
+    SeeLow(record.died);
+    for (const table::RrsetEntry& entry : all_.Rrsets(record)) {
+      const auto* slot =
+          entry.kind == table::RrsetKind::kPool ? view_.At<table::PoolSlot>(entry.at) : nullptr;
+      See(slot == nullptr ? nullptr : view_.At<table::Decision>(slot->decision_at.load()));
+    }
+  }
+
+  const table::View& view_;
+  Snapshot all_;
+  std::uint64_t newest_ = 1;
+};
+
 class Dump {
  public:
   explicit Dump(const OpenedTables& tables)
@@ -244,7 +302,16 @@ Result<OpenedTables> OpenPublished(const std::string& run_dir) {
 }
 
 Result<OpenedTables> OpenImageFile(const std::string& path, std::uint64_t generation) {
-  return Open(path, Generation{generation});
+  auto tables = Open(path, Generation{generation});
+  if (tables) {
+    if (const std::uint64_t newest = NewestMark(tables->view).Find(); generation > newest) {
+      return Fail(ErrorCode::kInvalid,
+                  "--generation is " + std::to_string(generation) + ", and " + path +
+                      " holds nothing newer than generation " + std::to_string(newest) +
+                      "; expected 1.." + std::to_string(newest));
+    }
+  }
+  return tables;
 }
 
 std::string DumpText(const OpenedTables& tables) {

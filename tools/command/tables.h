@@ -24,7 +24,8 @@ struct OpenedTables {
 /// What is published in a run folder. @return kUnavailable when nothing is, kInvalid when root or
 /// image are of another format.
 Result<OpenedTables> OpenPublished(const std::string& run_dir);
-/// One image file at a generation of the caller's choice. @return kIo or kInvalid.
+/// One image file at a generation of the caller's choice. @return kIo, or kInvalid: also for a
+/// generation past the newest that the image holds anything of.
 Result<OpenedTables> OpenImageFile(const std::string& path, std::uint64_t generation);
 
 /// Everything that is visible at the generation, a line for each rrset; then the checks' states.
