@@ -172,6 +172,10 @@ def test_it_answers_shows_its_status_and_ends_in_order(node):
     text = node.call("status").stdout
     assert "a.test." in text and "c1" in text and "queries" in text
     assert node.stop() == 0
+    assert "stopping; no process answers from the tables any more" in node.log()
+    status = json.loads(node.call("status", "--json", status=3).stdout)
+    assert status["supervisor"] == {"pid": None, "running": False}
+    assert [one["pid"] for one in status["processes"]] == [None, None]
     ends = [line for line in node.log().splitlines() if "ended: status 0" in line]
     assert [line.split()[1] for line in ends] == ["sockets", "control"], node.log()
 

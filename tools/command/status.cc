@@ -195,14 +195,14 @@ std::string Warnings(const json& control) {
 json LocalStatus(const std::string& run_dir) {
   json local = json::object();
   const pid_t holder = RunLockHolder(run_dir);
-  local["supervisor"] = {{"pid", holder}, {"running", holder != 0}};
+  local["supervisor"] = {{"pid", holder != 0 ? json(holder) : json()}, {"running", holder != 0}};
   if (const auto list = ReadProcesses(run_dir)) {
     json processes = json::array();
     for (const ProcessState& one : list->processes) {
       // Children die with their supervisor: what its file says of a dead one is history.
       const bool runs = holder != 0 && holder == list->supervisor && one.pid != 0;
       processes.push_back({{"name", one.name},
-                           {"pid", one.pid},
+                           {"pid", runs ? json(one.pid) : json()},
                            {"running", runs},
                            {"started_ms", one.started_ms},
                            {"restarts", one.restarts},

@@ -9,7 +9,8 @@ namespace holdfast::tools {
 
 /// What the run folder tells without control: {"supervisor": {"pid", "running"}, "processes":
 /// [{"name", "pid", "running", "started_ms", "restarts", "last_exit"}], "readers": [{"role", "pid",
-/// "mapped_seq", "threads": [{"passed", "beat"}]}]}. Parts that cannot be read are left out.
+/// "mapped_seq", "threads": [{"passed", "beat"}]}]}. Parts that cannot be read are left out. "pid"
+/// is null of what does not run, "readers" of what this user may not look at.
 nlohmann::json LocalStatus(const std::string& run_dir);
 
 /// @param local    of LocalStatus.
