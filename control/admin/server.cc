@@ -32,6 +32,17 @@ constexpr auto kReadersWait = std::chrono::seconds(2);
 constexpr std::size_t kMaxRequestOctets = 65536;
 constexpr int kMaxConnections = 64;
 
+// In an ordered stop of the whole node the readers are gone before control is told.
+std::string WhoAnswersOn(Core& core) {
+  std::string who;
+  for (const table::ReaderInfo& reader : table::ListReaders(core.node().run_dir)) {
+    who += (who.empty() ? "" : ", ") + reader.role + " (pid " + std::to_string(reader.pid) + ")";
+  }
+  return who.empty() ? "no process answers from the tables any more"
+                     : "answers go on from generation " +
+                           std::to_string(core.publisher().generation().value()) + ": " + who;
+}
+
 class Server {
  public:
   Server(Core& core, std::string node_path, const Instruments& instruments)
@@ -217,7 +228,7 @@ void Server::WaitSignal() {
       return;
     }
     if (signal != SIGHUP) {
-      spdlog::info("stopping; answers go on from the last table");
+      spdlog::info("stopping; {}", WhoAnswersOn(core_));
       io_.stop();
       return;
     }

@@ -233,6 +233,9 @@ def test_processes_that_are_killed_start_again(node):
         until(lambda: node.pid(name) not in (0, before))
         until(lambda: node.addresses("www.a.test") == ["192.0.2.80"])
     until(lambda: "signal 9 (Killed)" in node.call("status").stdout)
+    os.kill(node.pid("control"), signal.SIGTERM)
+    until(lambda: f": sockets (pid {node.pid('sockets')})" in node.log())
+    assert "stopping; answers go on from generation" in node.log()
 
 
 def test_answers_go_on_and_status_shows_processes_without_control(node):
