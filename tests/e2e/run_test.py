@@ -209,6 +209,14 @@ def test_a_second_run_on_the_same_folder_is_refused(node):
     done = node.call("run", status=2)
     assert str(node.process.pid) in done.stderr
     assert node.addresses("www.a.test") == ["192.0.2.80"]
+    mine = node.folder / "run" / "holdfast.pid"
+    assert mine.read_text() == f"{node.process.pid}\n"
+    other = node.folder / "other.toml"
+    other.write_text(node.config.read_text().replace("/run\"", "/other\""))
+    node.run("run", "--config", other, status=2)  # the port is in use
+    assert not (node.folder / "other" / "holdfast.pid").exists()
+    node.stop()
+    assert not mine.exists()
 
 
 def test_a_bad_file_at_start_ends_run_with_one_error(node):

@@ -399,7 +399,27 @@ TEST(RunLock, IsHeldByOneProcessAndGivenUpWithIt) {
   EXPECT_NE(second.error().message.find(std::to_string(other)), std::string::npos);
   kill(other, SIGKILL);
   waitpid(other, nullptr, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder / "holdfast.pid"));  // of one that was killed
   EXPECT_TRUE(RunLock::Take(folder.path()));
+  EXPECT_FALSE(std::filesystem::exists(folder / "holdfast.pid"));
+}
+
+TEST(RunLock, LeavesAForeignFileAsItIs) {
+  for (const std::string text :
+       {"notes of somebody\n", "12x\n", "\n", "12", "1234567890123456\n"}) {
+    const Folder folder;
+    std::ofstream(folder / "holdfast.pid") << text;
+    const auto lock = RunLock::Take(folder.path());
+    ASSERT_FALSE(lock) << text;
+    EXPECT_EQ(lock.error().code, ErrorCode::kInvalid);
+    EXPECT_NE(lock.error().message.find("left as it is"), std::string::npos);
+    EXPECT_EQ(Read(folder / "holdfast.pid"), text);
+  }
+  const Folder folder;
+  std::ofstream(folder / "other") << "7\n";
+  std::filesystem::create_symlink(folder / "other", folder / "holdfast.pid");
+  EXPECT_FALSE(RunLock::Take(folder.path()));
+  EXPECT_EQ(Read(folder / "other"), "7\n");
 }
 
 TEST(ProcessesFile, GivesBackWhatWasWrittenAndRefusesOtherFiles) {
