@@ -119,9 +119,10 @@ Result<std::unique_ptr<Attachment>> Attachment::OpenRoot(const std::string& run_
   const std::string root_path = run_dir + "/root";
   auto root = Mapping::Map(root_path, false);
   if (!root) {
-    return Fail(
-        root.error().code == ErrorCode::kNotFound ? ErrorCode::kUnavailable : root.error().code,
-        root.error().message + "; holdfast-control makes it");
+    if (root.error().code != ErrorCode::kNotFound) {
+      return std::unexpected(root.error());
+    }
+    return Fail(ErrorCode::kUnavailable, root.error().message + "; holdfast-control makes it");
   }
   if (root->size() < sizeof(RootBlock)) {
     return Fail(ErrorCode::kInvalid, root_path + " is shorter than a root block");

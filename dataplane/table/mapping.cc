@@ -16,9 +16,9 @@ std::string Reason(const std::string& what, const std::string& path) {
   return what + " " + path + ": " + std::strerror(errno);
 }
 
-// The folder on the way to `path` that this process may not enter, as a half sentence with the
-// remedy; for the message of a failed open.
-std::string ClosedFolder(const std::string& path) {
+// What on the way to `path` is closed to this process, as a half sentence with the remedy; for the
+// message of a failed open.
+std::string Closed(const std::string& path, bool writable) {
   for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
     const std::string folder = path.substr(0, at);
     if (access(folder.c_str(), X_OK) != 0) {
@@ -30,7 +30,10 @@ std::string ClosedFolder(const std::string& path) {
       return text;
     }
   }
-  return "";
+  const std::string who = "; user id " + std::to_string(getuid());
+  return writable
+             ? who + " may not write it: run this as its owner, whom `ls -l " + path + "` names"
+             : who + " may not read it: `chmod o+r " + path + "` lets it";
 }
 
 }  // namespace
@@ -41,7 +44,7 @@ Result<Mapping> Mapping::Map(const std::string& path, bool writable) {
     const bool closed = errno == EACCES;
     const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
     const std::string reason = Reason("cannot open", path);
-    return Fail(code, reason + (closed ? ClosedFolder(path) : ""));
+    return Fail(code, reason + (closed ? Closed(path, writable) : ""));
   }
   auto mapping = Of(fd, path, writable);
   close(fd);

@@ -4,11 +4,12 @@ import os
 import pwd
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from holdfast_node import needs_programs, until
+from holdfast_node import BINARIES, needs_programs, until
 
 pytestmark = needs_programs
 
@@ -145,3 +146,34 @@ def test_a_run_folder_closed_to_the_user_is_said(make_one):
     node.folder.chmod(0o755)  # and no restart of ours is needed
     until(lambda: "holdfast: ready" in node.log())
     assert answers(node)
+
+
+@needs_root
+def test_another_user_is_told_whom_control_answers(make_one):
+    node = make_one.node({"a.test": (ZONE, ())}).start()
+    words = [BINARIES / "holdfast", "status", "--run-dir", node.folder / "run"]
+
+    def status():
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False,
+                              user="nobody", group="nogroup", extra_groups=[])
+
+    done = status()
+    assert done.returncode == 3 and "sockets (pid" in done.stdout
+    assert (f"which user id {pwd.getpwnam('nobody').pw_uid} may not use: ask as the user that runs "
+            "it, `sudo holdfast ...`") in done.stderr
+    (node.folder / "run" / "readers").chmod(0o700)
+    hidden = status()
+    (node.folder / "run" / "readers").chmod(0o755)
+    assert "readers are not shown: this user may not look" in hidden.stdout
+
+
+@needs_root
+def test_a_root_block_closed_to_the_user_is_said(make_one):
+    node = make_one.node({"a.test": (ZONE, ())}).start()
+    root = node.folder / "run" / "root"
+    root.chmod(0o600)
+    node.kill("sockets")
+    until(lambda: f"may not read it: `chmod o+r {root}` lets it" in node.log())
+    assert "holdfast-control makes it" not in node.log().split("may not read it")[-1]
+    root.chmod(0o644)
+    until(lambda: answers(node))

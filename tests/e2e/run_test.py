@@ -251,7 +251,8 @@ def test_answers_go_on_and_status_shows_processes_without_control(node):
     os.kill(node.pid("control"), signal.SIGSTOP)
     assert node.addresses("www.a.test") == ["192.0.2.80"]
     done = node.call("status", "--timeout", "1", status=3)
-    assert "control does not answer" in done.stdout and "sockets" in done.stdout
+    assert "control has not answered" in done.stdout and "sockets" in done.stdout
+    assert "did not reply within 1000 ms" in done.stderr
 
 
 def test_a_reader_that_stands_still_is_ended_and_started_again(node):

@@ -258,7 +258,7 @@ TEST(StatusText, ShowsEachPart) {
 
 TEST(StatusText, ShowsProcessesAndReadersWithoutControl) {
   const std::string text = StatusText(Local(), json(), 1'012'000);
-  EXPECT_NE(text.find("control does not answer"), std::string::npos);
+  EXPECT_NE(text.find("control has not answered"), std::string::npos);
   EXPECT_NE(text.find("sockets (pid 6): idle"), std::string::npos) << text;
   EXPECT_NE(text.find("control  4"), std::string::npos) << text;
 }

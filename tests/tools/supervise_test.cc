@@ -303,7 +303,13 @@ TEST_F(SupervisorTest, EndsWithARefusalOfTheFirstStart) {
   for (const int status : {1, 2}) {
     ServiceSpec control = Service("control", "exit " + std::to_string(status), 2);
     control.refusal_is_final = true;
+    control.after_refusal = "do better";
+    log_.clear();
     EXPECT_EQ(Run({control, Service("sockets", "exec sleep 600", 1)}), status);
+    EXPECT_NE(log_.find("status " + std::to_string(status) +
+                        "; what it said before is why, and the node ends with it: do better\n"),
+              std::string::npos)
+        << log_;
     EXPECT_EQ(list_.processes[1].last_exit, "signal 15 (Terminated)");
   }
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
@@ -35,6 +36,16 @@ bool WaitFor(int fd, short events, Clock::time_point deadline) {
   }
 }
 
+// The socket is its owner's alone: who may write to it can change every answer.
+std::string NotOurs(const std::string& path) {
+  struct stat st{};
+  const std::string user = stat(path.c_str(), &st) == 0 && st.st_uid != 0
+                               ? "-u '#" + std::to_string(st.st_uid) + "' "
+                               : "";
+  return "control is asked through " + path + ", which user id " + std::to_string(geteuid()) +
+         " may not use: ask as the user that runs it, `sudo " + user + "holdfast ...`";
+}
+
 }  // namespace
 
 std::string ControlSocketPath(const std::string& run_dir) {
@@ -60,6 +71,9 @@ Result<ControlClient> ControlClient::Connect(const std::string& run_dir,
   // A unix socket connects at once, or says EAGAIN when too many wait already.
   const Clock::time_point deadline = Clock::now() + patience;
   while (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    if (errno == EACCES) {
+      return Fail(ErrorCode::kUnavailable, NotOurs(path));
+    }
     if (errno != EAGAIN || Clock::now() >= deadline) {
       return Fail(ErrorCode::kUnavailable,
                   "control does not answer on " + path + " (" + std::strerror(errno) +

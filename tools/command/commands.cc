@@ -138,7 +138,7 @@ int Status(const std::string& run_dir, const CommandLine& line, const Result<jso
     all["supervisor"] = Member(local, "supervisor");
     all["processes"] = Elements(local, "processes");
     if (!answered) {
-      all["readers"] = Elements(local, "readers");
+      all["readers"] = Member(local, "readers");
     }
     Print(Dump(all));
   } else {

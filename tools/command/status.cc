@@ -1,9 +1,12 @@
 // One function per part of the page; see status.h.
 #include "tools/command/status.h"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <unistd.h>
 #include <vector>
 
 #include "dataplane/table/readers.h"
@@ -19,6 +22,13 @@ using nlohmann::json;
 using Rows = std::vector<std::vector<std::string>>;
 
 json ReadersOf(const std::string& run_dir) {
+  const std::vector<std::string> files = table::ReaderFiles(run_dir);
+  const auto closed = [](const std::string& path) {
+    return access(path.c_str(), R_OK) != 0 && errno == EACCES;
+  };
+  if (closed(run_dir + "/readers") || std::ranges::any_of(files, closed)) {
+    return {};
+  }
   json readers = json::array();
   for (const table::ReaderInfo& reader : table::ListReaders(run_dir)) {
     json threads = json::array();
@@ -160,6 +170,9 @@ std::string Ports(const json& control) {
 }
 
 std::string Readers(const json& readers) {
+  if (readers.is_null()) {
+    return "\nreaders are not shown: this user may not look at them, ask as root (sudo)\n";
+  }
   std::string text;
   for (const json& one : readers) {
     text += "  " + Text(one, "role") + " (pid " + Text(one, "pid") + "): ";
@@ -216,8 +229,8 @@ json LocalStatus(const std::string& run_dir) {
 
 std::string StatusText(const json& local, const json& control, std::int64_t now_ms) {
   if (!control.is_object()) {
-    return Processes(local, now_ms) + Readers(Elements(local, "readers")) +
-           "\ncontrol does not answer: tables, zones and checks are not shown\n";
+    return Processes(local, now_ms) + Readers(Member(local, "readers")) +
+           "\ncontrol has not answered: tables, zones and checks are not shown\n";
   }
   return Tables(control) + "\n" + Processes(local, now_ms) + Zones(control) +
          Checks(control, now_ms) + Ports(control) + Readers(Elements(control, "readers")) +

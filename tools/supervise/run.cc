@@ -115,6 +115,8 @@ Result<std::vector<ServiceSpec>> ServicesOf(const control::NodeConfig& node) {
   control->stop_rank = 2;
   control->is_control = true;
   control->refusal_is_final = true;
+  control->after_refusal =
+      "mend that, look at the files with `holdfast check --config " + node.path + "`, start again";
   services.push_back(std::move(*control));
   if (node.dataplane.enabled) {
     auto dataplane = ServiceOf("dataplane", DataplaneArguments(node));

@@ -230,7 +230,8 @@ void Supervisor::Ended(Service& service, int wait_status, Clock::time_point now)
   const int status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
   if (service.spec.refusal_is_final && !ready_ && service.state.restarts == 0 &&
       (status == 1 || status == 2)) {
-    Say(said + "; it cannot start like this, so nothing is started");
+    Say(said + "; what it said before is why, and the node ends with it" +
+        (service.spec.after_refusal.empty() ? "" : ": " + service.spec.after_refusal));
     BeginStop(status);
     return;
   }

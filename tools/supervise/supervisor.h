@@ -27,6 +27,7 @@ struct ServiceSpec {
   // While nothing has been ready yet, an end with status 1 or 2 is the whole node's end: the
   // process has said what is wrong with the configuration, and trying again changes nothing.
   bool refusal_is_final = false;
+  std::string after_refusal;  // what a person does then, to be said behind it; may be empty
 };
 
 struct SupervisorOptions {
