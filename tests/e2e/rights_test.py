@@ -135,6 +135,18 @@ def test_a_user_that_cannot_be_is_refused_before_anything_starts(make_one, user,
     done = node.call("run", status=1)
     assert said in done.stderr and "[node] user" in done.stderr
     assert "started" not in done.stderr
+    checked = node.call("check")  # may be of another machine
+    assert "warning: " in checked.stderr and said in checked.stderr
+
+
+def test_processors_that_are_not_there_are_refused_before_anything_starts(make_one):
+    node = make_one.node({"a.test": (ZONE, ())})
+    node.config.write_text(node.config.read_text().replace(
+        "[node]\n", "[node]\ncontrol_core = 1000\n"))
+    said = "[node] control_core names CPU 1000; expected one of "
+    done = node.call("run", status=1)
+    assert said in done.stderr and "started" not in done.stderr
+    assert f"holdfast: warning: {node.config}: {said}" in node.call("check").stderr
 
 
 @needs_root

@@ -14,6 +14,7 @@
 
 #include "tools/command/client.h"
 #include "tools/command/explain.h"
+#include "tools/command/machine.h"
 #include "tools/command/options.h"
 #include "tools/command/status.h"
 #include "tools/command/tables.h"
@@ -313,6 +314,26 @@ TEST(ExplainText, SaysWhatTheClientHasToDoWithIt) {
     "name": "a.test.", "type": "A", "outcome": "nodata", "owner": "a.test.",
     "answered_by_type": "A", "client": {"address": "192.0.2.7", "note": "nothing at all"}})json"));
   EXPECT_EQ(text, "a.test. A: nodata\n  client 192.0.2.7: nothing at all\n");
+}
+
+TEST(MachineFaults, NameProcessorsAndUsersThatAreNotHere) {
+  control::NodeConfig node;
+  node.path = "n.toml";
+  node.user = "no-such-user";
+  node.control_core = 1022;
+  node.dataplane.enabled = true;
+  node.dataplane.lcores = {1023};
+  const auto faults = MachineFaults(node, true);
+  ASSERT_EQ(faults.size(), 3U);
+  EXPECT_TRUE(
+      faults[0].starts_with("n.toml: [node] control_core names CPU 1022; expected one of "));
+  EXPECT_TRUE(faults[1].starts_with("n.toml: [dataplane] lcores names CPU 1023; "));
+  EXPECT_TRUE(faults[2].starts_with("n.toml: [node] user 'no-such-user': there is no such user"));
+  EXPECT_EQ(MachineFaults(node, false).size(), 2U);
+  node.control_core.reset();
+  node.dataplane.enabled = false;
+  node.sockets.enabled = false;
+  EXPECT_TRUE(MachineFaults(node, true).empty());
 }
 
 TEST(Tables, RefusesWhatIsNoImage) {

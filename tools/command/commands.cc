@@ -13,6 +13,7 @@
 #include "tools/command/client.h"
 #include "tools/command/explain.h"
 #include "tools/command/fields.h"
+#include "tools/command/machine.h"
 #include "tools/command/status.h"
 #include "tools/command/tables.h"
 
@@ -61,7 +62,8 @@ int Check(const CommandLine& line) {
     Complain(compiled.error().message);
     return kRefused;
   }
-  auto warnings = std::move(loaded->warnings);
+  auto warnings = MachineFaults(*node, true);
+  std::ranges::move(loaded->warnings, std::back_inserter(warnings));
   std::ranges::move(compiled->warnings, std::back_inserter(warnings));
   for (const std::string& warning : warnings) {
     Complain("warning: " + warning);

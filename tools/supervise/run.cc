@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "dataplane/listen/listeners.h"
-#include "dataplane/listen/rights.h"
 #include "dataplane/table/readers.h"
 #include "tools/command/client.h"
+#include "tools/command/machine.h"
 #include "tools/supervise/heartbeat.h"
 #include "tools/supervise/listeners.h"
 #include "tools/supervise/notify.h"
@@ -74,13 +74,7 @@ Result<ServiceSpec> ServiceOf(const std::string& name, std::vector<std::string> 
 // The process that strangers' TCP ends in: it gets all it needs as descriptors, and as root's child
 // another user.
 Result<ServiceSpec> SocketsOf(const control::NodeConfig& node) {
-  const std::string user = geteuid() == 0 ? node.user : "";
-  if (!user.empty()) {
-    if (const auto found = listen::FindUser(user); !found) {
-      return Fail(found.error().code, node.path + ": [node] " + found.error().message);
-    }
-  }
-  auto sockets = ServiceOf("sockets", SocketsArguments(node, user));
+  auto sockets = ServiceOf("sockets", SocketsArguments(node, geteuid() == 0 ? node.user : ""));
   if (!sockets) {
     return sockets;
   }
@@ -181,6 +175,11 @@ class NodeWatch {
 }  // namespace
 
 int RunNode(const control::NodeConfig& node) {
+  const auto faults = MachineFaults(node, geteuid() == 0);
+  std::ranges::for_each(faults, Say);
+  if (!faults.empty()) {
+    return 1;
+  }
   if (const Status made = MakeFolders(node); !made) {
     return StatusOf(made.error());
   }
