@@ -22,7 +22,8 @@ void CheckZone(const Zone& zone, Findings& findings);
 /// What spec/averting-problems.md advises against: unchecked records in a checked group, a TTL
 /// above 60 s with a check, EvaluateTargetHealth No above checked records, a HealthCheckId that no
 /// check has (the record then counts as unchecked), a check that resolves the name it decides
-/// about.
+/// about. And once a zone, at the first of them, that records of a signed zone are served as they
+/// stand only.
 void LintZone(const Zone& zone, const std::vector<health::CheckConfig>& checks, Findings& findings);
 
 }  // namespace holdfast::control

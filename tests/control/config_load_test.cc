@@ -15,6 +15,7 @@
 namespace holdfast::control {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -89,6 +90,17 @@ TEST_F(NodeFolder, CountsAnUnknownCheckAsNoneWithAWarning) {
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_THAT(loaded->warnings,
               ElementsAre(HasSubstr("HealthCheckId 'c9' is no health check of this node")));
+}
+
+TEST_F(NodeFolder, WarnsOnceThatASignedZoneIsNotServedAsOne) {
+  Write("zone",
+        std::string(kZone) +
+            "@ NSEC static A NS SOA NSEC\n@ DNSKEY 257 3 13 AQID\nstatic NSEC @ A NSEC\n");
+  const auto loaded = Load("[[zone]]\norigin = \"example.test\"\nfile = \"zone\"\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_THAT(loaded->warnings,
+              ElementsAre(AllOf(HasSubstr("zone:5: 'example.test. NSEC': signed zones are not"),
+                                HasSubstr("in zone example.test., and no DS"))));
 }
 
 TEST_F(NodeFolder, RefusesANameAndTypeInBothFiles) {
