@@ -347,9 +347,12 @@ Status Core::OnTransitions() {
   }
   std::vector<CompiledHealth> changed;
   changed.reserve(transitions.size());
-  for (const health::Transition& transition : transitions) {
+  const auto manual_of = [this](const health::Transition& transition) {
     const auto ordered = overrides_.find(transition.check_id);
-    const auto manual = ordered == overrides_.end() ? health::Override::kAuto : ordered->second;
+    return ordered == overrides_.end() ? health::Override::kAuto : ordered->second;
+  };
+  for (const health::Transition& transition : transitions) {
+    const auto manual = manual_of(transition);
     changed.push_back(HealthOf(transition, manual));
     Saved(transition, manual);
   }
@@ -369,10 +372,12 @@ Status Core::OnTransitions() {
       publish_times_.Add(static_cast<double>(waited) / static_cast<double>(TscPerMicrosecond()));
     }
     spdlog::info(
-        "transition {} {} generation={} pools={} observed_ns={} observed_to_published_us={:.1f} "
+        "transition {} {} override={} generation={} pools={} observed_ns={} "
+        "observed_to_published_us={:.1f} "
         "enqueued_to_published_cycles={} published_ns={} reason=\"{}\"",
         transition.check_id,
         transition.healthy ? "healthy" : "unhealthy",
+        health::OverrideText(manual_of(transition)),
         committed->generation.value(),
         pools.size(),
         transition.observed_ns,

@@ -102,7 +102,10 @@ Json MemberJson(const ExplainedMember& member) {
   }
   if (!member.check_id.empty()) {
     json["check"] = {
-        {"id", member.check_id}, {"known", member.check_known}, {"healthy", member.check_healthy}};
+        {"id", member.check_id},
+        {"known", member.check_known},
+        {"healthy", member.check_healthy},
+        {"override", health::OverrideText(static_cast<health::Override>(member.check_manual))}};
   }
   if (!member.alias_target.empty()) {
     json["alias"] = {{"target", member.alias_target},

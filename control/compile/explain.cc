@@ -57,8 +57,12 @@ Match FindOwner(const ZoneIndex& index, const std::string& qname, std::uint16_t 
 
 class Explainer {
  public:
-  Explainer(const Zone& zone, const ZoneIndex& index, Pools& pools, Groups& groups)
-      : zone_(zone), index_(index), pools_(pools), groups_(groups) {}
+  Explainer(const Zone& zone,
+            const ZoneIndex& index,
+            std::span<const CompiledHealth> checks,
+            Pools& pools,
+            Groups& groups)
+      : zone_(zone), index_(index), checks_(checks), pools_(pools), groups_(groups) {}
 
   void Run(std::uint32_t entry, const HealthBits& health, Explanation& out) {
     const RuleId rule = groups_.RuleOf(entry);
@@ -159,6 +163,10 @@ class Explainer {
     to.check_id = set.health_check_id;
     to.check_known = member.check != kNoCheck;
     to.check_healthy = health_->Healthy(member.check);
+    if (to.check_known) {
+      const auto check = std::ranges::find(checks_, to.check_id, &CompiledHealth::id);
+      to.check_manual = check == checks_.end() ? std::uint8_t{0} : check->manual;
+    }
     if (!set.alias) {
       to.ttl = set.ttl;
       SetValues(entry.type, set.rdata, to);
@@ -187,7 +195,8 @@ class Explainer {
                             const ExplainedMember& to) {
     if (!to.healthy && !choice.last_resort) {
       if (!to.check_healthy) {
-        return "its health check is unhealthy";
+        return to.check_manual == 0 ? "its health check is unhealthy"
+                                    : "its health check is unhealthy, set by command";
       }
       return to.target_found ? "no record of its target is healthy" : "its target does not exist";
     }
@@ -203,6 +212,7 @@ class Explainer {
 
   const Zone& zone_;
   const ZoneIndex& index_;
+  std::span<const CompiledHealth> checks_;
   Pools& pools_;
   Groups& groups_;
   const HealthBits* health_ = nullptr;
@@ -275,7 +285,7 @@ Status ExplainInZone(const Model& model,
     }
   }
   out.type = wire::TypeText(index->entries()[entry].type);
-  Explainer(excerpt, *index, pools, groups).Run(entry, bits, out);
+  Explainer(excerpt, *index, health, pools, groups).Run(entry, bits, out);
   return {};
 }
 

@@ -27,7 +27,8 @@ struct ExplainedMember {
   std::string check_id;      // empty: none
   bool check_known = false;  // the model has that check
   bool check_healthy = true;
-  std::string alias_target;  // text; empty when it holds values
+  std::uint8_t check_manual = 0;  // the order behind it, as in CompiledHealth; 0: the probes' word
+  std::string alias_target;       // text; empty when it holds values
   bool evaluate_target_health = false;
   bool target_found = false;
   bool target_healthy = false;  // some member of the target is healthy

@@ -292,6 +292,13 @@ TEST(Explain, SaysWhichRuleDroppedEachRecordSet) {
   EXPECT_TRUE(root.members[0].chosen && root.members[0].primary && root.members[0].target_healthy);
   EXPECT_EQ(root.members[0].alias_target, "p.example.test.");
   EXPECT_EQ(root.members[1].dropped_by, "its health check is unhealthy");
+  auto ordered = trees.health;
+  ordered[0].manual = 2;
+  const auto by_hand = Explain(trees.model, ordered, trees.text.Name("www"), 1);
+  ASSERT_TRUE(by_hand);
+  EXPECT_EQ(by_hand->tree->members[1].check_manual, 2);
+  EXPECT_EQ(by_hand->tree->members[1].dropped_by, "its health check is unhealthy, set by command");
+  EXPECT_EQ(root.members[1].check_manual, 0);
   const auto& p = *root.members[0].target;
   ASSERT_EQ(p.members.size(), 3U);
   EXPECT_EQ(p.members[0].dropped_by, "its health check is unhealthy");

@@ -334,7 +334,10 @@ def test_explain_and_health_set_follow_each_other(node):
     explained = json.loads(node.call("explain", "f.a.test", "A", "--json").stdout)
     assert explained["answers"] == [{"records": ["192.0.2.2"], "share": "1", "ttl": 5}]
     text = node.call("explain", "f.a.test", "A").stdout
-    assert "f.a.test. A, failover" in text and "check c1 unhealthy" in text
+    assert "f.a.test. A, failover" in text and "check c1 unhealthy, set by command" in text
+    assert "dropped: its health check is unhealthy, set by command" in text
+    assert explained["tree"]["members"][0]["check"]["override"] == "unhealthy"
+    assert "transition c1 unhealthy override=unhealthy generation=" in node.log()
     assert "client" not in text and "client" not in explained
     note = "no record set of this tree depends on the client"
     asked = ("explain", "f.a.test", "A", "--client", "2001:db8::7")

@@ -282,7 +282,7 @@ TEST(ExplainText, IndentsTheTreeAndSaysWhatWasDroppedAndWhy) {
     "tree": {"name": "www.a.test.", "type": "A", "policy": "failover", "last_resort": false,
       "members": [
         {"healthy": false, "chosen": false, "source": "r:1", "set_identifier": "main",
-         "check": {"id": "c1", "known": true, "healthy": false}, "ttl": 60,
+         "check": {"id": "c1", "known": true, "healthy": false, "override": "unhealthy"}, "ttl": 60,
          "values": ["192.0.2.71"], "weight": 0, "primary": true, "dropped_by": "it is unhealthy"},
         {"healthy": true, "chosen": true, "source": "r:9", "set_identifier": "spare",
          "alias": {"target": "b.a.test.", "evaluate_target_health": true, "found": true,
@@ -297,7 +297,7 @@ TEST(ExplainText, IndentsTheTreeAndSaysWhatWasDroppedAndWhy) {
             "\n"
             "www.a.test. A, failover\n"
             "  - 'main' primary 192.0.2.71 ttl 60\n"
-            "      unhealthy (check c1 unhealthy); dropped: it is unhealthy\n"
+            "      unhealthy (check c1 unhealthy, set by command); dropped: it is unhealthy\n"
             "  + 'spare' secondary -> b.a.test.\n"
             "      healthy (target healthy); answers, share 1\n"
             "    b.a.test. A, simple\n"

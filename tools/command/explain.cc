@@ -29,6 +29,8 @@ std::string HealthOf(const json& member) {
     because = "check " + Text(check, "id") +
               (IsTrue(check, "known") ? (IsTrue(check, "healthy") ? " healthy" : " unhealthy")
                                       : " is not known here");
+    const std::string ordered = Text(check, "override");
+    because += ordered == "-" || ordered == "auto" ? "" : ", set by command";
   }
   if (const json& alias = Member(member, "alias");
       IsTrue(alias, "evaluate_target_health") && IsTrue(alias, "found")) {
