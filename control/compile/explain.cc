@@ -11,6 +11,7 @@
 #include "control/compile/groups.h"
 #include "control/compile/render.h"
 #include "control/compile/zone_index.h"
+#include "control/config/rdata.h"
 #include "control/model/record_groups.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"

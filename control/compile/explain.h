@@ -88,7 +88,4 @@ Result<Explanation> Explain(const Model& model,
                             const std::string& qname,
                             std::uint16_t qtype);
 
-/// Presentation form of common rdata (addresses, names, MX, SRV, TXT), else RFC 3597's `\# ...`.
-std::string RdataText(std::uint16_t type, const std::string& rdata);
-
 }  // namespace holdfast::control

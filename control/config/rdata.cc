@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -28,6 +29,7 @@ namespace {
 
 using wire::Type;
 
+constexpr std::string_view kRoot("", 1);
 constexpr std::size_t kMaxRdataOctets = 65535;
 // libldns copies rdata text to buffers of 64 KiB and cuts off the rest without a word.
 constexpr std::size_t kMaxLdnsText = 65000;
@@ -362,26 +364,16 @@ Result<std::string> LdnsRdata(std::uint16_t type, std::string_view text, std::st
   return rdata;
 }
 
-}  // namespace
-
-bool IsStorableType(std::uint16_t type) noexcept {
-  // 128..255 are question and meta types (RFC 6895 3.1); OPT stands among the data types.
-  return type != 0 && type != static_cast<std::uint16_t>(Type::kOpt) && (type < 128 || type > 255);
+bool HasForm(std::uint16_t type) {
+  return ldns_rr_descript(type)->_type != LDNS_RR_TYPE_NULL;
 }
 
-Status CheckRdata(std::uint16_t type, std::string_view rdata) {
-  if (type == static_cast<std::uint16_t>(Type::kSvcb) ||
-      type == static_cast<std::uint16_t>(Type::kHttps)) {
-    const std::string fault = SvcbFault(rdata);
-    return fault.empty() ? Status{} : Fail(ErrorCode::kInvalid, "it " + fault);
-  }
-  if (ldns_rr_descript(type)->_type == LDNS_RR_TYPE_NULL || rdata.size() > kMaxRdataOctets) {
-    return {};
-  }
+// Of a type that HasForm, at most kMaxRdataOctets.
+Result<RrPtr> ParsedRdata(std::uint16_t type, std::string_view rdata) {
   std::vector<std::uint8_t> octets(rdata.size() + 2);
   StoreBe16(octets.data(), static_cast<std::uint16_t>(rdata.size()));
   std::ranges::copy(rdata, octets.begin() + 2);
-  const RrPtr rr(ldns_rr_new());
+  RrPtr rr(ldns_rr_new());
   if (!rr) {
     return Fail(ErrorCode::kExhausted, "out of memory");
   }
@@ -395,7 +387,66 @@ Status CheckRdata(std::uint16_t type, std::string_view rdata) {
   if (Octets(*rr) != rdata) {
     return Fail(ErrorCode::kInvalid, "its octets are not of the form of the type");
   }
-  return {};
+  return rr;
+}
+
+// The fields with a blank between them; empty when one cannot be printed.
+std::string FieldsText(const ldns_rr& rr) {
+  std::string text;
+  for (std::size_t i = 0; i < ldns_rr_rd_count(&rr); ++i) {
+    const std::unique_ptr<char, decltype(&std::free)> field(ldns_rdf2str(ldns_rr_rdf(&rr, i)),
+                                                            std::free);
+    if (!field) {
+      return {};
+    }
+    text += (text.empty() ? "" : " ") + std::string(field.get());
+  }
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+// RFC 3597 5: what any type may be written as.
+std::string GenericText(std::string_view rdata) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text = "\\# " + std::to_string(rdata.size()) + (rdata.empty() ? "" : " ");
+  for (const char c : rdata) {
+    const auto octet = static_cast<unsigned char>(c);
+    text += kDigits[octet >> 4U];
+    text += kDigits[octet & 15U];
+  }
+  return text;
+}
+
+}  // namespace
+
+bool IsStorableType(std::uint16_t type) noexcept {
+  // 128..255 are question and meta types (RFC 6895 3.1); OPT stands among the data types.
+  return type != 0 && type != static_cast<std::uint16_t>(Type::kOpt) && (type < 128 || type > 255);
+}
+
+Status CheckRdata(std::uint16_t type, std::string_view rdata) {
+  if (type == static_cast<std::uint16_t>(Type::kSvcb) ||
+      type == static_cast<std::uint16_t>(Type::kHttps)) {
+    const std::string fault = SvcbFault(rdata);
+    return fault.empty() ? Status{} : Fail(ErrorCode::kInvalid, "it " + fault);
+  }
+  if (!HasForm(type) || rdata.size() > kMaxRdataOctets) {
+    return {};
+  }
+  const auto rr = ParsedRdata(type, rdata);
+  return rr ? Status{} : std::unexpected(rr.error());
+}
+
+std::string RdataText(std::uint16_t type, std::string_view rdata) {
+  if (HasForm(type) && rdata.size() <= kMaxRdataOctets) {
+    const auto rr = ParsedRdata(type, rdata);
+    const std::string text = rr ? FieldsText(**rr) : std::string();
+    // libldns prints a few types in a form that it does not read.
+    if (const auto again = RdataFromText(type, text, kRoot); again && *again == rdata) {
+      return text;
+    }
+  }
+  return GenericText(rdata);
 }
 
 Result<std::string> RdataFromText(std::uint16_t type,

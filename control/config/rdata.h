@@ -1,7 +1,7 @@
-// Rdata text to wire form, shared by zone files and JSON record sets. libldns knows the types; this
-// is the only file that includes it, and it stands guard where libldns 1.8 is too lenient: numbers
-// that wrap (MX 70000 becomes 4464), open quotes, odd hex, SVCB parameters given twice, overlong
-// text. Control core only.
+// Rdata text to wire form, shared by zone files and JSON record sets, and back, for people. libldns
+// knows the types; this is the only file that includes it, and it stands guard where libldns 1.8 is
+// too lenient: numbers that wrap (MX 70000 becomes 4464), open quotes, odd hex, SVCB parameters
+// given twice, overlong text. Control core only.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,11 @@ Result<std::string> RdataFromText(std::uint16_t type,
 /// and uncompressed, lengths exact, SVCB and HTTPS parameters sorted and coherent (RFC 9460 2.2,
 /// 8).
 Status CheckRdata(std::uint16_t type, std::string_view rdata);
+
+/// Presentation form, for people and for zone files: RdataFromText gives the same octets for it.
+/// Where libldns has none, or the octets are not of the type, RFC 3597's `\# LENGTH HEX`.
+/// @param rdata  uncompressed; any octets.
+std::string RdataText(std::uint16_t type, std::string_view rdata);
 
 /// Whether a zone may hold records of this type: not 0, not the meta types (OPT, ANY, AXFR...).
 bool IsStorableType(std::uint16_t type) noexcept;

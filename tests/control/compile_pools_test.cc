@@ -356,16 +356,5 @@ TEST(Explain, SaysWhyNothingIsAnswered) {
   EXPECT_FALSE(Explain(trees.model, {}, "no name", 1));
 }
 
-TEST(RdataText, WritesCommonTypesAndLeavesOthersOpaque) {
-  EXPECT_EQ(RdataText(1, V4("192.0.2.7")), "192.0.2.7");
-  EXPECT_EQ(RdataText(28, V6("2001:db8::1")), "2001:db8::1");
-  EXPECT_EQ(RdataText(15, Mx(10, "mail.test.")), "10 mail.test.");
-  EXPECT_EQ(RdataText(33, Srv(443, ".")), "0 0 443 .");
-  EXPECT_EQ(RdataText(16, std::string("\3a\"b\0\1\x07", 7)), R"("a\"b" "" "\007")");
-  EXPECT_EQ(RdataText(1, "abc"), "\\# 3 616263");
-  EXPECT_EQ(RdataText(16, "\5ab"), "\\# 3 056162");
-  EXPECT_EQ(RdataText(65280, ""), "\\# 0");
-}
-
 }  // namespace
 }  // namespace holdfast::control

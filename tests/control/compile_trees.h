@@ -14,6 +14,7 @@
 #include "control/compile/compile.h"
 #include "control/compile/explain.h"
 #include "control/compile/render.h"
+#include "control/config/rdata.h"
 #include "tests/control/compile_kit.h"
 
 namespace holdfast::control::kit {

@@ -26,6 +26,9 @@ $TTL 60
 @   IN NS  ns1
 ns1 IN A   192.0.2.53
 www IN A   {address}
+sub IN NS  ns.sub
+sub IN NS  ns1
+ns.sub IN A 192.0.2.54
 """
 RECORDS = {"ResourceRecordSets": [
     {"Name": "f.a.test.", "Type": "A", "SetIdentifier": role, "Failover": role.upper(), "TTL": 5,
@@ -188,6 +191,11 @@ def test_tables_dump_prints_what_is_published_without_asking_anyone(node):
     assert "www.a.test. A static ttl 60, 1 records: 192.0.2.80" in lines
     assert any(line.startswith("f.a.test. A pool") and "192.0.2.1" in line for line in lines)
     assert "check c1 healthy" in lines
+    soa = "ns1.a.test. hostmaster.a.test. 1 7200 900 1209600 60"
+    assert f"a.test. SOA static ttl 60, 1 records: {soa}" in lines
+    assert "a.test. NS static ttl 60, 1 records: ns1.a.test." in lines
+    assert any("sub.a.test. NS referral" in line and line.endswith(
+        "records: ns.sub.a.test., ns1.a.test.") for line in lines), lines
     assert ": whole" in node.call("tables", "verify").stdout
     image = next(node.folder.glob("holdfast-*-image-*"))
     for verb in ("dump", "verify"):

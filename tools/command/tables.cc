@@ -2,12 +2,12 @@
 #include "tools/command/tables.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <array>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "control/config/rdata.h"
 #include "dataplane/table/verify.h"
 #include "dataplane/wire/name.h"
 #include "tools/command/text.h"
@@ -19,8 +19,6 @@ namespace {
 using table::Snapshot;
 
 constexpr auto kBucketUnits = static_cast<std::uint32_t>(sizeof(table::Bucket) / kOffsetUnit);
-constexpr std::uint16_t kTypeA = 1;
-constexpr std::uint16_t kTypeAaaa = 28;
 constexpr std::size_t kRecordHead = 12;  // owner pointer, type, class, ttl, length of rdata
 
 Result<OpenedTables> Open(const std::string& path, Generation generation) {
@@ -139,7 +137,8 @@ class Dump {
   }
 
   void AddName(const table::NameRecord& record) {
-    const std::string name = NameOf(record);
+    const std::string wire_name = WireNameOf(record);
+    const std::string name = wire_name.empty() ? "(name not readable)" : wire::ToText(wire_name);
     if ((record.flags & table::kNameApex) != 0) {
       AddZone(name, record.zone_at);
     }
@@ -148,7 +147,7 @@ class Dump {
       lines_.push_back(name + " empty non-terminal");
     }
     for (const table::RrsetEntry& entry : entries) {
-      lines_.push_back(name + " " + wire::TypeText(entry.type) + " " + Rrset(entry));
+      lines_.push_back(name + " " + wire::TypeText(entry.type) + " " + Rrset(entry, wire_name));
     }
   }
 
@@ -160,36 +159,37 @@ class Dump {
                                             std::to_string(zone->names) + " names"));
   }
 
-  [[nodiscard]] std::string NameOf(const table::NameRecord& record) const {
+  // Empty when it is not readable.
+  [[nodiscard]] std::string WireNameOf(const table::NameRecord& record) const {
     const std::byte* name = reinterpret_cast<const std::byte*>(record.name);
     if (record.name_octets > table::kInlineNameOctets) {
       std::uint32_t at = 0;
       std::memcpy(&at, record.name, sizeof(at));
       const auto* blob = view_.At<table::NameBlob>(at, table::kNameBlobName + record.name_octets);
       if (blob == nullptr) {
-        return "(name not readable)";
+        return {};
       }
       name = reinterpret_cast<const std::byte*>(blob->name);
     }
-    const std::string wire_name(reinterpret_cast<const char*>(name), record.name_octets);
-    return wire::IsWellFormed(wire_name) ? wire::ToText(wire_name) : "(name not readable)";
+    std::string wire_name(reinterpret_cast<const char*>(name), record.name_octets);
+    return wire::IsWellFormed(wire_name) ? wire_name : std::string();
   }
 
-  [[nodiscard]] std::string Rrset(const table::RrsetEntry& entry) const {
+  [[nodiscard]] std::string Rrset(const table::RrsetEntry& entry, std::string_view name) const {
     switch (entry.kind) {
       case table::RrsetKind::kImage:
-        return "static " + Image(entry.at);
+        return "static " + Image(entry.at, name);
       case table::RrsetKind::kReferral:
-        return "referral " + Image(entry.at);
+        return "referral " + Image(entry.at, name);
       case table::RrsetKind::kPool:
-        return Pool(entry.at);
+        return Pool(entry.at, name);
       case table::RrsetKind::kTable:
         break;
     }
     return "(kind not readable)";
   }
 
-  [[nodiscard]] std::string Pool(std::uint32_t at) const {
+  [[nodiscard]] std::string Pool(std::uint32_t at, std::string_view name) const {
     std::string text = "pool " + std::to_string(at) + ":";
     const table::Decision* decision = snapshot_.DecisionOf(at);
     if (decision == nullptr) {
@@ -204,52 +204,85 @@ class Dump {
       const std::uint64_t permille = ((upto - std::min(upto, before)) * 1000) >> 32U;
       before = upto;
       text += "; " + std::to_string(permille / 10) + "." + std::to_string(permille % 10) + "% " +
-              Outcome(outcomes[i]);
+              Outcome(outcomes[i], name);
     }
     return text;
   }
 
-  [[nodiscard]] std::string Outcome(const table::Outcome& outcome) const {
+  [[nodiscard]] std::string Outcome(const table::Outcome& outcome, std::string_view name) const {
     switch (outcome.kind) {
       case table::OutcomeKind::kNodata:
         return "nothing";
       case table::OutcomeKind::kImage:
-        return Image(outcome.at);
+        return Image(outcome.at, name);
       case table::OutcomeKind::kSubset:
-        return std::to_string(outcome.take) + " of " + Image(outcome.at);
+        return std::to_string(outcome.take) + " of " + Image(outcome.at, name);
       case table::OutcomeKind::kPool:
         return "pool " + std::to_string(outcome.at);
     }
     return "(kind not readable)";
   }
 
-  [[nodiscard]] std::string Image(std::uint32_t at) const {
+  [[nodiscard]] std::string Image(std::uint32_t at, std::string_view name) const {
     const table::ImageParts parts = table::OpenImage(view_, at);
     if (parts.image == nullptr) {
       return "(image not readable)";
     }
     std::string text = "ttl " + std::to_string(parts.image->ttl) + ", " +
                        std::to_string(parts.image->records) + " records";
-    const std::string addresses = Addresses(parts);
-    return text + (addresses.empty() ? ", " + std::to_string(parts.image->octets) + " octets"
-                                     : ":" + addresses);
+    const std::string records = Records(parts, name);
+    return text + (records.empty() ? ", " + std::to_string(parts.image->octets) + " octets"
+                                   : ":" + records);
   }
 
-  // Addresses stand at fixed places; other data would need its relocations done.
-  static std::string Addresses(const table::ImageParts& parts) {
-    const bool v6 = parts.image->type == kTypeAaaa;
-    const std::size_t octets = kRecordHead + (v6 ? 16 : 4);
-    if (parts.image->kind != table::ImageKind::kRrset || (!v6 && parts.image->type != kTypeA) ||
-        parts.wire.size() != octets * parts.image->records) {
-      return {};
-    }
+  // The records that are answered: all of an rrset, the NS of a referral. Empty when the image is
+  // not as it should be.
+  static std::string Records(const table::ImageParts& parts, std::string_view name) {
+    const bool referral = parts.image->kind == table::ImageKind::kReferral;
+    const std::size_t count = referral ? parts.image->authority : parts.image->records;
     std::string text;
-    for (std::size_t at = kRecordHead; at < parts.wire.size(); at += octets) {
-      std::array<char, INET6_ADDRSTRLEN> address{};
-      inet_ntop(v6 ? AF_INET6 : AF_INET, parts.wire.data() + at, address.data(), address.size());
-      text += std::string(" ") + address.data();
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t end =
+          i < parts.record_ends.size() ? std::size_t{parts.record_ends[i]} : parts.wire.size();
+      if (end > parts.wire.size() || end < start + kRecordHead) {
+        return {};
+      }
+      const auto rdata = Rdata(parts, start + kRecordHead, end, name);
+      if (!rdata) {
+        return {};
+      }
+      text += (i == 0 ? " " : ", ") + Printable(control::RdataText(parts.image->type, *rdata));
+      start = end;
     }
     return text;
+  }
+
+  // The octets from `at` to `end`, names complete again. None when one is not the owner's or below.
+  static std::optional<std::string> Rdata(const table::ImageParts& parts,
+                                          std::size_t at,
+                                          std::size_t end,
+                                          std::string_view name) {
+    const auto* wire = reinterpret_cast<const char*>(parts.wire.data());
+    std::string rdata;
+    for (const table::Relocation& relocation : parts.relocations) {
+      if (relocation.at < at || relocation.at + 2U > end) {
+        continue;
+      }
+      rdata.append(wire + at, relocation.at - at);
+      const auto base = static_cast<table::RelocationBase>(relocation.code >> 14U);
+      const std::size_t addend = relocation.code & table::kMaxRelocationAddend;
+      if (base == table::RelocationBase::kOwner) {
+        rdata += name;
+      } else if (base == table::RelocationBase::kSuffix && addend <= name.size()) {
+        rdata += name.substr(name.size() - addend);
+      } else {
+        return std::nullopt;
+      }
+      at = relocation.at + 2U;
+    }
+    rdata.append(wire + at, end - at);
+    return rdata;
   }
 
   [[nodiscard]] std::string Checks() const {
