@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <mutex>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 
 #include <bpf/libbpf.h>
@@ -175,7 +176,11 @@ Eal::Eal(Eal&& other) noexcept : running_(std::exchange(other.running_, false)) 
 
 Eal::~Eal() {
   if (running_) {
+    const std::string folder = rte_eal_get_runtime_dir();
     rte_eal_cleanup();
+    // EAL leaves its folder, one for each file prefix. We have no files in it: what is not empty is
+    // somebody else's, too, and stays.
+    rmdir(folder.c_str());
   }
 }
 

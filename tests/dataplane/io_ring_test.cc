@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include <rte_eal.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -61,7 +62,10 @@ class RingTest : public testing::Test {
     delete port_;
     delete publisher_;
     std::filesystem::remove_all(folder_);
+    const std::string runtime = rte_eal_get_runtime_dir();
+    EXPECT_TRUE(std::filesystem::exists(runtime));
     delete eal_;
+    EXPECT_FALSE(std::filesystem::exists(runtime)) << "left behind: " << runtime;
   }
   static PortOptions Options(const std::vector<std::string>& addresses = {"192.0.2.53",
                                                                           "2001:db8::53"}) {
