@@ -171,6 +171,9 @@ Status Core::OpenTables() {
   options.choose_directory = [tables = node_.tables](std::vector<std::string>& said) {
     return ChooseDirectory(tables, said);
   };
+  options.lies_as_wanted = [tables = node_.tables](const std::string& directory) {
+    return LieAsWanted(tables, directory);
+  };
   auto publisher = Publisher::Open(options, notes);
   for (const std::string& note : notes) {
     spdlog::info("{}", note);

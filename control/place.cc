@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <sys/vfs.h>
@@ -11,6 +12,7 @@
 namespace holdfast::control {
 namespace {
 
+constexpr const char* kPlain = "/dev/shm";
 constexpr std::uint64_t k2M = std::uint64_t{2} << 20U;
 constexpr std::uint64_t k1G = std::uint64_t{1} << 30U;
 
@@ -67,7 +69,7 @@ ImagePlace PlaceOf(const NodeConfig& node) {
 }
 
 Result<std::string> ChooseDirectory(const TablesConfig& tables, std::vector<std::string>& notes) {
-  std::string plain = "/dev/shm";
+  std::string plain = kPlain;
   if (tables.hugepages == Hugepages::kNone) {
     return plain;
   }
@@ -87,6 +89,22 @@ Result<std::string> ChooseDirectory(const TablesConfig& tables, std::vector<std:
                   ", the tables lie on plain shared memory (/dev/shm); for hugepages: " +
                   Remedy(page, tables.size_octets));
   return plain;
+}
+
+bool LieAsWanted(const TablesConfig& tables, const std::string& directory) {
+  const auto same = [&directory](const std::string& folder) {
+    std::error_code error;
+    return directory == folder || std::filesystem::equivalent(directory, folder, error);
+  };
+  if (!tables.directory.empty()) {
+    return same(tables.directory);
+  }
+  const bool plain = same(kPlain);
+  if (tables.hugepages == Hugepages::kNone || plain) {
+    return plain && (tables.hugepages == Hugepages::kNone || tables.hugepages == Hugepages::kAuto);
+  }
+  const auto page = PageOctets(directory);
+  return page && *page == (tables.hugepages == Hugepages::k1G ? k1G : k2M);
 }
 
 }  // namespace holdfast::control

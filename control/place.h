@@ -20,4 +20,8 @@ ImagePlace PlaceOf(const NodeConfig& node);
 /// page size was demanded.
 Result<std::string> ChooseDirectory(const TablesConfig& tables, std::vector<std::string>& notes);
 
+/// Whether tables in `directory` lie where [tables] wants them: in the folder that it names, or
+/// else on pages that `hugepages` allows, however many of a better kind are free by now.
+bool LieAsWanted(const TablesConfig& tables, const std::string& directory);
+
 }  // namespace holdfast::control

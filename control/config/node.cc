@@ -447,7 +447,7 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
   };
   compare(running.user == wanted.user, "[node] user");
   compare(running.control_core == wanted.control_core, "[node] control_core");
-  compare(running.tables == wanted.tables, "[tables]", "when new tables are made");
+  compare(running.tables == wanted.tables, "[tables]", "when holdfast-control starts again");
   compare(running.listen == wanted.listen, "[[listen]]");
   compare(running.dataplane == wanted.dataplane, "[dataplane]");
   compare(running.sockets == wanted.sockets, "[sockets]");

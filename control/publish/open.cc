@@ -45,11 +45,13 @@ Result<std::unique_ptr<Publisher>> Publisher::Open(const PublisherOptions& optio
   } else if (const auto adopted = publisher->AdoptImage(notes); !adopted) {
     notes.push_back(adopted.error().message + "; the tables are built anew");
     HF_TRY(publisher->NewImage(notes));
-  } else if (!publisher->HasWantedSize()) {
+  } else if (!publisher->HasWantedSize() || !publisher->LiesAsWanted()) {
     // What the published answers were compiled from goes along; the tables are put again.
     publisher->inherited_ = publisher->Health();
     if (const auto made = publisher->NewImage(notes); !made) {
-      notes.push_back("warning: the tables keep their size: " + made.error().message);
+      notes.push_back("warning: the tables stay " + publisher->image_path_ +
+                      " and not as [tables] asks, until control can move them at a start: " +
+                      made.error().message);
     }
   }
   return publisher;
@@ -214,6 +216,11 @@ Status Publisher::NewImage(std::vector<std::string>& notes) {
 bool Publisher::HasWantedSize() {
   const auto page = PageOctets(std::filesystem::path(image_path_).parent_path());
   return !page || writer_->view().octets() == WholePages(options_.image.octets, *page);
+}
+
+bool Publisher::LiesAsWanted() const {
+  return !options_.lies_as_wanted ||
+         options_.lies_as_wanted(std::filesystem::path(image_path_).parent_path());
 }
 
 std::uint16_t Publisher::AnnouncedSeq() const noexcept {

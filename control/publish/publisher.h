@@ -29,6 +29,8 @@ struct PublisherOptions {
   /// Asked for the folder when a new image is to be made and `image` names none; says in `notes`
   /// what a person should know about the choice.
   std::function<Result<std::string>(std::vector<std::string>& notes)> choose_directory;
+  /// Asked whether a published image may stay in the folder where it lies. Empty: it may.
+  std::function<bool(const std::string& directory)> lies_as_wanted;
   std::uint32_t map_wait_ms = 2000;  // how long readers may take to map a new image
   /// Called with a name before each store that a crash could come between; tests kill themselves in
   /// it. Empty in production.
@@ -55,7 +57,8 @@ class Publisher {
  public:
   /// Takes the run folder's lock; adopts the image that is published there, or prepares a new one
   /// (announced with the first Commit): when there is none, or it is damaged, or not of the wanted
-  /// size and there is room for another. Says in `notes` what it found and did, one line each.
+  /// size or where it is wanted and there is room for another. Says in `notes` what it found and
+  /// did, one line each.
   /// @return kConflict when another control holds the folder (its pid is named).
   static Result<std::unique_ptr<Publisher>> Open(const PublisherOptions& options,
                                                  std::vector<std::string>& notes);
@@ -140,6 +143,7 @@ class Publisher {
   Status NewImage(std::vector<std::string>& notes);
   void Announce();
   [[nodiscard]] bool HasWantedSize();
+  [[nodiscard]] bool LiesAsWanted() const;
   [[nodiscard]] std::uint16_t AnnouncedSeq() const noexcept;
   [[nodiscard]] std::string ImageName(std::uint16_t seq) const;
   void RemoveImagesBut(std::initializer_list<std::uint16_t> kept);

@@ -395,5 +395,34 @@ TEST_F(PublishTest, AReaderFileMadeForAnotherProcessHoldsNothingUntilThatAttache
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST_F(PublishTest, MovesTheTablesWhereTheyAreWantedAtAStart) {
+  std::vector<std::string> notes;
+  {
+    auto publisher = Publisher::Open(options_, notes);
+    ASSERT_TRUE(publisher) << publisher.error().message;
+    ASSERT_TRUE((*publisher)->PutPool(Pool(1, 7)));
+    ASSERT_TRUE((*publisher)->Commit());
+  }
+  const std::string before = folder_ + "/holdfast-test-image-1";
+  ASSERT_TRUE(std::filesystem::exists(before));
+  options_.image.directory = folder_ + "/none";
+  options_.lies_as_wanted = [this](const std::string& directory) {
+    return directory == options_.image.directory;
+  };
+  {
+    auto publisher = Publisher::Open(options_, notes);
+    ASSERT_TRUE(publisher) << publisher.error().message;
+    EXPECT_EQ((*publisher)->image_path(), before);  // the folder is not there
+    EXPECT_TRUE(notes.back().starts_with("warning: the tables stay " + before)) << notes.back();
+  }
+  std::filesystem::create_directory(options_.image.directory);
+  auto publisher = Publisher::Open(options_, notes);
+  ASSERT_TRUE(publisher) << publisher.error().message;
+  EXPECT_TRUE((*publisher)->image_path().starts_with(options_.image.directory + "/"));
+  ASSERT_TRUE((*publisher)->PutPool(Pool(1, 7)));
+  ASSERT_TRUE((*publisher)->Commit());
+  EXPECT_FALSE(std::filesystem::exists(before));
+}
+
 }  // namespace
 }  // namespace holdfast::control

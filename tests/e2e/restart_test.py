@@ -166,3 +166,27 @@ def test_a_restart_takes_another_size_of_the_tables(node):
     node.call("reload")
     report("tables-size", watch.figures["restart"]["longest_ms"], "ms",
            f"longest silence, {watch.figures['before']['longest_ms']} ms before")
+
+
+def test_a_restart_moves_the_tables_where_the_node_file_asks_for(node):
+    node.start()
+    node.await_checks(up="healthy", down="unhealthy")
+    before = node.status()
+    other = node.folder / "elsewhere"
+    other.mkdir()
+    text = node.config.read_text()
+    node.config.write_text(text.replace(f'directory = "{node.folder}"', f'directory = "{other}"'))
+    assert "[tables] is not what this node was started with" in node.call("reload").stderr
+    restart_control(node)
+    after = node.status()
+    assert Path(after["tables"]["path"]).parent == other
+    assert not Path(before["tables"]["path"]).exists()
+    assert after["generation"] == before["generation"] + 1
+    assert {one["id"]: one["state"] for one in after["checks"]} == {
+        "up": "healthy", "down": "unhealthy"}
+    node.config.write_text(text.replace(f'directory = "{node.folder}"',
+                                        f'directory = "{node.folder}/none"'))
+    restart_control(node)  # cannot be: it says so and stays
+    assert node.status()["tables"]["path"] == after["tables"]["path"]
+    assert f"warning: the tables stay {after['tables']['path']} and not as [tables] asks" in \
+        node.log() and f"{node.folder}/none: No such file" in node.log()
