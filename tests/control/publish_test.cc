@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <thread>
 
+#include "control/publish/remove.h"
 #include "tests/control/publish_kit.h"
 
 namespace holdfast::control {
@@ -422,6 +423,33 @@ TEST_F(PublishTest, MovesTheTablesWhereTheyAreWantedAtAStart) {
   ASSERT_TRUE((*publisher)->PutPool(Pool(1, 7)));
   ASSERT_TRUE((*publisher)->Commit());
   EXPECT_FALSE(std::filesystem::exists(before));
+}
+
+TEST_F(PublishTest, RemovesTablesThatNobodyUses) {
+  const auto remove = [this] { return RemoveTables(options_.run_dir, options_.image); };
+  EXPECT_EQ(remove().value(), std::vector<std::string>{});
+  std::vector<std::string> notes;
+  auto publisher = Publisher::Open(options_, notes);
+  ASSERT_TRUE(publisher) << publisher.error().message;
+  ASSERT_TRUE((*publisher)->PutPool(Pool(1, 7)));
+  ASSERT_TRUE((*publisher)->Commit());
+  const std::string image = (*publisher)->image_path();
+  auto refused = remove();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  publisher->reset();
+  auto reader = Attachment::Open(options_.run_dir, "sockets", 1);
+  ASSERT_TRUE(reader) << reader.error().message;
+  refused = remove();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("sockets (pid " + std::to_string(getpid()) + ")"),
+            std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(image));
+  reader->reset();
+  const auto gone = remove();
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_EQ(*gone, (std::vector<std::string>{image, options_.run_dir + "/root"}));
+  EXPECT_FALSE(std::filesystem::exists(image));
 }
 
 }  // namespace

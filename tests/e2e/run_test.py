@@ -212,6 +212,20 @@ def test_tables_dump_prints_what_is_published_without_asking_anyone(node):
     assert "193.0.2.80" in node.run("tables", "dump", *words).stdout
 
 
+def test_tables_are_removed_by_command_once_nobody_uses_them(node):
+    node.start()
+    image = next(node.folder.glob("holdfast-*-image-*"))
+    assert str(node.process.pid) in node.call("tables", "remove", status=2).stderr
+    node.stop()
+    assert image.exists()  # on purpose: the next start serves it before control is up
+    root = node.folder / "run" / "root"
+    assert node.call("tables", "remove").stdout == f"removed {image}\nremoved {root}\n"
+    assert not image.exists() and not root.exists()
+    assert "no tables in" in node.call("tables", "remove").stdout
+    node.start()
+    assert node.addresses("www.a.test") == ["192.0.2.80"]
+
+
 def test_a_second_run_on_the_same_folder_is_refused(node):
     node.start()
     done = node.call("run", status=2)

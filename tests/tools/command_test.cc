@@ -70,6 +70,8 @@ TEST(CommandLine, IsReadIntoVerbAndFields) {
        [](const CommandLine& l) {
          return l.verb == Verb::kTablesDump && l.image == "/i" && l.generation == 7;
        }},
+      {{"tables", "remove", "--run-dir", "/r"},
+       [](const CommandLine& l) { return l.verb == Verb::kTablesRemove && l.run_dir == "/r"; }},
       {{"tables", "verify", "--run-dir", "/r"},
        [](const CommandLine& l) { return l.verb == Verb::kTablesVerify && l.run_dir == "/r"; }},
   };
@@ -98,6 +100,7 @@ TEST(CommandLine, ThatIsWrongEndsWithStatus2) {
       {"health", "set", "c1", "sick"},
       {"tables", "dump", "--image", "/i"},
       {"tables", "dump", "--generation", "7"},
+      {"tables", "remove", "--image", "/i"},
       {"tables", "dump", "--image", "/i", "--generation", "-1"},
       {"tables", "dump", "--image", "/i", "--generation", "0"},
       {"tables", "dump", "--image", "/i", "--generation", "7x"},

@@ -9,6 +9,8 @@
 
 #include "control/compile/compile.h"
 #include "control/config/load.h"
+#include "control/place.h"
+#include "control/publish/remove.h"
 #include "dataplane/base/clock.h"
 #include "tools/command/client.h"
 #include "tools/command/explain.h"
@@ -16,6 +18,7 @@
 #include "tools/command/machine.h"
 #include "tools/command/status.h"
 #include "tools/command/tables.h"
+#include "tools/supervise/run_lock.h"
 
 namespace holdfast::tools {
 
@@ -99,6 +102,7 @@ json RequestOf(const CommandLine& line) {
     case Verb::kRun:
     case Verb::kCheck:
     case Verb::kTablesDump:
+    case Verb::kTablesRemove:
     case Verb::kTablesVerify:
       break;
   }
@@ -195,6 +199,33 @@ int Tables(const CommandLine& line) {
   return verified.whole ? kDone : kRefused;
 }
 
+int RemoveTables(const CommandLine& line) {
+  const auto run_dir = RunDirOf(line);
+  if (!run_dir) {
+    Complain(run_dir.error().message);
+    return kRefused;
+  }
+  if (const pid_t holder = RunLockHolder(*run_dir); holder != 0) {
+    Complain("process " + std::to_string(holder) + " runs Holdfast on " + *run_dir +
+             ": end it first");
+    return kConflict;
+  }
+  control::NodeConfig node;
+  node.run_dir = *run_dir;  // all that the name of an image depends on
+  const auto gone = control::RemoveTables(*run_dir, control::PlaceOf(node));
+  if (!gone) {
+    Complain(gone.error().message);
+    return gone.error().code == ErrorCode::kConflict ? kConflict : kRefused;
+  }
+  for (const std::string& path : *gone) {
+    Print("removed " + path + "\n");
+  }
+  if (gone->empty()) {
+    Print("no tables in " + *run_dir + "\n");
+  }
+  return kDone;
+}
+
 }  // namespace
 
 Result<control::NodeConfig> NodeOf(const CommandLine& line) {
@@ -208,6 +239,9 @@ Result<control::NodeConfig> NodeOf(const CommandLine& line) {
 int DoCommand(const CommandLine& line) {
   if (line.verb == Verb::kCheck) {
     return Check(line);
+  }
+  if (line.verb == Verb::kTablesRemove) {
+    return RemoveTables(line);
   }
   if (line.verb == Verb::kTablesDump || line.verb == Verb::kTablesVerify) {
     return Tables(line);

@@ -160,19 +160,27 @@ class Grammar {
     CLI::App* tables = app_.add_subcommand("tables", "Look at the shared tables themselves");
     tables->require_subcommand(1);
     WithImage(Command(*tables, Verb::kTablesDump, "dump", "Print every name and pool"));
+    WithRunDir(Command(*tables,
+                       Verb::kTablesRemove,
+                       "remove",
+                       "Remove the image and the root block that a stopped node leaves for its "
+                       "next start; refused while a process of the node uses them"));
     WithImage(Command(*tables,
                       Verb::kTablesVerify,
                       "verify",
                       "Check every rule and checksum of the image; exit 1 when one is broken"));
   }
 
+  // Of a node alone: it asks nobody, so it has no patience.
+  CLI::Option* WithRunDir(CLI::App* command) {
+    return command
+        ->add_option("--run-dir", line_.run_dir, "The node's run folder, instead of --config")
+        ->type_name("DIR")
+        ->excludes(WithFile(command));
+  }
+
   void WithImage(CLI::App* command) {
-    CLI::Option* file = WithFile(command);
-    CLI::Option* run_dir =
-        command
-            ->add_option("--run-dir", line_.run_dir, "The node's run folder, instead of --config")
-            ->type_name("DIR")
-            ->excludes(file);
+    CLI::Option* run_dir = WithRunDir(command);
     CLI::Option* image =
         command->add_option("--image", line_.image, "An image file, instead of a node's own")
             ->type_name("FILE")

@@ -18,6 +18,7 @@ enum class Verb {
   kZoneDrop,
   kHealthSet,
   kTablesDump,
+  kTablesRemove,
   kTablesVerify
 };
 
