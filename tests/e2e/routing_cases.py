@@ -3,7 +3,9 @@ notation: record groups as they are written, and what a query may get, with exac
 
 ".7" is 192.0.2.7; [H] healthy check, [U] unhealthy check, [-] none, [X] a check that is not there;
 W10 weight, PRI and SEC failover, MV multivalue, =>x/Y alias to x with EvaluateTargetHealth (/N
-without); a bare value is a simple record; "ttl17" where a case is about the TTL.
+without); a bare value is a simple record; "ttl17" where a case is about the TTL. Those of location
+are in tests/oracle/routing_cases_all.py: "@us" a region, "geo US-NY", "geo cont.EU", "geo *", "gp A
+bias 50", "ip isps/isp1" a collection and its location.
 """
 
 import re
@@ -85,11 +87,47 @@ CASES = {
 }
 
 CHECKS = {"H": "up", "U": "down", "X": "deleted", "F": "flip"}
+PLACES = {"A": ("0", "0"), "B": ("0", "2")}
 
 
 def address(text):
     """".7" and "::9" as they stand in a record; names as they are."""
     return "192.0.2" + text if text.startswith(".") else text
+
+
+def take_policy(words):
+    """What makes the policy of a record set; its words are taken off the list."""
+    first = words[0]
+    if re.fullmatch(r"W\d+", first):
+        policy = {"Weight": int(first[1:])}
+    elif first in ("PRI", "SEC"):
+        policy = {"Failover": {"PRI": "PRIMARY", "SEC": "SECONDARY"}[first]}
+    elif first == "MV":
+        policy = {"MultiValueAnswer": True}
+    elif first.startswith("@"):
+        policy = {"Region": first[1:]}
+    elif first == "geo":
+        policy = {"GeoLocation": geo_location(words.pop(1))}
+    elif first == "gp":
+        latitude, longitude = PLACES[words.pop(1)]
+        assert words.pop(1) == "bias"
+        policy = {"GeoProximityLocation": {
+            "Coordinates": {"Latitude": latitude, "Longitude": longitude},
+            "Bias": int(words.pop(1))}}
+    elif first == "ip":
+        collection, _, location = words.pop(1).partition("/")
+        policy = {"CidrRoutingConfig": {"CollectionId": collection, "LocationName": location}}
+    else:
+        return {}
+    words.pop(0)
+    return policy
+
+
+def geo_location(text):
+    if text.startswith("cont."):
+        return {"ContinentCode": text[5:]}
+    country, _, subdivision = text.partition("-")
+    return {"CountryCode": country} | ({"SubdivisionCode": subdivision} if subdivision else {})
 
 
 def record_sets(groups, origin, zone_id):
@@ -103,19 +141,10 @@ def record_sets(groups, origin, zone_id):
             check = words.pop().strip("[]")
             if check != "-":
                 record["HealthCheckId"] = CHECKS[check]
-            ttl, routed = TTL, True
-            policy = words[0]
-            if re.fullmatch(r"W\d+", policy):
-                record["Weight"] = int(policy[1:])
-            elif policy in ("PRI", "SEC"):
-                record["Failover"] = {"PRI": "PRIMARY", "SEC": "SECONDARY"}[policy]
-            elif policy == "MV":
-                record["MultiValueAnswer"] = True
-            else:
-                routed = False
-            if routed:
-                record["SetIdentifier"] = f"s{number}"
-                words.pop(0)
+            ttl = TTL
+            policy = take_policy(words)
+            if policy:
+                record |= policy | {"SetIdentifier": f"s{number}"}
             if words[0].startswith("ttl"):
                 ttl = int(words.pop(0)[3:])
             if words[0].startswith("=>"):
