@@ -14,7 +14,7 @@ from location_files import random_clients, random_files
 from locations import Locations
 from rules import faults
 from scope import scope_is_sound
-from trees import random_health, random_queries, random_tree
+from trees import alias_steps, random_health, random_queries, random_tree
 from walker import Walker
 from zone import name_text
 
@@ -105,16 +105,11 @@ def test_generated_zones_are_valid_and_survive_their_json():
         again = from_json(to_json(tree.zone), tree.zone.origin, tree.zone.id)
         assert again == tree.zone
         policies.update(group[0].policy for group in tree.zone.groups.values())
-        heights.append(max(height(tree.zone, key) for key in tree.zone.groups))
+        heights.append(max(alias_steps(tree.zone, key) for key in tree.zone.groups))
         sizes += [len(group) for group in tree.zone.groups.values()]
     assert min(policies.values()) > 100 and len(policies) == 8, policies
     assert max(heights) == 16 and sorted(heights)[TREES // 2] < 8, Counter(heights)
     assert max(sizes) > 50
-
-
-def height(zone, key):
-    return max((1 + height(zone, record.target) for record in zone.groups[key]
-                if record.AliasTarget), default=0)
 
 
 def test_generated_location_files_survive_being_written(tmp_path):

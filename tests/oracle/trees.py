@@ -39,10 +39,13 @@ def random_tree(dice, locations, origin="tree.test", zone_id="ZTREE", policies=R
 
 
 def random_queries(dice, zone, count):
-    """[(qname, qtype)]: mostly what is there, also beside, below and above it."""
+    """[(qname, qtype)]: mostly what is there, also beside, below and above it; the longest way
+    down more often than others."""
     apex, found = labels(zone.origin), []
+    keys = sorted(zone.groups)
+    highest = max(keys, key=lambda key: alias_steps(zone, key))
     for _ in range(count):
-        name, rrtype = dice.choice(sorted(zone.groups))
+        name, rrtype = highest if dice.random() < 0.1 else dice.choice(keys)
         kind = dice.random()
         if name[0] == "*" and kind < 0.9:
             name = (*dice.choice([("any",), ("x", "any")]), *name[1:])
@@ -56,6 +59,12 @@ def random_queries(dice, zone, count):
             rrtype = dice.choice(TYPES)
         found.append((name_text(name), rrtype))
     return found
+
+
+def alias_steps(zone, key):
+    """On the longest way from a group to a record."""
+    return max((1 + alias_steps(zone, record.target) for record in zone.groups[key]
+                if record.AliasTarget), default=0)
 
 
 class TreeMaker:
