@@ -3,7 +3,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -32,17 +31,22 @@ std::string StemOf(const ImagePlace& place) {
   return place.stem + "-image-";
 }
 
+bool Fits(int fd, const std::string& path) {
+  const auto mapping = table::Mapping::Of(fd, path, false);
+  return mapping && mapping->size() >= sizeof(table::ImageHeader) &&
+         table::CheckImageHeader(
+             *reinterpret_cast<const table::ImageHeader*>(mapping->data()), mapping->size(), path);
+}
+
 // An image that a control of this run folder left: the stem is the folder's own and the caller
-// holds its lock. What does not fit in every respect is somebody's all the same.
-void RemoveIfFits(const std::string& path) {
-  if (!IsFreeFile(path)) {
-    return;
-  }
-  const auto mapping = table::Mapping::Map(path, false);
-  if (mapping && mapping->size() >= sizeof(table::ImageHeader) &&
-      table::CheckImageHeader(
-          *reinterpret_cast<const table::ImageHeader*>(mapping->data()), mapping->size(), path)) {
-    unlink(path.c_str());
+// holds its lock. What does not fit in every respect is somebody's all the same; so is what another
+// control holds, which `notes` gets to know.
+void RemoveIfFits(const std::string& path, std::vector<std::string>& notes) {
+  const auto lock = ImageLock::Take(path, false);
+  if (lock && Fits(lock->fd(), path)) {
+    unlink(path.c_str());  // under the lock: whoever waits for it finds the name gone
+  } else if (!lock && lock.error().code == ErrorCode::kConflict) {
+    notes.push_back(lock.error().message + ", so this node's tables get another number");
   }
 }
 
@@ -59,31 +63,21 @@ void WriteHeader(table::Mapping& mapping, std::uint16_t seq) {
 
 }  // namespace
 
-bool IsFreeFile(const std::string& path) {
-  // O_NONBLOCK: a pipe of that name must not hold anybody up.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) {
-    return false;
-  }
-  struct stat st{};
-  const bool is_free = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-                       flock(fd, LOCK_EX | LOCK_NB) == 0;
-  close(fd);
-  return is_free;
-}
-
 void RemoveLeftImages(const ImagePlace& place) {
+  std::vector<std::string> unsaid;  // of those in the way, CreateImage speaks
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(place.directory, error)) {
     if (entry.path().filename().string().starts_with(StemOf(place))) {
-      RemoveIfFits(entry.path().string());
+      RemoveIfFits(entry.path().string(), unsaid);
     }
   }
 }
 
 void RemoveOldImage(const ImagePlace& place, const std::string& path) {
-  if (std::filesystem::path(path).filename().string().starts_with(StemOf(place)) &&
-      IsFreeFile(path)) {
+  if (!std::filesystem::path(path).filename().string().starts_with(StemOf(place))) {
+    return;
+  }
+  if (const auto lock = ImageLock::Take(path, false)) {
     unlink(path.c_str());
   }
 }
@@ -96,42 +90,55 @@ Result<std::uint64_t> PageOctets(const std::string& directory) {
   return fs.f_type == HUGETLBFS_MAGIC ? static_cast<std::uint64_t>(fs.f_bsize) : 4096U;
 }
 
-Result<table::Mapping> CreateImage(const ImagePlace& place, std::uint16_t& seq, std::string& path) {
+Result<ImageFile> CreateImage(const ImagePlace& place,
+                              std::uint16_t seq,
+                              std::optional<std::uint16_t> kept,
+                              std::vector<std::string>& notes) {
   const auto page = PageOctets(place.directory);
   if (!page) {
     return std::unexpected(page.error());
   }
   const std::uint64_t octets = WholePages(place.octets, *page);
+  ImageFile made;
   int fd = -1;
   // Sixteen names that someone else holds in one folder mean that something is wrong there.
   for (int tries = 0; fd < 0 && tries < 16; ++tries, ++seq) {
-    path = place.directory + "/" + StemOf(place) + std::to_string(seq);
-    RemoveIfFits(path);
-    fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (kept && (seq - *kept) % table::kImageNames == 0) {
+      ++seq;
+    }
+    made.seq = seq;
+    made.path = place.directory + "/" + StemOf(place) + std::to_string(seq);
+    RemoveIfFits(made.path, notes);
+    fd = open(made.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0 && errno != EEXIST) {
-      return Fail(ErrorCode::kIo, "cannot make " + path + ": " + std::strerror(errno));
+      return Fail(ErrorCode::kIo, "cannot make " + made.path + ": " + std::strerror(errno));
     }
   }
-  --seq;
   if (fd < 0) {
-    return Fail(ErrorCode::kConflict, "image files of that name exist already up to " + path);
+    return Fail(ErrorCode::kConflict, "image files of that name exist already up to " + made.path);
   }
+  // Before there is a header by which another control could take it for one that was left.
+  auto lock = ImageLock::Of(fd, made.path, true);
+  if (!lock) {
+    unlink(made.path.c_str());
+    return std::unexpected(lock.error());
+  }
+  made.lock = std::move(*lock);
   // Readers are other users; the umask of who started us must not keep them out.
   if (fchmod(fd, 0644) != 0 || ftruncate(fd, static_cast<off_t>(octets)) != 0 ||
       fallocate(fd, 0, 0, static_cast<off_t>(octets)) != 0) {
     const int error = errno;
-    close(fd);
-    unlink(path.c_str());
+    unlink(made.path.c_str());
     return Fail(ErrorCode::kExhausted, NoRoom(place, octets, *page, error));
   }
-  close(fd);
-  auto mapping = table::Mapping::Map(path, true);
+  auto mapping = table::Mapping::Of(fd, made.path, true);
   if (!mapping) {
-    unlink(path.c_str());
-    return mapping;
+    unlink(made.path.c_str());
+    return std::unexpected(mapping.error());
   }
-  WriteHeader(*mapping, seq);
-  return mapping;
+  made.mapping = std::move(*mapping);
+  WriteHeader(made.mapping, made.seq);
+  return made;
 }
 
 }  // namespace holdfast::control

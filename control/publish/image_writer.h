@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "control/publish/arena.h"
+#include "control/publish/image_lock.h"
 #include "dataplane/base/result.h"
 #include "dataplane/table/readers.h"
 
@@ -93,23 +95,32 @@ struct ImagePlace {
   std::string stem;          // file name without the number: "holdfast-ns1"
 };
 
-/// Whether `path` is a regular file of this user (no link to one) that no process has locked.
-bool IsFreeFile(const std::string& path);
-
-/// Removes the images of this place's stem that nothing leads to any more: those that are free and
-/// fit this format. For a run folder whose root block is new.
+/// Removes the images of this place's stem that nothing leads to any more: those that nobody has
+/// locked and that fit this format. For a run folder whose root block is new.
 void RemoveLeftImages(const ImagePlace& place);
 
-/// Removes the image that the root block led to before, whole or damaged, if it is free and bears
-/// this place's stem. Readers that have it mapped keep it.
+/// Removes the image that the root block led to before, whole or damaged, if nobody has it locked
+/// and it bears this place's stem. Readers that have it mapped keep it.
 void RemoveOldImage(const ImagePlace& place, const std::string& path);
 
-/// Makes a new image file "STEM-image-SEQ", all of it allocated now so that no store can fail
-/// later. A file of that name that is not free or does not fit is never touched: the next free
-/// number is used.
-/// @return the mapping and, in `path` and `seq`, what it became; kExhausted with the remedy when
-/// the folder has no room (hugepages), kIo otherwise.
-Result<table::Mapping> CreateImage(const ImagePlace& place, std::uint16_t& seq, std::string& path);
+/// An image file that this process may write, and nobody else.
+struct ImageFile {
+  std::string path;
+  std::uint16_t seq = 0;
+  ImageLock lock;
+  table::Mapping mapping;  // writable
+};
+
+/// Makes a new image file "STEM-image-SEQ", locked, all of it allocated now so that no store can
+/// fail later. A file of that name that is not free or does not fit is never touched: the next free
+/// number is used, and `notes` says who holds one that is locked.
+/// @param seq   the first number to try.
+/// @param kept  the number of an image whose place among the root block's names must stay.
+/// @return kExhausted with the remedy when the folder has no room (hugepages), kIo otherwise.
+Result<ImageFile> CreateImage(const ImagePlace& place,
+                              std::uint16_t seq,
+                              std::optional<std::uint16_t> kept,
+                              std::vector<std::string>& notes);
 
 /// `octets` rounded up to whole pages.
 constexpr std::uint64_t WholePages(std::uint64_t octets, std::uint64_t page) noexcept {

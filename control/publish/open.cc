@@ -131,7 +131,8 @@ Status Publisher::OpenRoot(std::vector<std::string>& notes) {
   return {};
 }
 
-void Publisher::SetUp(table::Mapping mapping) {
+void Publisher::SetUp(table::Mapping mapping, ImageLock lock) {
+  left_lock_ = std::exchange(lock_, std::move(lock));
   writer_ = std::make_unique<ImageWriter>(std::move(mapping));
   blobs_ = std::make_unique<Blobs>(
       *writer_,
@@ -147,20 +148,20 @@ void Publisher::SetUp(table::Mapping mapping) {
 Status Publisher::AdoptImage(std::vector<std::string>& notes) {
   const table::Published published{root_->published.load(std::memory_order_acquire)};
   const std::string path = ImageName(published.ImageSeq());
-  auto mapping = table::Mapping::Map(path, true);
+  auto lock = ImageLock::Take(path, true);
+  if (!lock) {
+    return std::unexpected(lock.error());
+  }
+  auto mapping = table::Mapping::Of(lock->fd(), path, true);
   if (!mapping) {
     return std::unexpected(mapping.error());
-  }
-  if (!IsFreeFile(path)) {
-    return Fail(ErrorCode::kInvalid,
-                path + " is no file of this user, or another process holds it");
   }
   if (mapping->size() < sizeof(table::ImageHeader)) {
     return Fail(ErrorCode::kInvalid, path + " is shorter than an image header");
   }
   HF_TRY(table::CheckImageHeader(
       *reinterpret_cast<const table::ImageHeader*>(mapping->data()), mapping->size(), path));
-  SetUp(std::move(*mapping));
+  SetUp(std::move(*mapping), std::move(*lock));
   if (const auto recovered = Recovery(*this).Run(); !recovered) {
     return Fail(recovered.error().code, path + ": " + recovered.error().message);
   }
@@ -191,22 +192,18 @@ Status Publisher::NewImage(std::vector<std::string>& notes) {
   if (published.word == 0) {
     RemoveLeftImages(place);
   }
-  auto seq = static_cast<std::uint16_t>(AnnouncedSeq() + 1);
-  if (published.word != 0 && (seq - published.ImageSeq()) % table::kImageNames == 0) {
-    ++seq;
+  const auto kept = published.word == 0 ? std::nullopt : std::optional(published.ImageSeq());
+  auto made = CreateImage(place, static_cast<std::uint16_t>(AnnouncedSeq() + 1), kept, notes);
+  if (!made) {
+    return std::unexpected(made.error());
   }
-  std::string path;
-  auto mapping = CreateImage(place, seq, path);
-  if (!mapping) {
-    return std::unexpected(mapping.error());
+  if (made->path.size() >= sizeof(root_->names[0])) {
+    unlink(made->path.c_str());
+    return Fail(ErrorCode::kInvalid, "the path of the tables is too long: " + made->path);
   }
-  if (path.size() >= sizeof(root_->names[0])) {
-    unlink(path.c_str());
-    return Fail(ErrorCode::kInvalid, "the path of the tables is too long: " + path);
-  }
-  image_seq_ = seq;
-  image_path_ = std::move(path);
-  SetUp(std::move(*mapping));
+  image_seq_ = made->seq;
+  image_path_ = std::move(made->path);
+  SetUp(std::move(made->mapping), std::move(made->lock));
   announced_ = false;
   notes.push_back("new tables " + image_path_ + ", " +
                   std::to_string(writer_->view().octets() >> 20U) + " MiB");

@@ -506,6 +506,7 @@ Result<Committed> Publisher::Commit() {
   committed = {next, true, Tsc()};
   Crash("committed");
   if (is_new_image) {
+    left_lock_.Release();
     RemoveImagesBut({image_seq_});
   }
   writer_->Forget();

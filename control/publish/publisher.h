@@ -147,7 +147,7 @@ class Publisher {
   [[nodiscard]] std::uint16_t AnnouncedSeq() const noexcept;
   [[nodiscard]] std::string ImageName(std::uint16_t seq) const;
   void RemoveImagesBut(std::initializer_list<std::uint16_t> kept);
-  void SetUp(table::Mapping mapping);
+  void SetUp(table::Mapping mapping, ImageLock lock);
   [[nodiscard]] Generation Next() const noexcept;
   [[nodiscard]] table::Snapshot AtNext();
   void Crash(const char* point) const {
@@ -196,6 +196,8 @@ class Publisher {
   int unfit_fd_ = -1;  // holds that of a root block which was set aside
   table::Mapping root_map_;
   table::RootBlock* root_ = nullptr;
+  ImageLock lock_;       // on the image
+  ImageLock left_lock_;  // on the one before, as long as the published generation lies in it
   std::string image_path_;
   std::uint16_t image_seq_ = 0;
   bool adopted_ = false;
