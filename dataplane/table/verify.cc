@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/table/readers.h"
 
 namespace holdfast::table {
 namespace {
@@ -35,7 +36,17 @@ class Verifier {
       : view_(view), snapshot_(view, g), g_(g), most_(most) {}
 
   VerifyResult Run() {
-    Index();
+    Header();
+    Index(0, ~0U);
+    Health();
+    return std::move(result_);
+  }
+  VerifyResult RunBuckets(std::uint32_t first, std::uint32_t count) {
+    Header();
+    Index(first, count);
+    return std::move(result_);
+  }
+  VerifyResult RunHealth() {
     Health();
     return std::move(result_);
   }
@@ -43,7 +54,7 @@ class Verifier {
  private:
   void Broken(Rule rule, std::uint32_t at) {
     if (result_.defects.size() < most_) {
-      result_.defects.push_back({rule, at});
+      result_.defects.push_back({rule, at, record_at_});
     }
   }
   // True at the first look at `at`.
@@ -70,8 +81,12 @@ class Verifier {
     }
   }
 
-  void Index();
-  void Buckets(const IndexVersion& index, const Bucket* buckets);
+  void Header();
+  void Index(std::uint32_t first, std::uint32_t count);
+  void Buckets(const IndexVersion& index,
+               const Bucket* buckets,
+               std::uint32_t first,
+               std::uint32_t count);
   void Record(const NameRecord& record, std::uint32_t at);
   void Rrsets(const NameRecord& record, std::uint32_t at);
   void Entry(const RrsetEntry& entry, std::uint32_t from);
@@ -88,11 +103,18 @@ class Verifier {
   Generation g_;
   std::size_t most_;
   unsigned depth_ = 0;
+  std::uint32_t record_at_ = 0;  // what is looked at belongs to this one
   std::unordered_set<std::uint32_t> seen_;
   VerifyResult result_;
 };
 
-void Verifier::Index() {
+void Verifier::Header() {
+  if (!CheckImageHeader(view_.header(), view_.octets(), {})) {
+    Broken(Rule::kHeader, 0);
+  }
+}
+
+void Verifier::Index(std::uint32_t first, std::uint32_t count) {
   const std::uint32_t at = view_.header().index_at.load(std::memory_order_relaxed);
   Chain<IndexVersion>(at);
   const auto* index = view_.Newest<IndexVersion>(at, g_);
@@ -100,25 +122,35 @@ void Verifier::Index() {
     Broken(Rule::kIndexVersion, at);
     return;
   }
-  Buckets(*index, view_.At<Bucket>(index->buckets_at));
+  if (first < index->buckets) {
+    Buckets(*index,
+            view_.At<Bucket>(index->buckets_at),
+            first,
+            std::min(count, index->buckets - first));
+  }
 }
 
-void Verifier::Buckets(const IndexVersion& index, const Bucket* buckets) {
-  std::vector<std::uint32_t> spilled(index.buckets);
-  for (std::uint32_t b = 0; b < index.buckets; ++b) {
+// Entries that spilled past these buckets lie in the next ones: those are counted, not judged.
+void Verifier::Buckets(const IndexVersion& index,
+                       const Bucket* buckets,
+                       std::uint32_t first,
+                       std::uint32_t count) {
+  std::vector<std::uint32_t> spilled(count);
+  const std::uint32_t beyond = std::min(index.spill, index.buckets - count);
+  for (std::uint32_t step = 0; step < count + beyond; ++step) {
+    const auto b = static_cast<std::uint32_t>((std::uint64_t{first} + step) % index.buckets);
+    const bool judged = step < count;
     for (unsigned i = 0; i < kBucketEntries; ++i) {
       const std::uint32_t ref = buckets[b].ref[i];
       if (ref == 0) {
         continue;
       }
       const auto* record = view_.At<NameRecord>(ref);
-      if (record == nullptr) {
-        Broken(Rule::kRecordPlace, ref);
-        continue;
-      }
-      const std::string_view name = NameOf(*record);
+      const std::string_view name = record == nullptr ? std::string_view{} : NameOf(*record);
       if (name.empty()) {
-        Broken(Rule::kRecordName, ref);
+        if (judged) {
+          Broken(record == nullptr ? Rule::kRecordPlace : Rule::kRecordName, ref);
+        }
         continue;
       }
       std::byte padded[256 + kHashPadding]{};
@@ -127,21 +159,28 @@ void Verifier::Buckets(const IndexVersion& index, const Bucket* buckets) {
       std::uint32_t own = BucketOf(hash, index.buckets);
       unsigned steps = 0;
       for (; own != b && steps <= index.spill; ++steps) {
-        ++spilled[own];
+        if (own - first < count) {  // not below `first` either: that would be a large number
+          ++spilled[own - first];
+        }
         own = own + 1 == index.buckets ? 0 : own + 1;
       }
+      if (!judged) {
+        continue;
+      }
+      record_at_ = ref;
       if (own != b || buckets[b].tag[i] != TagOf(hash)) {
         Broken(Rule::kRecordBucket, ref);
       }
       if (snapshot_.Visible(*record)) {
         Record(*record, ref);
       }
+      record_at_ = 0;
     }
   }
-  for (std::uint32_t b = 0; b < index.buckets; ++b) {
-    if (buckets[b].spilled < spilled[b]) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (buckets[first + i].spilled < spilled[i]) {
       Broken(Rule::kRecordBucket,
-             index.buckets_at + (b * std::uint32_t{sizeof(Bucket) / kOffsetUnit}));
+             index.buckets_at + ((first + i) * std::uint32_t{sizeof(Bucket) / kOffsetUnit}));
     }
   }
 }
@@ -456,12 +495,23 @@ const char* RuleText(Rule rule) noexcept {
       return "the health table is not readable or its ids do not ascend";
     case Rule::kDepth:
       return "pools or images lead to others without end";
+    case Rule::kHeader:
+      return "the header is damaged, or its directory leads past the end";
   }
   return "unknown rule";
 }
 
 VerifyResult VerifyImage(const View& view, Generation g, std::size_t most) {
   return Verifier(view, g, most).Run();
+}
+
+VerifyResult VerifyBuckets(
+    const View& view, Generation g, std::uint32_t first, std::uint32_t count, std::size_t most) {
+  return Verifier(view, g, most).RunBuckets(first, count);
+}
+
+VerifyResult VerifyHealth(const View& view, Generation g) {
+  return Verifier(view, g, 1).RunHealth();
 }
 
 }  // namespace holdfast::table

@@ -34,14 +34,16 @@ enum class Rule : std::uint8_t {
   kZonePlace,         //
   kZoneChecksum,      //
   kHealthTable,       // entries do not lie in the image, or ids are not ascending
-  kDepth              // pools lead to pools without end
+  kDepth,             // pools lead to pools without end
+  kHeader             // the header's fixed part, or where its directory leads
 };
 const char* RuleText(Rule rule) noexcept;
 
 /// Which rule, and where.
 struct Defect {
   Rule rule;
-  std::uint32_t at;  // TableOffset of the thing that breaks it
+  std::uint32_t at;             // TableOffset of the thing that breaks it
+  std::uint32_t record_at = 0;  // the NameRecord that leads there; 0: none does
 };
 
 struct VerifyResult {
@@ -54,5 +56,13 @@ struct VerifyResult {
 
 /// Checks everything that is reachable at generation `g`. O(octets in use).
 VerifyResult VerifyImage(const View& view, Generation g, std::size_t most = 100);
+
+/// Checks a part of it, so that a scrub can go through an image bit by bit: the header and what the
+/// names in `count` buckets from `first` lead to. What several parts share is looked at in each.
+/// Finds nothing when there are no such buckets.
+VerifyResult VerifyBuckets(
+    const View& view, Generation g, std::uint32_t first, std::uint32_t count, std::size_t most = 1);
+/// The health table, all of it.
+VerifyResult VerifyHealth(const View& view, Generation g);
 
 }  // namespace holdfast::table

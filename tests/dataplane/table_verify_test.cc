@@ -1,4 +1,5 @@
 // Every rule of verify has an image that breaks it; a whole image breaks none.
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -146,6 +147,31 @@ TEST_F(VerifyTest, FindsNothingInAWholeImage) {
   EXPECT_EQ(result.images, 6U);
 }
 
+TEST_F(VerifyTest, FindsInPartsWhatItFindsAtOnceAndOfWhichName) {
+  VerifyResult sum;
+  for (std::uint32_t first = 0; first < index().buckets; first += 3) {
+    const VerifyResult part = VerifyBuckets(view(), generation_, first, 3);
+    EXPECT_TRUE(part.defects.empty()) << RuleText(part.defects[0].rule);
+    sum.names += part.names;
+  }
+  EXPECT_EQ(sum.names, 5U);
+  EXPECT_TRUE(VerifyBuckets(view(), generation_, index().buckets, 3).defects.empty());
+  EXPECT_TRUE(VerifyHealth(view(), generation_).defects.empty());
+  reinterpret_cast<std::uint8_t*>(&TheDecision() + 1)[1] ^= 4;
+  std::vector<Defect> found;
+  for (std::uint32_t first = 0; first < index().buckets; ++first) {
+    std::ranges::copy(VerifyBuckets(view(), generation_, first, 1).defects,
+                      std::back_inserter(found));
+  }
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].rule, Rule::kDecisionChecksum);
+  EXPECT_EQ(found[0].record_at, RecordAt("p.test."));
+}
+
+TEST_F(VerifyTest, FindsABrokenHeader) {
+  header().octets ^= 1U;
+  Expect(Rule::kHeader);
+}
 TEST_F(VerifyTest, FindsABrokenIndex) {
   index().spill = kMaxSpill + 1;
   Expect(Rule::kIndexVersion);
