@@ -210,6 +210,41 @@ Status Publisher::NewImage(std::vector<std::string>& notes) {
   return {};
 }
 
+Status Publisher::StartAnew(std::vector<std::string>& notes) {
+  HF_CHECK(announced_ && !writer_->poked() && fresh_.empty() && replaced_.empty());
+  before_ = Before{image_path_,
+                   image_seq_,
+                   std::move(lock_),
+                   std::move(writer_),
+                   std::move(blobs_),
+                   std::move(index_),
+                   std::exchange(slots_, {}),
+                   std::exchange(pools_, {}),
+                   std::exchange(zones_, {}),
+                   std::exchange(waiting_, {})};
+  auto made = NewImage(notes);
+  if (!made) {
+    GoBack();
+  }
+  return made;
+}
+
+// Nobody was told of the new image.
+void Publisher::GoBack() {
+  image_path_ = std::move(before_->image_path);
+  image_seq_ = before_->image_seq;
+  lock_ = std::move(before_->lock);
+  index_ = std::move(before_->index);
+  blobs_ = std::move(before_->blobs);
+  writer_ = std::move(before_->writer);
+  slots_ = std::move(before_->slots);
+  pools_ = std::move(before_->pools);
+  zones_ = std::move(before_->zones);
+  waiting_ = std::move(before_->waiting);
+  before_.reset();
+  announced_ = true;
+}
+
 bool Publisher::HasWantedSize() {
   const auto page = PageOctets(std::filesystem::path(image_path_).parent_path());
   return !page || writer_->view().octets() == WholePages(options_.image.octets, *page);

@@ -506,6 +506,7 @@ Result<Committed> Publisher::Commit() {
   committed = {next, true, Tsc()};
   Crash("committed");
   if (is_new_image) {
+    before_.reset();
     left_lock_.Release();
     RemoveImagesBut({image_seq_});
   }
@@ -532,6 +533,11 @@ void Publisher::ForgetTransaction() {
 }
 
 void Publisher::Abort() {
+  if (before_) {
+    unlink(image_path_.c_str());
+    ForgetTransaction();
+    return GoBack();
+  }
   writer_->Undo();
   const auto records = std::ranges::count(fresh_, Kind::kRecordFree, &Waiting::kind);
   if (index_before_) {

@@ -73,6 +73,12 @@ class Publisher {
   [[nodiscard]] std::vector<CompiledHealth> Health();
   [[nodiscard]] std::vector<std::string> Origins() const;
 
+  /// Begins a transaction in a new image, for tables that were found damaged: everything is to be
+  /// put again. Commit leads the readers there as it does to an image of another size; Abort goes
+  /// back to the image before, which serves on in any case. Not inside a transaction.
+  /// @return kExhausted when there is no room for a second image; nothing changed then.
+  Status StartAnew(std::vector<std::string>& notes);
+
   // Each returns kExhausted when the tables are full: Abort then.
   /// A pool's decision. Before the zones and pools that refer to it. No-op when it is the same.
   Status PutPool(const CompiledPool& pool);
@@ -100,6 +106,8 @@ class Publisher {
   /// Says that control lives; for supervisors.
   void Beat() noexcept;
   [[nodiscard]] TableUse Use();
+  /// The image as control itself reads it, between transactions.
+  [[nodiscard]] table::View view() const noexcept { return writer_->view(); }
   [[nodiscard]] const std::string& image_path() const noexcept { return image_path_; }
 
  private:
@@ -132,6 +140,20 @@ class Publisher {
     std::uint32_t owner = 0;  // kDecision: its pool's slot
   };
 
+  // The image that is served while its successor is being filled.
+  struct Before {
+    std::string image_path;
+    std::uint16_t image_seq = 0;
+    ImageLock lock;
+    std::unique_ptr<ImageWriter> writer;
+    std::unique_ptr<Blobs> blobs;
+    std::unique_ptr<NameIndex> index;
+    std::map<RuleDigest, std::uint32_t> slots;
+    std::unordered_map<std::uint32_t, Pool> pools;
+    std::unordered_map<std::string, Zone> zones;
+    std::deque<Waiting> waiting;
+  };
+
   static constexpr std::uint64_t kReserve = 16;  // one part of so many
 
   explicit Publisher(const PublisherOptions& options) : options_(options) {}
@@ -148,6 +170,7 @@ class Publisher {
   [[nodiscard]] std::string ImageName(std::uint16_t seq) const;
   void RemoveImagesBut(std::initializer_list<std::uint16_t> kept);
   void SetUp(table::Mapping mapping, ImageLock lock);
+  void GoBack();
   [[nodiscard]] Generation Next() const noexcept;
   [[nodiscard]] table::Snapshot AtNext();
   void Crash(const char* point) const {
@@ -211,7 +234,8 @@ class Publisher {
   std::map<RuleDigest, std::uint32_t> slots_;      // rule -> PoolSlot
   std::unordered_map<std::uint32_t, Pool> pools_;  // PoolSlot -> what is known of it
   std::unordered_map<std::string, Zone> zones_;
-  std::deque<Waiting> waiting_;  // generation ascending
+  std::deque<Waiting> waiting_;   // generation ascending
+  std::optional<Before> before_;  // what StartAnew left
 
   // The transaction.
   std::vector<Waiting> fresh_;     // what it made: given back by Abort

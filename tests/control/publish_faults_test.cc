@@ -244,6 +244,65 @@ TEST_F(PublishTest, TakesAnotherSizeWithANewImageThatReadersMoveTo) {
   EXPECT_EQ(publisher_->generation().value(), generation.value() + 2);
 }
 
+TEST_F(PublishTest, BuildsAnewBesideWhatIsServedAndReadersMove) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const std::string before = publisher_->image_path();
+  Reader reader(options_.run_dir);
+  auto slot = (*reader.attachment)->Slot(0);
+  slot.Online();
+  const Snapshot held = reader.Take();
+  std::vector<std::string> notes;
+  ASSERT_TRUE(publisher_->StartAnew(notes));
+  EXPECT_EQ(WholeState(reader.Take()), 1);
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_NE(publisher_->image_path(), before);
+  EXPECT_FALSE(std::filesystem::exists(before));
+  EXPECT_EQ(WholeState(held), 1);
+  EXPECT_EQ(WholeState(reader.Take()), 2);
+  slot.Passed(publisher_->generation());
+  for (const int state : {3, 1, 2}) {
+    ASSERT_TRUE(PublishState(*publisher_, state));
+    EXPECT_EQ(WholeState(reader.Take()), state);
+  }
+  const std::string after = publisher_->image_path();
+  Open();
+  EXPECT_TRUE(publisher_->adopted());
+  EXPECT_EQ(publisher_->image_path(), after);
+}
+
+TEST_F(PublishTest, GoesBackWhenTheNewImageIsNotToBe) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const std::string before = publisher_->image_path();
+  Reader reader(options_.run_dir);
+  std::vector<std::string> notes;
+  ASSERT_TRUE(publisher_->StartAnew(notes));
+  const std::string made = publisher_->image_path();
+  ASSERT_TRUE(publisher_->PutPool(Pool(1, 9)));
+  publisher_->Abort();
+  EXPECT_FALSE(std::filesystem::exists(made));
+  EXPECT_EQ(publisher_->image_path(), before);
+  EXPECT_EQ(publisher_->Origins().size(), 1U);
+  EXPECT_EQ(WholeState(reader.Take()), 1);
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_EQ(WholeState(reader.Take()), 2);
+}
+
+TEST_F(PublishTest, ServesOnWhereThereIsNoRoomToBuildAnew) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  publisher_.reset();
+  options_.image.octets = std::uint64_t{1} << 40U;
+  Open();  // as the test below: it keeps its size
+  std::vector<std::string> notes;
+  const auto refused = publisher_->StartAnew(notes);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_EQ(WholeState(Reader(options_.run_dir).Take()), 2);
+}
+
 TEST_F(PublishTest, LeavesNothingOfAnImageThatWasNeverPublished) {
   Open();
   ASSERT_TRUE(PublishState(*publisher_, 1));
