@@ -117,6 +117,27 @@ Result<Prepared> Prepare(const NodeConfig& node,
   return prepared;
 }
 
+Result<Prepared> PrepareAgain(const NodeConfig& node,
+                              std::shared_ptr<const Model> model,
+                              std::vector<std::string> warnings,
+                              std::span<const ZoneInfo> zones,
+                              std::span<const CompiledHealth> health) {
+  auto compiled = Compile(*model, health, WallMs());
+  if (!compiled) {
+    return std::unexpected(compiled.error());
+  }
+  for (CompiledZone& zone : compiled->zones) {
+    const auto it = std::ranges::find(zones, wire::ToText(zone.origin), &ZoneInfo::origin);
+    zone.loaded_ms = it == zones.end() ? zone.loaded_ms : it->loaded_ms;
+  }
+  Prepared prepared;
+  prepared.node = node;
+  prepared.model = std::move(model);
+  prepared.warnings = std::move(warnings);
+  prepared.compiled = std::move(*compiled);
+  return prepared;
+}
+
 Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
   auto node = LoadNode(node_path);
   if (!node) {
@@ -234,21 +255,25 @@ Status Core::Put(const Prepared& prepared, const std::vector<std::string>& dropp
   }
   const auto health = prepared.compiled.evaluation->health();
   HF_TRY(publisher_->PutHealth({health.begin(), health.end()}));
-  // What was served before is served again, however little room is left.
-  return model_ == nullptr ? Status{} : publisher_->LeavesRoom();
+  return {};
 }
 
 // What was replaced lately, or by a control before, waits for a generation that every reader has
 // passed; the one that Abort publishes makes it free. So full tables are asked a second time.
 Status Core::PutTwice(const Prepared& prepared, const std::vector<std::string>& dropped) {
-  auto put = Put(prepared, dropped);
+  const auto try_put = [&]() -> Status {
+    HF_TRY(Put(prepared, dropped));
+    // What was served before is served again, however little room is left.
+    return model_ == nullptr ? Status{} : publisher_->LeavesRoom();
+  };
+  auto put = try_put();
   if (!put && put.error().code == ErrorCode::kExhausted) {
     publisher_->Abort();
     for (int i = 0; i < kPassTries && !publisher_->Passed(publisher_->generation()); ++i) {
       std::this_thread::sleep_for(kPassPause);
     }
     publisher_->Reclaim();
-    put = Put(prepared, dropped);
+    put = try_put();
   }
   if (!put) {
     publisher_->Abort();
@@ -257,6 +282,54 @@ Status Core::PutTwice(const Prepared& prepared, const std::vector<std::string>& 
 }
 
 Result<Committed> Core::Apply(Prepared prepared) {
+  return ApplyBy(prepared, [&](const std::vector<std::string>& dropped) {
+    return PutTwice(prepared, dropped);
+  });
+}
+
+Result<Committed> Core::BuildAnew(Prepared prepared) {
+  auto built = ApplyBy(prepared, [&](const std::vector<std::string>&) -> Status {
+    std::vector<std::string> notes;
+    const Status started = publisher_->StartAnew(notes);
+    for (const std::string& note : notes) {
+      spdlog::info("{}", note);
+    }
+    HF_TRY(started);
+    auto put = Put(prepared, {});
+    if (!put) {
+      publisher_->Abort();
+    }
+    return put;
+  });
+  if (!built) {
+    NotBuiltAnew(built.error());
+    return built;
+  }
+  scrub_.Rebuilt({}, Scrub::Time(MonotonicNs()));
+  return built;
+}
+
+bool Core::ScrubStep() {
+  const auto found = scrub_.Step(publisher_->view(),
+                                 publisher_->generation(),
+                                 std::chrono::seconds(node_.tables.scrub_seconds),
+                                 Scrub::Time(MonotonicNs()));
+  if (found) {
+    spdlog::error("scrub: {} is damaged at generation {}: {}; the tables are built anew",
+                  publisher_->image_path(),
+                  publisher_->generation().value(),
+                  found->text);
+  }
+  return found.has_value();
+}
+
+void Core::NotBuiltAnew(const Error& why) {
+  spdlog::error("the damaged tables stay: {}", why.message);
+  scrub_.Rebuilt(std::unexpected(why), Scrub::Time(MonotonicNs()));
+}
+
+Result<Committed> Core::ApplyBy(Prepared& prepared,
+                                const std::function<Status(const std::vector<std::string>&)>& put) {
   // Checks first: a new one has a defined state before a record asks for it.
   const auto before = model_;
   HF_TRY(monitor_->Configure(prepared.model->checks));
@@ -270,11 +343,11 @@ Result<Committed> Core::Apply(Prepared prepared) {
     return !std::ranges::any_of(prepared.compiled.zones,
                                 [&](const CompiledZone& zone) { return zone.origin == origin; });
   });
-  if (const auto put = PutTwice(prepared, dropped); !put) {
+  if (const auto done = put(dropped); !done) {
     if (before != nullptr) {
       (void)monitor_->Configure(before->checks);  // was accepted before
     }
-    return std::unexpected(put.error());
+    return std::unexpected(done.error());
   }
   auto committed = publisher_->Commit();
   if (!committed) {

@@ -17,6 +17,7 @@
 #include "control/model/store.h"
 #include "control/publish/publisher.h"
 #include "control/publish_times.h"
+#include "control/scrub.h"
 #include "health/monitor.h"
 
 namespace holdfast::control {
@@ -52,6 +53,14 @@ Result<Prepared> Prepare(const NodeConfig& node,
                          std::vector<StoredZone> stored,
                          std::span<const CompiledHealth> health);
 
+/// Compiles once more what is served: for tables that are to be built anew, without a look at any
+/// file. Any thread. @param zones  as Core::zones() has them, whose times of loading stay.
+Result<Prepared> PrepareAgain(const NodeConfig& node,
+                              std::shared_ptr<const Model> model,
+                              std::vector<std::string> warnings,
+                              std::span<const ZoneInfo> zones,
+                              std::span<const CompiledHealth> health);
+
 /// What Store::KeepParsed is to be called with.
 struct UnsavedLoad {
   std::vector<ParsedZone> parsed;
@@ -82,6 +91,14 @@ class Core {
   /// Serves what was prepared: zones, pools and checks in one publish. On an error the old
   /// generation goes on and nothing changed.
   Result<Committed> Apply(Prepared prepared);
+  /// The same into a new image, for tables that the scrub found damaged: everything is put again,
+  /// then all readers are led there. On an error the damaged ones go on.
+  Result<Committed> BuildAnew(Prepared prepared);
+  /// A step of the background check. @return true when it found damage, which is logged: the tables
+  /// are to be built anew then (PrepareAgain, BuildAnew).
+  bool ScrubStep();
+  /// Why what ScrubStep asked for was not done; nothing is checked until it was, or this is said.
+  void NotBuiltAnew(const Error& why);
   Status SetOverride(const std::string& check, health::Override ordered);
 
   /// Check states that changed since the last call, for the store.
@@ -96,6 +113,7 @@ class Core {
   [[nodiscard]] const std::string& behind() const noexcept { return behind_; }
   [[nodiscard]] const std::vector<ZoneInfo>& zones() const noexcept { return zones_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  [[nodiscard]] const Scrub& scrub() const noexcept { return scrub_; }
   [[nodiscard]] const PublishTimes& publish_times() const noexcept { return publish_times_; }
   [[nodiscard]] Publisher& publisher() noexcept { return *publisher_; }
   [[nodiscard]] health::Monitor& monitor() noexcept { return *monitor_; }
@@ -108,6 +126,9 @@ class Core {
   Status RestoreChecks(const std::vector<health::CheckConfig>& checks);
   Status Put(const Prepared& prepared, const std::vector<std::string>& dropped);
   Status PutTwice(const Prepared& prepared, const std::vector<std::string>& dropped);
+  /// @param put  puts everything, or takes all of it back.
+  Result<Committed> ApplyBy(Prepared& prepared,
+                            const std::function<Status(const std::vector<std::string>&)>& put);
   void Remember(const Prepared& prepared);
   void Saved(const health::Transition& transition, health::Override manual);
   Result<Committed> PublishPools(const std::vector<CompiledPool>& pools,
@@ -124,6 +145,7 @@ class Core {
   std::unordered_map<std::string, health::Override> overrides_;
   std::unordered_map<std::string, StoredCheck> unsaved_;
   PublishTimes publish_times_;
+  Scrub scrub_;
   UnsavedLoad unsaved_load_;
   std::string behind_;  // why something found no room: all pools are put again at the next Tick
 };

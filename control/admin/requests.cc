@@ -51,6 +51,21 @@ Json TransitionsJson(const PublishTimes& times) {
   return json;
 }
 
+Json ScrubJson(const Scrub& scrub, std::uint32_t every_seconds) {
+  const Scrub::State& state = scrub.state();
+  const auto or_null = [](bool there, auto value) { return there ? Json(value) : Json(); };
+  return {{"every_s", every_seconds},
+          {"percent", scrub.percent()},
+          {"passes", state.passes},
+          {"last_pass_ms", or_null(state.last_pass_ms != 0, state.last_pass_ms)},
+          {"last_pass_took_ms", or_null(state.last_pass_ms != 0, state.last_pass_took_ms)},
+          {"defects", state.defects},
+          {"rebuilt", state.rebuilt},
+          {"last_defect", or_null(state.defects != 0, state.last_defect)},
+          {"last_defect_ms", or_null(state.defects != 0, state.last_defect_ms)},
+          {"problem", or_null(!state.problem.empty(), state.problem)}};
+}
+
 Json ReaderJson(const table::ReaderInfo& reader, const CounterNames& names) {
   const auto named = [&](std::span<const std::uint64_t> values) {
     Json counters = Json::object();
@@ -210,6 +225,7 @@ Json StatusResult(Core& core, const Instruments& instruments, std::int64_t start
             {"pools", use.pools},
             {"blobs", use.blobs},
             {"waiting", use.waiting}}},
+          {"scrub", ScrubJson(core.scrub(), core.node().tables.scrub_seconds)},
           {"transitions", TransitionsJson(core.publish_times())},
           {"zones", zones},
           {"checks", checks},

@@ -13,6 +13,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <thread>
+#include <tuple>
 #include <unistd.h>
 
 #include "control/model/stored_zone.h"
@@ -26,6 +27,7 @@ namespace asio = boost::asio;
 using asio::local::stream_protocol;
 
 constexpr auto kTick = std::chrono::milliseconds(50);
+constexpr auto kScrubTick = std::chrono::milliseconds(10);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr auto kLoopLook = std::chrono::milliseconds(20);
 constexpr auto kReadersWait = std::chrono::seconds(2);
@@ -54,6 +56,7 @@ class Server {
         socket_path_(core.node().run_dir + "/control.sock"),
         transitions_(io_, dup(core.transition_fd())),
         tick_(io_),
+        scrub_tick_(io_),
         accept_again_(io_),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         acceptor_(io_) {}
@@ -72,6 +75,7 @@ class Server {
   void Pin();
   void WaitTransitions();
   void WaitTick();
+  void WaitScrub();
   void WaitSignal();
   void Save();
   void SaveLoad();
@@ -84,6 +88,7 @@ class Server {
 
   // Called on a worker.
   Json Reload();
+  void BuildAnew();
   Json ZoneLoad(const std::string& origin, const std::string& file);
   Json ZoneDrop(const std::string& origin);
   /// @param change  null: the zone is what its file says again.
@@ -141,6 +146,7 @@ class Server {
   asio::thread_pool disk_{1};
   asio::posix::stream_descriptor transitions_;
   asio::steady_timer tick_;
+  asio::steady_timer scrub_tick_;
   asio::steady_timer accept_again_;
   asio::signal_set signals_;
   stream_protocol::acceptor acceptor_;
@@ -176,6 +182,7 @@ Status Server::Run() {
   }
   WaitTransitions();
   WaitTick();
+  WaitScrub();
   WaitSignal();
   Accept();
   HF_TRY(core_.StartChecks());
@@ -219,6 +226,20 @@ void Server::WaitTick() {
       core_.Tick();
       WaitTick();
     }
+  });
+}
+
+void Server::WaitScrub() {
+  const bool wanted = core_.node().tables.scrub_seconds != 0;
+  scrub_tick_.expires_after(wanted ? kScrubTick : std::chrono::milliseconds(1000));
+  scrub_tick_.async_wait([this, wanted](const boost::system::error_code& error) {
+    if (error) {
+      return;
+    }
+    if (wanted && core_.ScrubStep()) {
+      Load([this] { BuildAnew(); });
+    }
+    WaitScrub();
   });
 }
 
@@ -490,6 +511,22 @@ Json Server::Reload() {
     return 0;
   });
   return result;
+}
+
+// Out of the model that is served, since the files may say something else by now.
+void Server::BuildAnew() {
+  const auto served = OnLoop([this] {
+    return std::tuple(core_.node(), core_.model(), core_.warnings(), core_.zones(), core_.Health());
+  });
+  auto prepared = std::apply(PrepareAgain, served);
+  OnLoop([&] {
+    if (prepared) {
+      (void)core_.BuildAnew(std::move(*prepared));  // logged, and tried again when found again
+    } else {
+      core_.NotBuiltAnew(prepared.error());
+    }
+    return 0;
+  });
 }
 
 // Durable first, then published: what was acknowledged is there after any crash. When the tables

@@ -148,6 +148,9 @@ void NodeReader::ReadTablesRoom(Fields& fields) {
   } else if (node_.tables.hugepages == Hugepages::k1G) {
     node_.tables.size_octets = kMiB << 10;
   }
+  if (const auto seconds = fields.Integer("scrub_seconds", {0, 86'400})) {
+    node_.tables.scrub_seconds = static_cast<std::uint32_t>(*seconds);
+  }
 }
 
 void NodeReader::ReadListen(Fields& fields) {
@@ -447,7 +450,9 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
   };
   compare(running.user == wanted.user, "[node] user");
   compare(running.control_core == wanted.control_core, "[node] control_core");
-  compare(running.tables == wanted.tables, "[tables]", "when holdfast-control starts again");
+  TablesConfig tables = wanted.tables;
+  tables.scrub_seconds = running.tables.scrub_seconds;  // takes effect at once
+  compare(running.tables == tables, "[tables]", "when holdfast-control starts again");
   compare(running.listen == wanted.listen, "[[listen]]");
   compare(running.dataplane == wanted.dataplane, "[dataplane]");
   compare(running.sockets == wanted.sockets, "[sockets]");

@@ -29,6 +29,7 @@ struct TablesConfig {
   std::string directory;  // empty: chosen by `hugepages` (a hugetlbfs mount, or /dev/shm)
   Hugepages hugepages = Hugepages::kAuto;
   std::uint64_t size_octets = std::uint64_t{256} << 20;  // 1 MiB..1 TiB, a multiple of 2 MiB
+  std::uint32_t scrub_seconds = 60;  // how long a pass of the scrub is to take; 0: there is none
   bool operator==(const TablesConfig&) const = default;
 };
 

@@ -252,6 +252,7 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[check.a]\nresponse_timeout_ms = 60001", {"expected 10..60000"}},
       {"[check.a]\nbody_timeout_ms = 9", {"expected 10..60000"}},
       {"[check.a]\nhealthy_threshold = 0", {"expected 1..100"}},
+      {"[tables]\nscrub_seconds = 86401", {"expected 0..86400"}},
       {"[check.a]\nunhealthy_threshold = 101", {"expected 1..100"}},
       {"[check.a]\njitter_percent = 51", {"expected 0..50"}},
       {"[check.a]\ninterval = 100", {"key 'interval' is not known"}},
@@ -273,6 +274,10 @@ TEST(NodeFile, SaysWhatAReloadCannotChange) {
   const auto running = ParseNode(file, "n.toml");
   ASSERT_TRUE(running) << running.error().message;
   EXPECT_TRUE(NeedsRestart(*running, *running).empty());
+  const auto slower = ParseNode(file + "[tables]\nscrub_seconds = 3600\n", "n.toml");
+  ASSERT_TRUE(slower) << slower.error().message;
+  EXPECT_EQ(slower->tables.scrub_seconds, 3600U);
+  EXPECT_TRUE(NeedsRestart(*running, *slower).empty());  // takes effect at once
   const auto wanted = ParseNode(std::string(kListen) +
                                     "port = 5353\n[tables]\nsize = \"2M\"\n[node]\nid = \"x\"\n"
                                     "control_core = 1\n[[zone]]\norigin = \"a\"\nfile = \"a\"\n",

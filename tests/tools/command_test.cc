@@ -260,6 +260,26 @@ TEST(StatusText, ShowsEachPart) {
   EXPECT_EQ(text.find("dropped"), std::string::npos);  // counters at zero are left out
 }
 
+TEST(StatusText, SaysWhetherTheTablesAreWhole) {
+  json control = GoodStatus();
+  control["scrub"] = {{"every_s", 60}, {"percent", 12}, {"passes", 0}, {"defects", 0}};
+  const auto text = [&control] { return StatusText(Local(), control, 1'012'000); };
+  EXPECT_NE(text().find("scrub: first pass 12% done, no damage found\n"), std::string::npos);
+  control["scrub"]["passes"] = 3;
+  control["scrub"]["last_pass_ms"] = 1'000'000;
+  EXPECT_NE(text().find("scrub: 3 passes, the last 12 s ago, no damage found\n"),
+            std::string::npos);
+  control["scrub"].update({{"defects", 2},
+                           {"rebuilt", 1},
+                           {"last_defect", "octet 4096 (a.test.): wrong"},
+                           {"last_defect_ms", 1'011'000},
+                           {"problem", "no room"}});
+  EXPECT_NE(text().find("DAMAGE FOUND 2 times, the last 1 s ago: octet 4096 (a.test.): wrong\n"
+                        "  tables built anew 1 times; NOT THE LAST TIME: no room\n"),
+            std::string::npos)
+      << text();
+}
+
 TEST(StatusText, ShowsProcessesAndReadersWithoutControl) {
   const std::string text = StatusText(Local(), json(), 1'012'000);
   EXPECT_NE(text.find("control has not answered"), std::string::npos);
@@ -271,6 +291,7 @@ TEST(StatusText, TakesAnythingForAStatus) {
   for (const char* odd : {"{}",
                           R"({"checks": 7, "zones": {"a": 1}, "readers": [1, null]})",
                           R"({"checks": [null, {"age_ms": "x"}], "tables": [], "warnings": [{}]})",
+                          R"({"scrub": {"defects": "x", "passes": [], "last_defect": 7}})",
                           R"({"ports": [7, {"xdp": {"a": "b"}, "addresses": {}}, {"xdp": 3}]})",
                           R"({"readers": [{"threads": [5], "counters": {"a": "b", "c": -1}}]})"}) {
     EXPECT_FALSE(StatusText(json::object(), json::parse(odd), 0).empty()) << odd;

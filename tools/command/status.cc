@@ -86,7 +86,33 @@ std::string Behind(const json& reason) {
   return reason.is_string() ? "TRANSITIONS WAIT: " + reason.get<std::string>() + "\n" : "";
 }
 
-std::string Tables(const json& control) {
+// Damage that was found in the tables, and what became of it; else how long ago they were whole.
+std::string Scrub(const json& scrub, std::int64_t now_ms) {
+  if (!scrub.is_object()) {
+    return "";  // of another version
+  }
+  const auto ago = [&](const char* name) {
+    return Duration(now_ms - Number(scrub, name, now_ms)) + " ago";
+  };
+  const json& problem = Member(scrub, "problem");
+  std::string text = "scrub: ";
+  if (Number(scrub, "every_s") == 0) {
+    text += "off";
+  } else if (Number(scrub, "passes") == 0) {
+    text += "first pass " + Text(scrub, "percent") + "% done";
+  } else {
+    text += Text(scrub, "passes") + " passes, the last " + ago("last_pass_ms");
+  }
+  if (Number(scrub, "defects") == 0) {
+    return text + ", no damage found\n";
+  }
+  text += "\nDAMAGE FOUND " + Text(scrub, "defects") + " times, the last " + ago("last_defect_ms") +
+          ": " + Text(scrub, "last_defect") + "\n";
+  return text + "  tables built anew " + Text(scrub, "rebuilt") + " times" +
+         (problem.is_string() ? "; NOT THE LAST TIME: " + Text(problem) : "") + "\n";
+}
+
+std::string Tables(const json& control, std::int64_t now_ms) {
   const json& tables = Member(control, "tables");
   const auto octets = [&tables](const char* name) {
     return Octets(static_cast<std::uint64_t>(Number(tables, name)));
@@ -99,7 +125,8 @@ std::string Tables(const json& control) {
           octets("free_octets") + " free of " + octets("total_octets");
   const std::int64_t waiting = Number(tables, "waiting");
   return text + (waiting > 0 ? ", " + std::to_string(waiting) + " blocks wait for readers" : "") +
-         "\n" + Transitions(Member(control, "transitions")) + Behind(Member(control, "behind"));
+         "\n" + Scrub(Member(control, "scrub"), now_ms) +
+         Transitions(Member(control, "transitions")) + Behind(Member(control, "behind"));
 }
 
 std::string Zones(const json& control) {
@@ -232,7 +259,7 @@ std::string StatusText(const json& local, const json& control, std::int64_t now_
     return Processes(local, now_ms) + Readers(Member(local, "readers")) +
            "\ncontrol has not answered: tables, zones and checks are not shown\n";
   }
-  return Tables(control) + "\n" + Processes(local, now_ms) + Zones(control) +
+  return Tables(control, now_ms) + "\n" + Processes(local, now_ms) + Zones(control) +
          Checks(control, now_ms) + Ports(control) + Readers(Elements(control, "readers")) +
          Reload(control) + Warnings(control);
 }
