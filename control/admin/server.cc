@@ -141,6 +141,7 @@ class Server {
   std::string socket_path_;
   Json last_reload_;
   int connections_ = 0;
+  bool saving_ = false;  // check states are on their way to the disk
   asio::io_context io_{1};
   asio::thread_pool jobs_{1};
   asio::thread_pool disk_{1};
@@ -190,6 +191,7 @@ Status Server::Run() {
   SaveLoad();
   Pin();
   io_.run();
+  saving_ = false;  // nobody comes back to the loop any more; the disk's thread keeps the order
   Save();
   return {};
 }
@@ -261,14 +263,22 @@ void Server::WaitSignal() {
 // Check states go to the store on the disk's own thread, never on the loop's: a slow disk must not
 // hold back a failover. What a crash in between loses, the image has.
 void Server::Save() {
+  if (saving_) {
+    return;  // what changes meanwhile goes together, behind it
+  }
   auto checks = core_.TakeUnsaved();
   if (checks.empty()) {
     return;
   }
+  saving_ = true;
   asio::post(disk_, [this, checks = std::move(checks)] {
     if (const auto saved = core_.store().SaveChecks(checks); !saved) {
       spdlog::error("check states not stored: {}", saved.error().message);
     }
+    asio::post(io_, [this] {
+      saving_ = false;
+      Save();
+    });
   });
 }
 
