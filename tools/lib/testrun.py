@@ -41,6 +41,12 @@ OPTIONS = ("-Dtests=enabled", "-Dbenchmarks=enabled")  # auto would leave out wh
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 STYLE = ROOT / "tools" / "lib" / "style_check.py"
 E2E_LIMIT_SECONDS = 15 * 60
+# What the tests of tests/e2e take their lengths from.
+E2E_LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000"}
+E2E_LONG_LIMIT_SECONDS = 60 * 60
+# Sanitizers stop at the first report, else a program could end with status 0 in spite of it.
+SANITIZER_OPTIONS = {"ASAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
+                     "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1"}
 
 # outcome: "passed", "failed" or "skipped"
 Case = namedtuple("Case", "name outcome detail", defaults=("",))
@@ -144,10 +150,7 @@ def run_meson(folder, suites, label=""):
                "--timeout-multiplier", "3"]
     for suite in suites:
         command += ["--suite", suite]
-    # Sanitizers stop at the first report, else a program could end with status 0 in spite of it.
-    run(command, env={**os.environ, "GTEST_OUTPUT": f"xml:{records}/",
-                      "ASAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
-                      "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1"})
+    run(command, env={**os.environ, **SANITIZER_OPTIONS, "GTEST_OUTPUT": f"xml:{records}/"})
     if not log.is_file():
         raise PartFailed(f"meson test left no record in {log.relative_to(ROOT)}")
     cases = []
@@ -206,20 +209,27 @@ def junit_cases(record, prefix, gtest=False):
     return cases
 
 
-def run_e2e(folder, load_seconds):
+def run_e2e(folder, long=False):
     if not any(E2E.glob("*_test.py")) and not any(E2E.glob("test_*.py")):
         return []
+    return run_pytest(folder, "e2e/", [E2E],
+                      E2E_LONG_LIMIT_SECONDS if long else E2E_LIMIT_SECONDS,
+                      **(E2E_LONG if long else {}))
+
+
+def run_pytest(folder, label, words, limit, **environment):
+    """Tests of tests/e2e on the programs of a build folder."""
     record = folder / "e2e.xml"
     record.unlink(missing_ok=True)
     status = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-ra",
-                  f"--junitxml={record}", E2E], limit=E2E_LIMIT_SECONDS,
+                  f"--junitxml={record}", *words], limit=limit,
                  env={**os.environ, "HOLDFAST_BUILD": str(folder), "PYTHONDONTWRITEBYTECODE": "1",
-                      "HOLDFAST_LOAD_SECONDS": str(load_seconds)})
+                      **environment})
     if not record.is_file():
         raise PartFailed(f"pytest ended with status {status} and left no record")
-    cases = junit_cases(record, "e2e/")
+    cases = junit_cases(record, label)
     if status not in (0, 1) or (status == 1 and all(case.outcome != "failed" for case in cases)):
-        cases.append(Case("e2e/pytest", "failed", f"ended with status {status}"))
+        cases.append(Case(f"{label}pytest", "failed", f"ended with status {status}"))
     return cases
 
 
@@ -287,7 +297,7 @@ def parts(options, folder):
     yield "meson", lambda: run_meson(folder, MESON_SUITES)
     yield "format", lambda: run_style(folder, "format")
     if not options.quick:
-        yield "e2e", lambda: run_e2e(folder, 60 if options.long else 3)
+        yield "e2e", lambda: run_e2e(folder, options.long)
         if options.fuzz:
             yield "fuzzing", lambda: run_fuzzing(options.fuzz)
     if options.sanitize:
@@ -371,7 +381,8 @@ def parse(arguments):
     parser.add_argument("--guard", action="store_true", help="add the part guard")
     parser.add_argument("--tidy", action="store_true", help="add the part tidy (about an hour)")
     parser.add_argument("--long", action="store_true", help=(
-        "every part, at its full length: steady load 60 s, fuzzing 120 s a target"))
+        "every part, at its full length: steady load 60 s, 100,000 flips,\n"
+        "fuzzing 120 s a target"))
     options = parser.parse_args(arguments)
     if options.long:
         options.fuzz = max(options.fuzz, 120)
