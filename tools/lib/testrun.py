@@ -10,7 +10,8 @@ Started by tools/test, which has installed the packages. The parts, in this orde
   format    clang-format
   e2e       real servers in network namespaces, as root                  (pytest, tests/e2e)
   fuzzing   each target under libFuzzer with sanitizers, bounded         (clang, build-fuzz/)
-  sanitize  unit again, all of it under ASan and UBSan                   (if asked, build-fuzz/)
+  sanitize  unit again, and tables damaged while they serve, all of it
+            under ASan and UBSan                                         (if asked, build-fuzz/)
   guard     instructions per query beside the base line's                (if asked, tools/bench)
   tidy      clang-tidy                                                   (if asked)
 
@@ -42,7 +43,7 @@ CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 STYLE = ROOT / "tools" / "lib" / "style_check.py"
 E2E_LIMIT_SECONDS = 15 * 60
 # What the tests of tests/e2e take their lengths from.
-E2E_LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000"}
+E2E_LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000", "HOLDFAST_SEEDS": "10000"}
 E2E_LONG_LIMIT_SECONDS = 60 * 60
 # Sanitizers stop at the first report, else a program could end with status 0 in spite of it.
 SANITIZER_OPTIONS = {"ASAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
@@ -277,8 +278,13 @@ def fuzz(folder, name, seconds):
     return Case(f"fuzzing/{name}", "passed")
 
 
-def run_sanitize():
-    return run_meson(sanitized_build(), ("unit",), "sanitize-")
+def run_sanitize(long=False):
+    folder = sanitized_build()
+    damage = [E2E / "damaged_tables_test.py", E2E / "scrub_test.py", "-k", "A8"]
+    return run_meson(folder, ("unit",), "sanitize-") + run_pytest(
+        folder, "sanitize-e2e/", damage, E2E_LIMIT_SECONDS,
+        HOLDFAST_BINARIES=str(folder / "tools"), **SANITIZER_OPTIONS,
+        **(E2E_LONG if long else {}))
 
 
 def run_guard():
@@ -301,7 +307,7 @@ def parts(options, folder):
         if options.fuzz:
             yield "fuzzing", lambda: run_fuzzing(options.fuzz)
     if options.sanitize:
-        yield "sanitize", run_sanitize
+        yield "sanitize", lambda: run_sanitize(options.long)
     if options.guard:
         yield "guard", run_guard
     if options.tidy:
@@ -381,8 +387,8 @@ def parse(arguments):
     parser.add_argument("--guard", action="store_true", help="add the part guard")
     parser.add_argument("--tidy", action="store_true", help="add the part tidy (about an hour)")
     parser.add_argument("--long", action="store_true", help=(
-        "every part, at its full length: steady load 60 s, 100,000 flips,\n"
-        "fuzzing 120 s a target"))
+        "every part, at its full length: steady load 60 s, 100,000 flips, 10,000 seeds\n"
+        "of damage to the tables, fuzzing 120 s a target"))
     options = parser.parse_args(arguments)
     if options.long:
         options.fuzz = max(options.fuzz, 120)
