@@ -92,9 +92,7 @@ int Run(const std::string& config) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Start(int argc, char** argv) {
   CLI::App app("The control core of Holdfast: health checks, compiling, publishing.");
   std::string config;
   app.set_version_flag("--version", "holdfast-control " HF_VERSION);
@@ -102,8 +100,14 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("holdfast-control"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%f %n %l %v");
+  return Run(config);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    return Run(config);
+    return Start(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "holdfast-control: %s\n", error.what());
     return kRefused;

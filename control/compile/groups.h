@@ -15,12 +15,14 @@
 #include "control/compile/pools.h"
 #include "control/compile/zone_index.h"
 #include "control/model/model.h"
+#include "control/model/rules.h"
 #include "dataplane/base/result.h"
 
 namespace holdfast::control {
 
 /// Most groups on one way from a name to a record, aliases followed (spec/routing.md section 5).
-inline constexpr unsigned kMaxAliasDepth = table::kMaxSteps;
+inline constexpr unsigned kMaxAliasDepth = kMaxAliasSteps + 1;
+static_assert(kMaxAliasDepth <= table::kMaxSteps);
 /// Most groups visited for one name whose aliases lead back into their own path; what lies beyond
 /// counts as missing. Loops are refused where records are written, so this only bounds the work.
 inline constexpr unsigned kMaxLoopVisits = 10000;

@@ -21,7 +21,7 @@ inline constexpr std::uint32_t kEndianMark = 0x01020304;
 // Limits that bound every loop of a reader, whatever the octets say.
 inline constexpr unsigned kMaxVersions = 1024;     // versions followed from a slot's newest
 inline constexpr unsigned kMaxSpill = 16;          // buckets after its own that an entry may lie in
-inline constexpr unsigned kMaxSteps = 16;          // decisions followed for one answer
+inline constexpr unsigned kMaxSteps = 17;          // decisions of one answer: 16 aliases followed
 inline constexpr unsigned kMaxChain = 16;          // CNAMEs followed for one question
 inline constexpr unsigned kMaxOutcomes = 4096;     // outcomes of one decision
 inline constexpr unsigned kMaxAdditional = 8;      // references of one rrset image

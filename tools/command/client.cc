@@ -122,7 +122,7 @@ Status ControlClient::Send(const std::string& line, Clock::time_point deadline) 
   std::size_t sent = 0;
   while (sent < line.size()) {
     const ssize_t now = send(fd_, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
-    if (now > 0) {
+    if (now >= 0) {
       sent += static_cast<std::size_t>(now);
     } else if (errno != EINTR &&
                ((errno != EAGAIN && errno != EWOULDBLOCK) || !WaitFor(fd_, POLLOUT, deadline))) {

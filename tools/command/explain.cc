@@ -81,7 +81,7 @@ std::string Answers(const json& result) {
     const json& records = Elements(one, "records");
     std::string what = records.empty() ? "none (NODATA)" : Join(records);
     if (const std::int64_t take = Number(one, "take"); take > 0) {
-      what = std::to_string(take) + " of " + what;
+      what.insert(0, std::to_string(take) + " of ");
     }
     rows.push_back({Text(one, "share"), Text(one, "ttl"), std::move(what)});
   }

@@ -129,7 +129,7 @@ Result<std::string> FindProgram(const std::string& name) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   if (!error) {
-    const std::string beside = (self.parent_path() / name).string();
+    std::string beside = (self.parent_path() / name).string();
     if (access(beside.c_str(), X_OK) == 0) {
       return beside;
     }
@@ -140,7 +140,7 @@ Result<std::string> FindProgram(const std::string& name) {
     const std::size_t end = rest.find(':');
     const std::string_view folder = rest.substr(0, end);
     rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
-    const std::string candidate = std::string(folder) + "/" + name;
+    std::string candidate = std::string(folder) + "/" + name;
     if (!folder.empty() && access(candidate.c_str(), X_OK) == 0) {
       return candidate;
     }

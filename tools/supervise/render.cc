@@ -33,6 +33,10 @@ std::string JoinNumbers(const std::vector<T>& numbers) {
   return text;
 }
 
+std::string OfPort(const control::PortConfig& port, const std::string& value) {
+  return port.Name() + "=" + value;
+}
+
 }  // namespace
 
 std::vector<std::string> ControlArguments(const control::NodeConfig& node) {
@@ -56,12 +60,12 @@ std::vector<std::string> DataplaneArguments(const control::NodeConfig& node) {
   for (const control::PortConfig& port : dataplane.ports) {
     const std::string name = port.Name();
     words.Add("--port", port.device);
-    words.Add("--queues", name + "=" + std::to_string(port.queues));
+    words.Add("--queues", OfPort(port, std::to_string(port.queues)));
     if (!port.verify_udp_checksum) {
       words.Add("--trust-udp-checksum", name);
     }
     for (const std::string& address : port.addresses) {
-      words.Add("--address", name + "=" + address);
+      words.Add("--address", OfPort(port, address));
     }
   }
   for (const std::string& word : dataplane.eal_args) {

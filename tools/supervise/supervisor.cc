@@ -114,7 +114,7 @@ int Supervisor::Run() {
     TakeSignals(now);
     Reap(now);
     if (stop_) {
-      AdvanceStop(now);
+      AdvanceStop(*stop_, now);
     } else {
       StartDue(now);
       Look(now);
@@ -179,8 +179,7 @@ void Supervisor::TakeSignals(Clock::time_point now) {
       case SIGINT:
         if (!stop_) {
           Say("told to end");
-          BeginStop(0);
-          AdvanceStop(now);
+          AdvanceStop(BeginStop(0), now);
         }
         break;
       case SIGHUP:
@@ -284,26 +283,27 @@ void Supervisor::Reload() {
   }
 }
 
-void Supervisor::BeginStop(int status) {
-  stop_ = Stop{.status = status};
+Supervisor::Stop& Supervisor::BeginStop(int status) {
+  Stop& stop = stop_.emplace(Stop{.status = status});
   bool first = true;
   for (Service& service : services_) {
     service.start_at.reset();
     if (service.state.pid != 0) {
-      stop_->rank = first ? service.spec.stop_rank : std::min(stop_->rank, service.spec.stop_rank);
+      stop.rank = first ? service.spec.stop_rank : std::min(stop.rank, service.spec.stop_rank);
       first = false;
     }
   }
   // Past: AdvanceStop sends the first SIGTERM.
-  stop_->kill_at = Clock::time_point::max();
+  stop.kill_at = Clock::time_point::max();
   if (hooks_.on_stop) {
     hooks_.on_stop();
   }
+  return stop;
 }
 
-void Supervisor::AdvanceStop(Clock::time_point now) {
-  const auto of_rank = [this](const Service& service) {
-    return service.state.pid != 0 && service.spec.stop_rank == stop_->rank;
+void Supervisor::AdvanceStop(Stop& stop, Clock::time_point now) {
+  const auto of_rank = [&stop](const Service& service) {
+    return service.state.pid != 0 && service.spec.stop_rank == stop.rank;
   };
   if (std::ranges::none_of(services_, of_rank)) {
     // The next rank that still runs; none: Run() sees it.
@@ -316,11 +316,11 @@ void Supervisor::AdvanceStop(Clock::time_point now) {
     if (!next) {
       return;
     }
-    stop_->rank = *next;
-    stop_->kill_at = Clock::time_point::max();
+    stop.rank = *next;
+    stop.kill_at = Clock::time_point::max();
   }
-  const bool begins = stop_->kill_at == Clock::time_point::max();
-  const bool overdue = !begins && now >= stop_->kill_at && !stop_->killed;
+  const bool begins = stop.kill_at == Clock::time_point::max();
+  const bool overdue = !begins && now >= stop.kill_at && !stop.killed;
   if (!begins && !overdue) {
     return;
   }
@@ -334,8 +334,8 @@ void Supervisor::AdvanceStop(Clock::time_point now) {
     }
     kill(service.state.pid, overdue ? SIGKILL : SIGTERM);
   }
-  stop_->killed = overdue;
-  stop_->kill_at = begins ? now + options_.stop_patience : stop_->kill_at;
+  stop.killed = overdue;
+  stop.kill_at = begins ? now + options_.stop_patience : stop.kill_at;
 }
 
 void Supervisor::Tell() {

@@ -101,8 +101,8 @@ class Supervisor {
   void Ended(Service& service, int wait_status, Clock::time_point now);
   void Look(Clock::time_point now);
   void Reload();
-  void BeginStop(int status);
-  void AdvanceStop(Clock::time_point now);
+  Stop& BeginStop(int status);
+  void AdvanceStop(Stop& stop, Clock::time_point now);
   void Tell();
   [[nodiscard]] bool AnyRuns() const noexcept;
   [[nodiscard]] std::chrono::milliseconds UntilNext(Clock::time_point now) const;
