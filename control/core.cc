@@ -310,10 +310,16 @@ Result<Committed> Core::BuildAnew(Prepared prepared) {
 }
 
 bool Core::ScrubStep() {
-  const auto found = scrub_.Step(publisher_->view(),
-                                 publisher_->generation(),
-                                 std::chrono::seconds(node_.tables.scrub_seconds),
-                                 Scrub::Time(MonotonicNs()));
+  const Scrub::Time now(MonotonicNs());
+  std::optional<Scrub::Found> found;
+  if (const auto& damaged = publisher_->damaged()) {
+    found = scrub_.Take(publisher_->view(), *damaged, now);
+  } else if (node_.tables.scrub_seconds != 0) {
+    found = scrub_.Step(publisher_->view(),
+                        publisher_->generation(),
+                        std::chrono::seconds(node_.tables.scrub_seconds),
+                        now);
+  }
   if (found) {
     spdlog::error("scrub: {} is damaged at generation {}: {}; the tables are built anew",
                   publisher_->image_path(),

@@ -94,7 +94,8 @@ class Core {
   /// The same into a new image, for tables that the scrub found damaged: everything is put again,
   /// then all readers are led there. On an error the damaged ones go on.
   Result<Committed> BuildAnew(Prepared prepared);
-  /// A step of the background check. @return true when it found damage, which is logged: the tables
+  /// A step of the background check, if there is one, or what the publisher came across meanwhile.
+  /// @return true when there is damage, which is logged: the tables
   /// are to be built anew then (PrepareAgain, BuildAnew).
   bool ScrubStep();
   /// Why what ScrubStep asked for was not done; nothing is checked until it was, or this is said.

@@ -34,6 +34,13 @@ std::string NameText(const table::View& view, std::uint32_t record_at) {
   return wire::IsWellFormed(name) ? " (" + wire::ToText(name) + ")" : " (name not readable)";
 }
 
+Scrub::Found FoundIn(const table::View& view, const table::Defect& defect) {
+  return {defect,
+          "octet " + std::to_string(std::uint64_t{defect.at} * kOffsetUnit) +
+              (defect.record_at == 0 ? "" : NameText(view, defect.record_at)) + ": " +
+              table::RuleText(defect.rule)};
+}
+
 }  // namespace
 
 std::optional<Scrub::Found> Scrub::Part(const table::View& view,
@@ -45,11 +52,22 @@ std::optional<Scrub::Found> Scrub::Part(const table::View& view,
   if (result.defects.empty()) {
     return std::nullopt;
   }
-  const table::Defect defect = result.defects.front();
-  return Found{defect,
-               "octet " + std::to_string(std::uint64_t{defect.at} * kOffsetUnit) +
-                   (defect.record_at == 0 ? "" : NameText(view, defect.record_at)) + ": " +
-                   table::RuleText(defect.rule)};
+  return FoundIn(view, result.defects.front());
+}
+
+std::optional<Scrub::Found> Scrub::Note(Found found) {
+  ++state_.defects;
+  state_.last_defect_ms = WallMs();
+  state_.last_defect = found.text;
+  waits_ = true;
+  began_.reset();
+  return found;
+}
+
+std::optional<Scrub::Found> Scrub::Take(const table::View& view,
+                                        const table::Defect& defect,
+                                        Time now) {
+  return waits_ || now < not_before_ ? std::nullopt : Note(FoundIn(view, defect));
 }
 
 std::optional<Scrub::Found> Scrub::Step(const table::View& view,
@@ -76,12 +94,7 @@ std::optional<Scrub::Found> Scrub::Step(const table::View& view,
   const std::uint64_t end_ns = MonotonicNs() + static_cast<std::uint64_t>(kStepBudget.count());
   while (at_ < due) {
     if (auto found = Part(view, g, buckets)) {
-      ++state_.defects;
-      state_.last_defect_ms = WallMs();
-      state_.last_defect = found->text;
-      waits_ = true;
-      began_.reset();
-      return found;
+      return Note(std::move(*found));
     }
     if (MonotonicNs() >= end_ns) {
       break;

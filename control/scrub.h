@@ -1,7 +1,8 @@
 // The background check of the tables: goes through the published image again and again, a few
 // buckets at a time, and judges what each name leads to by every rule of FORMAT.md. On the control
 // loop's own thread: it is the only writer, so nothing changes or is freed under a step, and no
-// polling core is touched. Pure but for the clock that is handed in.
+// polling core is touched. What is due goes by the clock that is handed in; the budget of a step
+// and the times in the state go by the machine's.
 #pragma once
 
 #include <chrono>
@@ -40,6 +41,9 @@ class Scrub {
   /// budget of the steps does not suffice. @param now  of a steady clock.
   /// @return the first defect; then nothing is checked until Rebuilt.
   std::optional<Found> Step(const table::View& view, Generation g, Time every, Time now);
+  /// Damage that the publisher came across. @return what to do something about now; none while what
+  /// was found before is waited for.
+  std::optional<Found> Take(const table::View& view, const table::Defect& defect, Time now);
   /// How the building anew went. The next pass begins then, but later each time, up to an hour, as
   /// long as no pass was clean.
   void Rebuilt(const Status& status, Time now);
@@ -50,6 +54,7 @@ class Scrub {
 
  private:
   std::optional<Found> Part(const table::View& view, Generation g, std::uint32_t buckets);
+  std::optional<Found> Note(Found found);
   void EndPass(Time now);
 
   State state_;

@@ -234,11 +234,11 @@ void Server::WaitTick() {
 void Server::WaitScrub() {
   const bool wanted = core_.node().tables.scrub_seconds != 0;
   scrub_tick_.expires_after(wanted ? kScrubTick : std::chrono::milliseconds(1000));
-  scrub_tick_.async_wait([this, wanted](const boost::system::error_code& error) {
+  scrub_tick_.async_wait([this](const boost::system::error_code& error) {
     if (error) {
       return;
     }
-    if (wanted && core_.ScrubStep()) {
+    if (core_.ScrubStep()) {
       Load([this] { BuildAnew(); });
     }
     WaitScrub();

@@ -11,6 +11,20 @@ namespace {
 using table::RrsetEntry;
 using table::RrsetKind;
 
+constexpr const char* kLostPool = "a pool that an rrset refers to is not in the tables";
+
+table::Rule RuleOf(BlobKind kind) {
+  switch (kind) {
+    case BlobKind::kImage:
+      return table::Rule::kImageChecksum;
+    case BlobKind::kRrsetTable:
+      return table::Rule::kTableChecksum;
+    case BlobKind::kName:
+      return table::Rule::kRecordName;
+  }
+  return table::Rule::kRecordRrsets;
+}
+
 // Content hash of a blob; only control's memory depends on it.
 std::uint32_t ContentHash(BlobKind kind, std::string_view octets) {
   const std::uint64_t hash = std::hash<std::string_view>{}(octets);
@@ -47,8 +61,7 @@ std::uint16_t OnesComplementSum(std::string_view octets) noexcept {
 Result<std::pair<std::uint32_t, bool>> Blobs::Intern(BlobKind kind, std::string_view octets) {
   const std::uint32_t hash = ContentHash(kind, octets);
   const auto same = [&](const BlobTable::Blob& blob) {
-    return blob.kind == kind && OctetsOf(kind, blob.at) == octets.size() &&
-           std::memcmp(writer_.At<char>(blob.at), octets.data(), octets.size()) == 0;
+    return blob.kind == kind && OctetsAt(kind, blob.at) == octets;
   };
   if (auto* blob = blobs_.Find(hash, same)) {
     ++blob->references;
@@ -73,7 +86,7 @@ Result<std::uint32_t> Blobs::Image(const ImageSpec& spec) {
   const auto placed = Intern(BlobKind::kImage, *octets);
   if (!placed || !placed->second) {
     // Not placed, or there already with references of its own.
-    ReleaseReferencesOf(BlobKind::kImage, reinterpret_cast<const std::byte*>(octets->data()));
+    ReleaseReferencesOf(BlobKind::kImage, *octets);
   }
   return placed ? Result<std::uint32_t>(placed->first) : std::unexpected(placed.error());
 }
@@ -119,6 +132,14 @@ Result<std::string> Blobs::Render(const ImageSpec& spec) {
   image.required = spec.required;
   std::string blob;
   Append(blob, image);
+  // The references gathered so far stand in `blob` behind a header that counts all of them.
+  const auto give_back = [&](Error error) {
+    image.additional =
+        static_cast<std::uint8_t>((blob.size() - sizeof(image)) / sizeof(table::AdditionalRef));
+    std::memcpy(blob.data(), &image, sizeof(image));
+    ReleaseReferencesOf(BlobKind::kImage, blob);
+    return std::unexpected(std::move(error));
+  };
   for (const AdditionalSpec& additional : spec.additional) {
     table::AdditionalRef ref{};
     ref.type = additional.type;
@@ -126,17 +147,14 @@ Result<std::string> Blobs::Render(const ImageSpec& spec) {
     if (const auto* pool = std::get_if<RuleDigest>(&additional.answer)) {
       ref.kind = RrsetKind::kPool;
       ref.at = use_pool_(*pool);
-      HF_CHECK(ref.at != 0);
+      if (ref.at == 0) {
+        return give_back({ErrorCode::kInvalid, kLostPool});
+      }
     } else {
       ref.kind = RrsetKind::kImage;
       const auto at = Image(*std::get<ImageSpecPtr>(additional.answer));
       if (!at) {
-        // The references gathered so far stand in `blob` behind a header that counts all of them.
-        image.additional =
-            static_cast<std::uint8_t>((blob.size() - sizeof(image)) / sizeof(table::AdditionalRef));
-        std::memcpy(blob.data(), &image, sizeof(image));
-        ReleaseReferencesOf(BlobKind::kImage, reinterpret_cast<const std::byte*>(blob.data()));
-        return std::unexpected(at.error());
+        return give_back(at.error());
       }
       ref.at = *at;
     }
@@ -155,68 +173,88 @@ Result<std::string> Blobs::Render(const ImageSpec& spec) {
   return blob;
 }
 
-std::size_t Blobs::OctetsOf(BlobKind kind, std::uint32_t at) {
+std::string_view Blobs::OctetsAt(BlobKind kind, std::uint32_t at) const {
+  const table::View view = writer_.view();
+  std::size_t octets = 0;
   switch (kind) {
-    case BlobKind::kImage: {
-      const auto& image = *writer_.At<table::RrImage>(at);
-      return sizeof(image) + (image.additional * sizeof(table::AdditionalRef)) +
-             (image.relocations * sizeof(table::Relocation)) +
-             (image.records > 1 ? image.records * sizeof(std::uint16_t) : 0U) + image.octets;
-    }
+    case BlobKind::kImage:
+      if (const auto parts = table::OpenImage(view, at); parts.image != nullptr) {
+        octets = static_cast<std::size_t>(parts.wire.data() + parts.wire.size() -
+                                          reinterpret_cast<const std::byte*>(parts.image));
+      }
+      break;
     case BlobKind::kRrsetTable:
-      return sizeof(table::RrsetTable) +
-             (writer_.At<table::RrsetTable>(at)->count * sizeof(RrsetEntry));
+      if (const auto* table = view.At<table::RrsetTable>(at)) {
+        const std::uint32_t count = table->count;
+        octets = count > table::kMaxNameRrsets ? 0 : sizeof(*table) + (count * sizeof(RrsetEntry));
+      }
+      break;
     case BlobKind::kName:
-      return table::kNameBlobName + writer_.At<table::NameBlob>(at)->octets;
+      if (const auto* name = view.At<table::NameBlob>(at, table::kNameBlobName)) {
+        octets = table::kNameBlobName + name->octets;
+      }
+      break;
   }
-  return 0;
+  const auto* from = octets == 0 ? nullptr : view.At<char>(at, octets);
+  return from == nullptr ? std::string_view() : std::string_view(from, octets);
 }
 
-BlobTable::Blob* Blobs::Find(BlobKind kind, std::uint32_t at, std::uint32_t& hash) {
-  hash = ContentHash(kind, {writer_.At<char>(at), OctetsOf(kind, at)});
-  return blobs_.Find(hash, [at](const BlobTable::Blob& blob) { return blob.at == at; });
+BlobTable::Blob* Blobs::Find(BlobKind kind,
+                             std::uint32_t at,
+                             std::string_view octets,
+                             std::uint32_t& hash) {
+  hash = ContentHash(kind, octets);
+  return blobs_.Find(
+      hash, [&](const BlobTable::Blob& blob) { return blob.at == at && blob.kind == kind; });
 }
 
 void Blobs::Release(BlobKind kind, std::uint32_t at) {
+  const std::string_view octets = OctetsAt(kind, at);
   std::uint32_t hash = 0;
-  auto* blob = Find(kind, at, hash);
-  HF_CHECK(blob != nullptr);
+  auto* blob = octets.empty() ? nullptr : Find(kind, at, octets, hash);
+  if (blob == nullptr) {
+    return writer_.Damaged(RuleOf(kind), at);
+  }
   if (--blob->references == 0) {
-    const std::uint32_t units = UnitsOf(OctetsOf(kind, at));
     blobs_.Remove(blob);
-    ReleaseReferencesOf(kind, writer_.At<std::byte>(at));
-    writer_.arena().Free(at, units);
+    ReleaseReferencesOf(kind, octets);
+    writer_.arena().Free(at, UnitsOf(octets.size()));
   }
 }
 
 void Blobs::ReleaseEntry(const RrsetEntry& entry) {
-  if (entry.kind == RrsetKind::kPool) {
-    release_pool_(entry.at);
-  } else {
-    Release(entry.kind == RrsetKind::kTable ? BlobKind::kRrsetTable : BlobKind::kImage, entry.at);
+  switch (entry.kind) {
+    case RrsetKind::kPool:
+      return release_pool_(entry.at);
+    case RrsetKind::kTable:
+      return Release(BlobKind::kRrsetTable, entry.at);
+    case RrsetKind::kImage:
+    case RrsetKind::kReferral:
+      return Release(BlobKind::kImage, entry.at);
   }
+  writer_.Damaged(table::Rule::kRecordRrsets, entry.at);
 }
 
-void Blobs::ReleaseReferencesOf(BlobKind kind, const std::byte* octets) {
-  if (kind == BlobKind::kImage) {
-    const auto image = LoadAs<table::RrImage>(octets);
-    for (unsigned i = 0; i < image.additional; ++i) {
-      const auto ref =
-          LoadAs<table::AdditionalRef>(octets + sizeof(image) + (i * sizeof(table::AdditionalRef)));
+// By the length of `octets`, which was judged, not by the counts in them.
+void Blobs::ReleaseReferencesOf(BlobKind kind, std::string_view octets) {
+  const auto each = [&]<class T>(std::size_t from, std::size_t count, T) {
+    for (; count > 0 && from + sizeof(T) <= octets.size(); --count, from += sizeof(T)) {
+      const auto ref = LoadAs<T>(octets.data() + from);
       ReleaseEntry({ref.type, ref.kind, 0, ref.at});
     }
+  };
+  if (kind == BlobKind::kImage) {
+    each(sizeof(table::RrImage),
+         LoadAs<table::RrImage>(octets.data()).additional,
+         table::AdditionalRef{});
   } else if (kind == BlobKind::kRrsetTable) {
-    const auto count = LoadAs<table::RrsetTable>(octets).count;
-    for (unsigned i = 0; i < count; ++i) {
-      ReleaseEntry(
-          LoadAs<RrsetEntry>(octets + sizeof(table::RrsetTable) + (i * sizeof(RrsetEntry))));
-    }
+    each(sizeof(table::RrsetTable), LoadAs<table::RrsetTable>(octets.data()).count, RrsetEntry{});
   }
 }
 
 bool Blobs::Adopt(BlobKind kind, std::uint32_t at) {
   std::uint32_t hash = 0;
-  if (auto* blob = Find(kind, at, hash)) {
+  if (auto* blob = Find(kind, at, OctetsAt(kind, at), hash)) {
     ++blob->references;
     return false;
   }
@@ -226,7 +264,7 @@ bool Blobs::Adopt(BlobKind kind, std::uint32_t at) {
 
 void Blobs::AppendExtents(std::vector<Extent>& used) {
   blobs_.ForEach([&](const BlobTable::Blob& blob) {
-    used.push_back({blob.at, UnitsOf(OctetsOf(blob.kind, blob.at))});
+    used.push_back({blob.at, UnitsOf(OctetsAt(blob.kind, blob.at).size())});
   });
 }
 

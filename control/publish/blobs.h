@@ -31,14 +31,16 @@ class Blobs {
   Result<std::uint32_t> Name(std::string_view folded);
 
   /// Gives one reference back; the last one frees the blob at once, so the caller must know that no
-  /// reader can reach it any more.
+  /// reader can reach it any more. A blob that is not found, since memory changed under us, stays
+  /// with all that it refers to, and the writer remembers that the image is damaged.
   void Release(BlobKind kind, std::uint32_t at);
   void ReleaseEntry(const table::RrsetEntry& entry);
 
   /// While a new control walks an image: counts a reference to a blob found there.
   /// @return true at the first one (its own references are then to be followed).
   bool Adopt(BlobKind kind, std::uint32_t at);
-  [[nodiscard]] std::size_t OctetsOf(BlobKind kind, std::uint32_t at);
+  /// The blob there as it says itself; empty when that is not inside the image.
+  [[nodiscard]] std::string_view OctetsAt(BlobKind kind, std::uint32_t at) const;
   /// Every blob's place, for the arena of a new control.
   void AppendExtents(std::vector<Extent>& used);
   [[nodiscard]] std::size_t size() const noexcept { return blobs_.size(); }
@@ -47,9 +49,12 @@ class Blobs {
   /// @return the offset and whether the blob is new.
   Result<std::pair<std::uint32_t, bool>> Intern(BlobKind kind, std::string_view octets);
   /// Null when it is not known. @param hash  gets the hash of its content.
-  BlobTable::Blob* Find(BlobKind kind, std::uint32_t at, std::uint32_t& hash);
+  BlobTable::Blob* Find(BlobKind kind,
+                        std::uint32_t at,
+                        std::string_view octets,
+                        std::uint32_t& hash);
   Result<std::string> Render(const ImageSpec& spec);
-  void ReleaseReferencesOf(BlobKind kind, const std::byte* octets);
+  void ReleaseReferencesOf(BlobKind kind, std::string_view octets);
 
   ImageWriter& writer_;
   UsePool use_pool_;

@@ -15,10 +15,14 @@ HealthEntry* Entries(HealthTable& table) {
   return reinterpret_cast<HealthEntry*>(&table + 1);
 }
 
+std::string_view IdOf(const HealthEntry& entry) {
+  return {entry.id, std::min<std::size_t>(entry.id_octets, sizeof(entry.id))};
+}
+
 CompiledHealth At(const HealthEntry& entry, std::uint64_t g) {
   const bool current = entry.born <= g;
   CompiledHealth health;
-  health.id.assign(entry.id, std::min<std::size_t>(entry.id_octets, sizeof(entry.id)));
+  health.id = IdOf(entry);
   health.raw = current ? entry.raw : entry.previous_raw;
   health.healthy = (current ? entry.healthy : entry.previous_healthy) != 0;
   health.manual = current ? entry.manual : entry.previous_manual;
@@ -48,18 +52,29 @@ std::vector<CompiledHealth> Publisher::Health() {
   return health;
 }
 
+// Those of the newest table; empty when there is none, or it is not known.
+std::span<HealthEntry> Publisher::HealthEntries() {
+  const std::uint32_t at = writer_->header().health_at.load(std::memory_order_relaxed);
+  const auto known = writer_->health_counts().find(at);
+  if (known == writer_->health_counts().end()) {
+    if (at != 0) {
+      writer_->Damaged(table::Rule::kHealthTable, at);
+    }
+    return {};
+  }
+  HealthTable& now = *writer_->At<HealthTable>(at);
+  if (now.count != known->second) {
+    writer_->Damaged(table::Rule::kHealthTable, at);
+  }
+  return {Entries(now), known->second};
+}
+
 Status Publisher::PutHealth(std::vector<CompiledHealth> health) {
   std::ranges::sort(health, {}, &CompiledHealth::id);
   const std::uint32_t at = writer_->header().health_at.load(std::memory_order_relaxed);
   if (at != 0) {
-    HealthTable& now = *writer_->At<HealthTable>(at);
-    const std::span<HealthEntry> entries(Entries(now), now.count);
-    if (std::ranges::equal(
-            entries,
-            health,
-            {},
-            [](const HealthEntry& e) { return std::string_view(e.id, e.id_octets); },
-            &CompiledHealth::id)) {
+    const std::span<HealthEntry> entries = HealthEntries();
+    if (std::ranges::equal(entries, health, {}, IdOf, &CompiledHealth::id)) {
       for (std::size_t i = 0; i < health.size(); ++i) {
         if (At(entries[i], Next().value()) != health[i]) {
           UpdateHealth(entries[i], health[i]);
@@ -72,16 +87,10 @@ Status Publisher::PutHealth(std::vector<CompiledHealth> health) {
 }
 
 Status Publisher::PutHealthOf(std::span<const CompiledHealth> health) {
-  const std::uint32_t at = writer_->header().health_at.load(std::memory_order_relaxed);
-  if (at == 0) {
-    return {};
-  }
-  HealthTable& now = *writer_->At<HealthTable>(at);
-  const std::span<HealthEntry> entries(Entries(now), now.count);
+  const std::span<HealthEntry> entries = HealthEntries();
   for (const CompiledHealth& wanted : health) {
-    const auto id = [](const HealthEntry& e) { return std::string_view(e.id, e.id_octets); };
-    const auto it = std::ranges::lower_bound(entries, std::string_view(wanted.id), {}, id);
-    if (it != entries.end() && id(*it) == wanted.id && At(*it, Next().value()) != wanted) {
+    const auto it = std::ranges::lower_bound(entries, std::string_view(wanted.id), {}, IdOf);
+    if (it != entries.end() && IdOf(*it) == wanted.id && At(*it, Next().value()) != wanted) {
       UpdateHealth(*it, wanted);
     }
   }
@@ -117,12 +126,16 @@ Status Publisher::NewHealth(const std::vector<CompiledHealth>& health) {
   if (at == 0) {
     return Fail(ErrorCode::kExhausted, "the tables are full; raise [tables] size");
   }
-  const std::uint32_t before = writer_->header().health_at.load(std::memory_order_relaxed);
+  std::uint32_t before = writer_->header().health_at.load(std::memory_order_relaxed);
+  if (!writer_->health_counts().contains(before)) {
+    before = 0;  // none, or it is not known
+  }
   HealthTable made{};
   made.born = before == 0 ? 0 : Next().value();
   made.older_at = before;
   made.count = static_cast<std::uint32_t>(health.size());
   *writer_->At<HealthTable>(at) = made;
+  writer_->health_counts()[at] = made.count;
   HealthEntry* to = Entries(*writer_->At<HealthTable>(at));
   for (const CompiledHealth& from : health) {
     HF_CHECK(!from.id.empty() && from.id.size() <= sizeof(to->id));

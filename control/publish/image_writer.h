@@ -7,12 +7,14 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "control/publish/arena.h"
 #include "control/publish/image_lock.h"
 #include "dataplane/base/result.h"
 #include "dataplane/table/readers.h"
+#include "dataplane/table/verify.h"
 
 namespace holdfast::control {
 
@@ -68,6 +70,19 @@ class ImageWriter {
     }
     log_.clear();
   }
+  /// Remembers the first thing that was found changed under us. It is never trusted from then on:
+  /// what it takes and leads to stays taken.
+  void Damaged(table::Rule rule, std::uint32_t at) {
+    if (!damage_) {
+      damage_ = table::Defect{rule, at};
+    }
+  }
+  [[nodiscard]] const std::optional<table::Defect>& damage() const noexcept { return damage_; }
+  /// How many entries each health table has: no checksum covers what it says itself.
+  std::unordered_map<std::uint32_t, std::uint32_t>& health_counts() noexcept {
+    return health_counts_;
+  }
+
   /// Tells tools how far the arena was ever used. Before each publish.
   void NoteHighWater() noexcept {
     header().used_units.store(arena_.high_water(), std::memory_order_relaxed);
@@ -81,6 +96,8 @@ class ImageWriter {
   table::Mapping mapping_;
   Arena arena_;
   std::vector<Store> log_;
+  std::optional<table::Defect> damage_;
+  std::unordered_map<std::uint32_t, std::uint32_t> health_counts_;
 };
 
 /// Units that `octets` octets take.

@@ -35,8 +35,11 @@ std::string_view NameOf(ImageWriter& writer, const NameRecord& record) {
   if (record.name_octets <= table::kInlineNameOctets) {
     return {reinterpret_cast<const char*>(record.name), record.name_octets};
   }
-  const auto* blob = writer.At<table::NameBlob>(LoadAs<std::uint32_t>(record.name));
-  return {reinterpret_cast<const char*>(blob->name), record.name_octets};
+  const std::size_t octets = record.name_octets;
+  const auto* blob = writer.view().At<table::NameBlob>(LoadAs<std::uint32_t>(record.name),
+                                                       table::kNameBlobName + octets);
+  return blob == nullptr ? std::string_view()
+                         : std::string_view(reinterpret_cast<const char*>(blob->name), octets);
 }
 
 PaddedName::PaddedName(std::string_view folded, const table::HashKey& key) : size_(folded.size()) {
@@ -47,27 +50,40 @@ PaddedName::PaddedName(std::string_view folded, const table::HashKey& key) : siz
 }
 
 table::HashKey NameIndex::key() const noexcept {
-  const IndexVersion& version = *Version(index_at_);
+  const IndexVersion& version = Version(index_at_);
   return {{version.key[0], version.key[1]}};
 }
 
-bool NameIndex::HasRoomFor(std::uint64_t more) const noexcept {
+// Readers go by the image.
+void NameIndex::Compare() const {
+  const auto& there = *writer_.At<IndexVersion>(index_at_);
+  const IndexVersion& version = Version(index_at_);
+  if (writer_.header().index_at.load(std::memory_order_relaxed) != index_at_ ||
+      there.buckets_at != version.buckets_at || there.buckets != version.buckets ||
+      there.spill != version.spill || there.key[0] != version.key[0] ||
+      there.key[1] != version.key[1]) {
+    writer_.Damaged(table::Rule::kIndexVersion, index_at_);
+  }
+}
+
+bool NameIndex::HasRoomFor(std::uint64_t more) const {
   if (index_at_ == 0) {
     return false;
   }
-  const double entries = static_cast<double>(Version(index_at_)->buckets) * kBucketEntries;
+  Compare();
+  const double entries = static_cast<double>(Version(index_at_).buckets) * kBucketEntries;
   return static_cast<double>(entries_ + more) <= entries * kFullLoad;
 }
 
 bool NameIndex::Enter(std::uint32_t record_at) {
-  if (!Place(*Version(index_at_), record_at, true)) {
+  if (!Place(Version(index_at_), record_at, true)) {
     return false;
   }
   ++entries_;
   return true;
 }
 
-bool NameIndex::Place(IndexVersion& version, std::uint32_t record_at, bool logged) {
+bool NameIndex::Place(const IndexVersion& version, std::uint32_t record_at, bool logged) {
   const PaddedName name(NameOf(writer_, *writer_.At<NameRecord>(record_at)),
                         {{version.key[0], version.key[1]}});
   auto* buckets = writer_.At<Bucket>(version.buckets_at);
@@ -96,8 +112,8 @@ bool NameIndex::Place(IndexVersion& version, std::uint32_t record_at, bool logge
   return false;
 }
 
-void NameIndex::TakeOut(std::uint32_t record_at) {
-  IndexVersion& version = *Version(index_at_);
+bool NameIndex::TakeOut(std::uint32_t record_at, std::uint64_t died) {
+  const IndexVersion& version = Version(index_at_);
   const PaddedName name(NameOf(writer_, *writer_.At<NameRecord>(record_at)),
                         {{version.key[0], version.key[1]}});
   auto* buckets = writer_.At<Bucket>(version.buckets_at);
@@ -109,15 +125,25 @@ void NameIndex::TakeOut(std::uint32_t record_at) {
     if (found != std::end(bucket.ref)) {
       __atomic_store_n(found, 0U, __ATOMIC_RELAXED);
       for (Bucket* before : passed) {
+        const std::uint16_t spilled = before->spilled;
+        if (spilled == 0) {
+          writer_.Damaged(table::Rule::kRecordBucket, record_at);
+          continue;
+        }
         __atomic_store_n(
-            &before->spilled, static_cast<std::uint16_t>(before->spilled - 1), __ATOMIC_RELAXED);
+            &before->spilled, static_cast<std::uint16_t>(spilled - 1), __ATOMIC_RELAXED);
       }
       --entries_;
-      return;
+      return true;
     }
     passed.push_back(&bucket);
     at = at + 1 == version.buckets ? 0 : at + 1;
   }
+  if (version.born < died) {
+    writer_.Damaged(table::Rule::kRecordBucket, record_at);  // its name, or the reference
+    return false;
+  }
+  return true;
 }
 
 std::vector<std::uint32_t> NameIndex::Records() const {
@@ -125,7 +151,7 @@ std::vector<std::uint32_t> NameIndex::Records() const {
   if (index_at_ == 0) {
     return records;
   }
-  const IndexVersion& version = *Version(index_at_);
+  const IndexVersion& version = Version(index_at_);
   const auto* buckets = writer_.At<Bucket>(version.buckets_at);
   records.reserve(entries_);
   for (std::uint32_t b = 0; b < version.buckets; ++b) {
@@ -138,8 +164,14 @@ std::vector<std::uint32_t> NameIndex::Records() const {
 Result<std::uint32_t> NameIndex::Grow(std::uint64_t names, Generation next) {
   std::vector<std::uint32_t> records = Records();
   const table::Snapshot at_next(writer_.view(), next);
-  std::erase_if(records,
-                [&](std::uint32_t at) { return !at_next.Visible(*writer_.At<NameRecord>(at)); });
+  std::erase_if(records, [&](std::uint32_t at) {
+    const auto* record = writer_.view().At<NameRecord>(at);
+    if (record == nullptr || NameOf(writer_, *record).empty()) {
+      writer_.Damaged(table::Rule::kRecordPlace, at);
+      return true;
+    }
+    return !at_next.Visible(*record);
+  });
   const double wanted = static_cast<double>(std::max<std::uint64_t>(names, records.size())) /
                         (kBucketEntries * kFreshLoad);
   const auto count = std::max(kLeastBuckets, static_cast<std::uint32_t>(wanted) + 1);
@@ -167,6 +199,7 @@ Result<std::uint32_t> NameIndex::Grow(std::uint64_t names, Generation next) {
     if (std::ranges::all_of(records,
                             [&](std::uint32_t record) { return Place(version, record, false); })) {
       *writer_.At<IndexVersion>(at) = version;
+      Know(at, version);
       const std::uint32_t before = index_at_;
       writer_.Poke(writer_.header().index_at, at);
       index_at_ = at;
@@ -180,7 +213,8 @@ Result<std::uint32_t> NameIndex::Grow(std::uint64_t names, Generation next) {
 }
 
 void NameIndex::Free(std::uint32_t index_at) {
-  const IndexVersion& version = *Version(index_at);
+  const IndexVersion version = Version(index_at);
+  known_.erase(index_at);
   writer_.arena().Free(version.buckets_at, UnitsOf(version.buckets * sizeof(Bucket)));
   writer_.arena().Free(index_at, UnitsOf(sizeof(IndexVersion)));
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "control/publish/image_writer.h"
@@ -32,17 +33,22 @@ class NameIndex {
   NameIndex(ImageWriter& writer, std::uint32_t index_at) : writer_(writer), index_at_(index_at) {}
 
   /// Whether `more` names can be entered before the index should Grow.
-  [[nodiscard]] bool HasRoomFor(std::uint64_t more) const noexcept;
+  [[nodiscard]] bool HasRoomFor(std::uint64_t more) const;
   /// Enters a record. False when the bucket bound does not hold: Grow, which takes another key.
   bool Enter(std::uint32_t record_at);
   /// Takes a record out for good, unlogged; the readers must have passed its end. No-op when it is
   /// not there (an index that grew since never took it over).
-  void TakeOut(std::uint32_t record_at);
+  /// @param died  when it did; an index born before must know it, or it is damaged.
+  /// @return false when it may still be referred to.
+  bool TakeOut(std::uint32_t record_at, std::uint64_t died);
 
   /// Makes a new version with room for `names` names out of the records that are visible at `next`,
   /// born there, and pokes it into the header. The version before stays for readers of before.
   /// @return the version before (0: none); kExhausted when there is no room.
   Result<std::uint32_t> Grow(std::uint64_t names, Generation next);
+  /// A version that was found in the image, and judged. What a version says is not read back from
+  /// the image after that: no checksum covers it.
+  void Know(std::uint32_t at, const table::IndexVersion& version) { known_[at] = version; }
   /// After an Undo of the poked header: back to the version before.
   void Return(std::uint32_t index_at, std::uint64_t entries) {
     index_at_ = index_at;
@@ -58,14 +64,14 @@ class NameIndex {
   void Free(std::uint32_t index_at);
 
  private:
-  [[nodiscard]] table::IndexVersion* Version(std::uint32_t at) const noexcept {
-    return writer_.At<table::IndexVersion>(at);
-  }
-  bool Place(table::IndexVersion& version, std::uint32_t record_at, bool logged);
+  [[nodiscard]] const table::IndexVersion& Version(std::uint32_t at) const { return known_.at(at); }
+  void Compare() const;
+  bool Place(const table::IndexVersion& version, std::uint32_t record_at, bool logged);
 
   ImageWriter& writer_;
   std::uint32_t index_at_;
   std::uint64_t entries_ = 0;
+  std::unordered_map<std::uint32_t, table::IndexVersion> known_;  // until they are freed
 };
 
 }  // namespace holdfast::control

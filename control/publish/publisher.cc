@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ranges>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -63,18 +64,26 @@ std::uint32_t Publisher::UsePool(const RuleDigest& rule) {
 
 // The last reference gone: the pool goes at the next generation, unless someone uses it by then.
 void Publisher::ReleasePool(std::uint32_t slot_at) {
-  Pool& pool = pools_.at(slot_at);
-  HF_CHECK(pool.references > 0);
-  if (--pool.references == 0) {
+  const auto it = pools_.find(slot_at);
+  if (it == pools_.end() || it->second.references == 0) {
+    return writer_->Damaged(table::Rule::kPoolPlace, slot_at);
+  }
+  if (--it->second.references == 0) {
     Wait({Next().value(), Kind::kPool, slot_at});
   }
 }
 
-void Publisher::ReleaseOutcomes(const char* decision) {
-  const auto count = LoadAs<table::Decision>(decision).count;
-  for (unsigned i = 0; i < count; ++i) {
-    const auto outcome =
-        LoadAs<table::Outcome>(decision + sizeof(table::Decision) + (i * sizeof(table::Outcome)));
+// Pools are put before what refers to them, so it went too early: something damaged gave it back.
+Status Publisher::LostPool() {
+  writer_->Damaged(table::Rule::kPoolPlace, 0);
+  return Fail(ErrorCode::kInvalid, "a pool that is referred to is not in the tables");
+}
+
+// By the length of `decision`, which was judged, not by the count in it.
+void Publisher::ReleaseOutcomes(std::string_view decision) {
+  for (std::size_t i = sizeof(table::Decision); i + sizeof(table::Outcome) <= decision.size();
+       i += sizeof(table::Outcome)) {
+    const auto outcome = LoadAs<table::Outcome>(decision.data() + i);
     if (outcome.kind == table::OutcomeKind::kPool) {
       ReleasePool(outcome.at);
     } else if (outcome.kind != table::OutcomeKind::kNodata) {
@@ -95,7 +104,10 @@ Result<std::string> Publisher::DecisionOctets(const CompiledPool& pool) {
     table::Outcome outcome{from.upto, 0, from.kind, from.take, 0};
     if (from.kind == table::OutcomeKind::kPool) {
       outcome.at = UsePool(std::get<RuleDigest>(from.answer));
-      HF_CHECK(outcome.at != 0);
+      if (outcome.at == 0) {
+        error = LostPool().error();
+        break;
+      }
     } else if (from.kind != table::OutcomeKind::kNodata) {
       const auto at = blobs_->Image(*std::get<ImageSpecPtr>(from.answer));
       if (!at) {
@@ -110,7 +122,7 @@ Result<std::string> Publisher::DecisionOctets(const CompiledPool& pool) {
       static_cast<std::uint16_t>((octets.size() - sizeof(decision)) / sizeof(table::Outcome));
   std::memcpy(octets.data(), &decision, sizeof(decision));
   if (error) {
-    ReleaseOutcomes(octets.data());
+    ReleaseOutcomes(octets);
     return std::unexpected(*error);
   }
   constexpr std::size_t kSealed = offsetof(table::Decision, crc32c) + sizeof(decision.crc32c);
@@ -128,14 +140,17 @@ Status Publisher::PutPool(const CompiledPool& pool) {
   if (slot == slots_.end()) {
     return MakePool(pool, *octets);
   }
-  const auto& now = *writer_->At<table::Decision>(
-      writer_->At<table::PoolSlot>(slot->second)->decision_at.load(std::memory_order_relaxed));
+  const std::uint32_t at = pools_.at(slot->second).decision_at;
+  if (writer_->At<table::PoolSlot>(slot->second)->decision_at.load(std::memory_order_relaxed) !=
+      at) {
+    writer_->Damaged(table::Rule::kPoolPlace, slot->second);
+  }
+  // A count is compared with all the rest; here it only must not lead out of the image.
+  const char* now = writer_->view().At<char>(at, octets->size());
   constexpr std::size_t kSame = offsetof(table::Decision, crc32c);
-  if (sizeof(now) + (now.count * sizeof(table::Outcome)) == octets->size() &&
-      std::memcmp(reinterpret_cast<const char*>(&now) + kSame,
-                  octets->data() + kSame,
-                  octets->size() - kSame) == 0) {
-    ReleaseOutcomes(octets->data());
+  if (now != nullptr &&
+      std::memcmp(now + kSame, octets->data() + kSame, octets->size() - kSame) == 0) {
+    ReleaseOutcomes(*octets);
     return {};
   }
   return PutDecision(slot->second, *octets);
@@ -146,7 +161,7 @@ Status Publisher::MakePool(const CompiledPool& pool, const std::string& octets) 
   const std::uint32_t slot_at =
       at == 0 ? 0 : writer_->arena().Allocate(UnitsOf(sizeof(table::PoolSlot)));
   if (slot_at == 0) {
-    ReleaseOutcomes(octets.data());
+    ReleaseOutcomes(octets);
     if (at != 0) {
       writer_->arena().Free(at, UnitsOf(octets.size()));
     }
@@ -160,7 +175,7 @@ Status Publisher::MakePool(const CompiledPool& pool, const std::string& octets) 
   slot.rule[1] = pool.rule.word[1];
   slot.decision_at.store(at, std::memory_order_relaxed);  // born 0: nobody knows the slot yet
   slots_.emplace(pool.rule, slot_at);
-  pools_.emplace(slot_at, Pool{pool.rule, 0, 1});
+  pools_.emplace(slot_at, Pool{pool.rule, 0, 1, at});
   Wait({Next().value(), Kind::kPool, slot_at});  // made for nothing if nobody comes to use it
   return {};
 }
@@ -168,17 +183,17 @@ Status Publisher::MakePool(const CompiledPool& pool, const std::string& octets) 
 Status Publisher::PutDecision(std::uint32_t slot_at, const std::string& octets) {
   Pool& pool = pools_.at(slot_at);
   if (pool.versions + 1 >= table::kMaxVersions) {
-    ReleaseOutcomes(octets.data());
+    ReleaseOutcomes(octets);
     return Fail(ErrorCode::kExhausted,
                 "a reader holds back " + std::to_string(pool.versions) + " versions of one pool");
   }
   const std::uint32_t at = writer_->arena().Allocate(UnitsOf(octets.size()));
   if (at == 0) {
-    ReleaseOutcomes(octets.data());
+    ReleaseOutcomes(octets);
     return Full();
   }
   auto& newest = writer_->At<table::PoolSlot>(slot_at)->decision_at;
-  const std::uint32_t before = newest.load(std::memory_order_relaxed);
+  const std::uint32_t before = std::exchange(pool.decision_at, at);
   std::memcpy(writer_->At<char>(at), octets.data(), octets.size());
   auto& decision = *writer_->At<table::Decision>(at);
   decision.born = Next().value();
@@ -197,8 +212,7 @@ Result<RrsetEntry> Publisher::EntryOf(const CompiledRrset& rrset) {
   RrsetEntry entry{rrset.type, rrset.kind, 0, 0};
   if (rrset.kind == RrsetKind::kPool) {
     entry.at = UsePool(std::get<RuleDigest>(rrset.answer));
-    HF_CHECK(entry.at != 0);
-    return entry;
+    return entry.at == 0 ? std::unexpected(LostPool().error()) : Result<RrsetEntry>(entry);
   }
   const auto at = blobs_->Image(*std::get<ImageSpecPtr>(rrset.answer));
   if (!at) {
@@ -257,6 +271,10 @@ void Publisher::ReleaseRecord(const NameRecord& record) {
   if (record.name_octets > table::kInlineNameOctets) {
     blobs_->Release(BlobKind::kName, LoadAs<std::uint32_t>(record.name));
   }
+  const bool has_table = record.rrsets > 0 && record.rrset[0].kind == RrsetKind::kTable;
+  if (has_table != (record.rrsets > 2)) {
+    writer_->Damaged(table::Rule::kRecordRrsets, record.zone_at);
+  }
   const unsigned inline_entries = record.rrsets > 2 ? 1 : record.rrsets;
   for (unsigned i = 0; i < inline_entries; ++i) {
     blobs_->ReleaseEntry(record.rrset[i]);
@@ -303,6 +321,8 @@ void Publisher::EndRecord(std::uint32_t record_at) {
     Crash("end");
     writer_->Poke(record.died, static_cast<std::uint32_t>(Next().value()));
     replaced_.push_back({0, Kind::kRecordEnd, record_at});
+  } else if (record.died != static_cast<std::uint32_t>(Next().value())) {
+    writer_->Damaged(table::Rule::kRecordPlace, record_at);  // it was to live until now
   }
 }
 
@@ -318,8 +338,14 @@ Status Publisher::PutRecord(std::uint32_t zone_at,
   }
   const PaddedName padded(name.name, index_->key());
   // Of this zone: the cut in a zone above is a record of its own under the same name.
-  const NameRecord* found = AtNext().FindIf(
-      padded.key(), [zone_at](const NameRecord& record) { return record.zone_at == zone_at; });
+  const table::Snapshot next = AtNext();
+  const NameRecord* found = nullptr;
+  if (next.ok()) {
+    found = next.FindIf(padded.key(),
+                        [zone_at](const NameRecord& record) { return record.zone_at == zone_at; });
+  } else {
+    writer_->Damaged(table::Rule::kIndexVersion, index_->index_at());
+  }
   if (found != nullptr) {
     const auto at = static_cast<std::uint32_t>(
         (reinterpret_cast<const std::byte*>(found) - writer_->view().base()) / kOffsetUnit);
@@ -345,9 +371,12 @@ Status Publisher::PutRecord(std::uint32_t zone_at,
 
 // ---- zones ------------------------------------------------------------------------------------
 
-Status Publisher::PutZoneVersion(std::uint32_t slot_at, const CompiledZone& zone) {
-  auto& slot = *writer_->At<table::ZoneSlot>(slot_at);
-  const std::uint32_t before = slot.version_at.load(std::memory_order_relaxed);
+Status Publisher::PutZoneVersion(Zone& to, const CompiledZone& zone) {
+  auto& slot = *writer_->At<table::ZoneSlot>(to.slot_at);
+  const std::uint32_t before = to.version_at;
+  if (slot.version_at.load(std::memory_order_relaxed) != before) {
+    writer_->Damaged(table::Rule::kZonePlace, to.slot_at);
+  }
   std::uint32_t negative_at = 0;
   if (zone.negative != nullptr) {
     const auto at = blobs_->Image(*zone.negative);
@@ -395,6 +424,7 @@ Status Publisher::PutZoneVersion(std::uint32_t slot_at, const CompiledZone& zone
   *writer_->At<table::ZoneVersion>(at) = version;
   Crash("zone");
   writer_->Poke(slot.version_at, at);
+  to.version_at = at;
   fresh_.push_back({0, Kind::kZoneVersion, at});
   if (before != 0) {
     replaced_.push_back({0, Kind::kZoneVersion, before, at});
@@ -414,6 +444,7 @@ Status Publisher::PutZone(const CompiledZone& compiled) {
   Zone zone;
   if (known != zones_.end()) {
     zone.slot_at = known->second.slot_at;
+    zone.version_at = known->second.version_at;
   } else {
     zone.slot_at = writer_->arena().Allocate(UnitsOf(sizeof(table::ZoneSlot)));
     if (zone.slot_at == 0) {
@@ -427,7 +458,7 @@ Status Publisher::PutZone(const CompiledZone& compiled) {
   if (compiled.max_labels > max_labels.load(std::memory_order_relaxed)) {
     max_labels.store(compiled.max_labels, std::memory_order_relaxed);  // too large harms nobody
   }
-  HF_TRY(PutZoneVersion(zone.slot_at, compiled));
+  HF_TRY(PutZoneVersion(zone, compiled));
   zone.records.reserve(compiled.names.size());
   std::size_t left = compiled.names.size();
   for (const CompiledName& name : compiled.names) {
@@ -455,8 +486,7 @@ Status Publisher::DropZone(const std::string& origin) {
   RememberZone(origin);
   std::ranges::for_each(it->second.records, [this](std::uint32_t at) { EndRecord(at); });
   const std::uint32_t slot_at = it->second.slot_at;
-  replaced_.push_back(
-      {0, Kind::kZoneVersion, writer_->At<table::ZoneSlot>(slot_at)->version_at.load()});
+  replaced_.push_back({0, Kind::kZoneVersion, it->second.version_at});
   replaced_.push_back({0, Kind::kZoneSlot, slot_at});
   zones_.erase(it);
   return {};
@@ -550,6 +580,12 @@ void Publisher::Abort() {
       zones_[origin] = std::move(*zone);
     } else {
       zones_.erase(origin);
+    }
+  }
+  for (const Waiting& kept : replaced_ | std::views::reverse) {
+    if (const auto pool = pools_.find(kept.owner);
+        kept.kind == Kind::kDecision && pool != pools_.end()) {
+      pool->second.decision_at = kept.at;
     }
   }
   // A reader may be looking at something unpublished this very moment (to find that it is not for

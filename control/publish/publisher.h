@@ -78,6 +78,11 @@ class Publisher {
   /// back to the image before, which serves on in any case. Not inside a transaction.
   /// @return kExhausted when there is no room for a second image; nothing changed then.
   Status StartAnew(std::vector<std::string>& notes);
+  /// The first thing of the image that was found changed by someone else while it was compared or
+  /// was to be given back. What it took stays taken; the tables are to be built anew.
+  [[nodiscard]] const std::optional<table::Defect>& damaged() const noexcept {
+    return writer_->damage();
+  }
 
   // Each returns kExhausted when the tables are full: Abort then.
   /// A pool's decision. Before the zones and pools that refer to it. No-op when it is the same.
@@ -113,11 +118,13 @@ class Publisher {
  private:
   struct Pool {
     RuleDigest rule;
-    std::uint32_t references = 0;  // of records, tables, images and decisions
-    std::uint32_t versions = 0;    // decisions that hang at the slot
+    std::uint32_t references = 0;   // of records, tables, images and decisions
+    std::uint32_t versions = 0;     // decisions that hang at the slot
+    std::uint32_t decision_at = 0;  // the newest of them
   };
   struct Zone {
     std::uint32_t slot_at = 0;
+    std::uint32_t version_at = 0;
     std::vector<std::uint32_t> records;  // sorted; the zone's live NameRecords
   };
   enum class Kind : std::uint8_t {
@@ -181,7 +188,8 @@ class Publisher {
 
   // publisher.cc
   Result<std::string> DecisionOctets(const CompiledPool& pool);
-  void ReleaseOutcomes(const char* decision);
+  void ReleaseOutcomes(std::string_view decision);
+  [[nodiscard]] Status LostPool();
   Status PutDecision(std::uint32_t slot_at, const std::string& octets);
   Status MakePool(const CompiledPool& pool, const std::string& octets);
   std::uint32_t UsePool(const RuleDigest& rule);
@@ -193,12 +201,13 @@ class Publisher {
   Status GrowIndex(std::uint64_t names);
   void EndRecord(std::uint32_t record_at);
   void ReleaseRecord(const table::NameRecord& record);
-  Status PutZoneVersion(std::uint32_t slot_at, const CompiledZone& zone);
+  Status PutZoneVersion(Zone& to, const CompiledZone& zone);
   void RememberZone(const std::string& origin);
   void ForgetTransaction();
 
   // health_table.cc
   Status NewHealth(const std::vector<CompiledHealth>& health);
+  std::span<table::HealthEntry> HealthEntries();
   void UpdateHealth(table::HealthEntry& entry, const CompiledHealth& health);
 
   // reclaim.cc

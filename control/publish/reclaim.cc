@@ -1,6 +1,7 @@
 // What was replaced, until no reader can hold it; then it is free again. Everything waits for a
 // generation that all readers must have passed; names need two: one to leave the index, one more
-// because a reader may have found the record just before.
+// because a reader may have found the record just before. What changed under us meanwhile is found
+// by its checksum or because nothing is known of it, and stays as it is.
 #include "control/publish/publisher.h"
 #include "dataplane/base/check.h"
 
@@ -38,7 +39,9 @@ void Publisher::Detach(const Waiting& waiting) {
 void Publisher::Free(const Waiting& waiting) {
   switch (waiting.kind) {
     case Kind::kRecordEnd:
-      index_->TakeOut(waiting.at);
+      if (!index_->TakeOut(waiting.at, waiting.generation)) {
+        break;
+      }
       Wait({Next().value(), Kind::kRecordFree, waiting.at});
       break;
     case Kind::kRecordFree:
@@ -49,7 +52,9 @@ void Publisher::Free(const Waiting& waiting) {
       break;
     case Kind::kDecision:
       Detach<table::Decision>(waiting);
-      --pools_.at(waiting.owner).versions;
+      if (const auto pool = pools_.find(waiting.owner); pool != pools_.end()) {
+        --pool->second.versions;
+      }
       FreeDecision(waiting.at);
       break;
     case Kind::kZoneVersion:
@@ -65,9 +70,13 @@ void Publisher::Free(const Waiting& waiting) {
       break;
     case Kind::kHealth: {
       Detach<table::HealthTable>(waiting);
-      const auto count = writer_->At<table::HealthTable>(waiting.at)->count;
-      writer_->arena().Free(
-          waiting.at, UnitsOf(sizeof(table::HealthTable) + (count * sizeof(table::HealthEntry))));
+      auto& counts = writer_->health_counts();
+      if (const auto it = counts.find(waiting.at); it != counts.end()) {
+        writer_->arena().Free(
+            waiting.at,
+            UnitsOf(sizeof(table::HealthTable) + (it->second * sizeof(table::HealthEntry))));
+        counts.erase(it);
+      }
       break;
     }
     case Kind::kPool:
@@ -85,13 +94,23 @@ void Publisher::FreeRecord(std::uint32_t at) {
 }
 
 void Publisher::FreeDecision(std::uint32_t at) {
-  const auto count = writer_->At<table::Decision>(at)->count;
-  ReleaseOutcomes(writer_->At<char>(at));
-  writer_->arena().Free(at, UnitsOf(sizeof(table::Decision) + (count * sizeof(table::Outcome))));
+  const auto& decision = *writer_->At<table::Decision>(at);
+  const std::size_t octets = sizeof(decision) + (decision.count * sizeof(table::Outcome));
+  const char* from = writer_->view().At<char>(at, octets);
+  constexpr std::size_t kSealed = offsetof(table::Decision, crc32c) + sizeof(decision.crc32c);
+  if (from == nullptr || table::Crc32c(from + kSealed, octets - kSealed) != decision.crc32c) {
+    return writer_->Damaged(table::Rule::kDecisionChecksum, at);
+  }
+  ReleaseOutcomes({from, octets});
+  writer_->arena().Free(at, UnitsOf(octets));
 }
 
 void Publisher::FreeZoneVersion(std::uint32_t at) {
   const auto& version = *writer_->At<table::ZoneVersion>(at);
+  if (table::Crc32c(&version.serial, sizeof(version) - offsetof(table::ZoneVersion, serial)) !=
+      version.crc32c) {
+    return writer_->Damaged(table::Rule::kZoneChecksum, at);
+  }
   if (version.negative_at != 0) {
     blobs_->Release(BlobKind::kImage, version.negative_at);
   }
@@ -108,9 +127,13 @@ void Publisher::FreePool(std::uint32_t slot_at) {
     Wait({Next().value(), Kind::kPool, slot_at});  // after its older decisions
     return;
   }
-  slots_.erase(it->second.rule);
+  const std::uint32_t decision_at = it->second.decision_at;
+  if (const auto slot = slots_.find(it->second.rule);
+      slot != slots_.end() && slot->second == slot_at) {
+    slots_.erase(slot);
+  }
   pools_.erase(it);
-  FreeDecision(writer_->At<table::PoolSlot>(slot_at)->decision_at.load(std::memory_order_relaxed));
+  FreeDecision(decision_at);
   writer_->arena().Free(slot_at, UnitsOf(sizeof(table::PoolSlot)));
 }
 

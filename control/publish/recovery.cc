@@ -97,6 +97,7 @@ Status Recovery::AdoptIndex() {
     }
     Take(at, sizeof(*version));
     Take(version->buckets_at, octets);
+    p_.index_->Know(at, *version);
     return {};
   };
   auto& newest = p_.writer_->header().index_at;
@@ -216,9 +217,9 @@ Status Recovery::AdoptImage(std::uint32_t at) {
     return Damaged("an rrset", at);
   }
   constexpr std::size_t kSealed = sizeof(std::uint32_t);
-  const std::size_t octets = p_.blobs_->OctetsOf(BlobKind::kImage, at);
-  if (table::Crc32c(reinterpret_cast<const char*>(parts.image) + kSealed, octets - kSealed) !=
-      parts.image->crc32c) {
+  const std::size_t octets = p_.blobs_->OctetsAt(BlobKind::kImage, at).size();
+  if (octets < kSealed || table::Crc32c(reinterpret_cast<const char*>(parts.image) + kSealed,
+                                        octets - kSealed) != parts.image->crc32c) {
     return Damaged("an rrset", at);
   }
   if (p_.blobs_->Adopt(BlobKind::kImage, at)) {
@@ -245,13 +246,13 @@ Status Recovery::AdoptPool(std::uint32_t slot_at) {
   p_.slots_.emplace(rule, slot_at);
   p_.pools_.emplace(slot_at, Publisher::Pool{rule, 1, 0});
   ++depth_;
-  HF_TRY(AdoptVersions<table::Decision>(p_.writer_->At<table::PoolSlot>(slot_at)->decision_at,
-                                        Kind::kDecision,
-                                        slot_at,
-                                        [&](std::uint32_t at) -> Status {
-                                          ++p_.pools_.at(slot_at).versions;
-                                          return AdoptDecision(at);
-                                        }));
+  auto& newest = p_.writer_->At<table::PoolSlot>(slot_at)->decision_at;
+  HF_TRY(AdoptVersions<table::Decision>(
+      newest, Kind::kDecision, slot_at, [&](std::uint32_t at) -> Status {
+        ++p_.pools_.at(slot_at).versions;
+        return AdoptDecision(at);
+      }));
+  p_.pools_.at(slot_at).decision_at = newest.load(std::memory_order_relaxed);
   --depth_;
   return {};
 }
@@ -302,6 +303,7 @@ Status Recovery::AdoptZone(std::uint32_t slot_at, std::uint32_t record_at) {
              .emplace(slot_at, std::string(reinterpret_cast<const char*>(name->name), name->octets))
              .first;
     p_.zones_[it->second].slot_at = slot_at;
+    p_.zones_[it->second].version_at = newest.load(std::memory_order_relaxed);
   }
   p_.zones_[it->second].records.push_back(record_at);
   return {};
@@ -333,6 +335,7 @@ Status Recovery::AdoptHealth() {
           return Damaged("the health table", at);
         }
         Take(at, octets);
+        p_.writer_->health_counts()[at] = table->count;
         const std::span entries(reinterpret_cast<table::HealthEntry*>(table + 1), table->count);
         std::ranges::for_each(entries, [this](auto& entry) { TakeBack(entry); });
         return HealthReadable(entries) ? Status{} : Damaged("the health table", at);

@@ -97,6 +97,26 @@ TEST_F(ScrubTest, FindsDamageAndSaysOfWhichNameThenWaits) {
   EXPECT_EQ(scrub_.state().rebuilt, 1U);
 }
 
+TEST_F(ScrubTest, TakesWhatThePublisherCameAcrossOnce) {
+  Octet(ImageOf("s7.test.") + sizeof(table::RrImage) + 13) ^= std::byte{1};
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  ASSERT_TRUE(PublishState(*publisher_, 4));
+  ASSERT_TRUE(publisher_->damaged());
+  const auto take = [this] {
+    return scrub_.Take(publisher_->view(), *publisher_->damaged(), now_);
+  };
+  ASSERT_TRUE(take());
+  EXPECT_THAT(scrub_.state().last_defect, HasSubstr("an rrset image has a wrong checksum"));
+  EXPECT_FALSE(take());
+  EXPECT_EQ(scrub_.state().defects, 1U);
+  std::vector<std::string> notes;
+  ASSERT_TRUE(publisher_->StartAnew(notes));
+  ASSERT_TRUE(PublishState(*publisher_, 3));
+  scrub_.Rebuilt({}, now_);
+  EXPECT_FALSE(publisher_->damaged());
+  EXPECT_FALSE(Pass());
+}
+
 TEST_F(ScrubTest, FindsDamageOfTheHealthAndOfTheHeader) {
   const auto health_at =
       std::uint64_t{16} *
