@@ -10,7 +10,7 @@
 
 namespace holdfast::table {
 
-/// The rules that an image can break. DefectText names each.
+/// The rules that an image can break. RuleText names each.
 enum class Rule : std::uint8_t {
   kIndexVersion,      // the index's version or its buckets do not lie in the image
   kVersionChain,      // versions do not lead from newer to older ones
