@@ -243,15 +243,18 @@ std::vector<CompiledHealth> Core::Health() const {
 
 // ---- loads --------------------------------------------------------------------------------------
 
-Status Core::Put(const Prepared& prepared, const std::vector<std::string>& dropped) {
+Status Core::Put(const Prepared& prepared) {
   for (const CompiledPool& pool : prepared.compiled.pools) {
     HF_TRY(publisher_->PutPool(pool));
   }
   for (const CompiledZone& zone : prepared.compiled.zones) {
     HF_TRY(publisher_->PutZone(zone));
   }
-  for (const std::string& origin : dropped) {
-    HF_TRY(publisher_->DropZone(origin));
+  for (const std::string& origin : publisher_->Origins()) {
+    if (std::ranges::find(prepared.compiled.zones, origin, &CompiledZone::origin) ==
+        prepared.compiled.zones.end()) {
+      HF_TRY(publisher_->DropZone(origin));
+    }
   }
   const auto health = prepared.compiled.evaluation->health();
   HF_TRY(publisher_->PutHealth({health.begin(), health.end()}));
@@ -260,14 +263,14 @@ Status Core::Put(const Prepared& prepared, const std::vector<std::string>& dropp
 
 // What was replaced lately, or by a control before, waits for a generation that every reader has
 // passed; the one that Abort publishes makes it free. So full tables are asked a second time.
-Status Core::PutTwice(const Prepared& prepared, const std::vector<std::string>& dropped) {
+Status Core::PutTwice(const Prepared& prepared) {
   const auto try_put = [&]() -> Status {
-    HF_TRY(Put(prepared, dropped));
-    // What was served before is served again, however little room is left.
-    return model_ == nullptr ? Status{} : publisher_->LeavesRoom();
+    HF_TRY(Put(prepared));
+    // What was served before is served again where it is, however little room is left.
+    return model_ == nullptr && !publisher_->moving() ? Status{} : publisher_->LeavesRoom();
   };
   auto put = try_put();
-  if (!put && put.error().code == ErrorCode::kExhausted) {
+  if (!put && put.error().code == ErrorCode::kExhausted && !publisher_->moving()) {
     publisher_->Abort();
     for (int i = 0; i < kPassTries && !publisher_->Passed(publisher_->generation()); ++i) {
       std::this_thread::sleep_for(kPassPause);
@@ -282,20 +285,26 @@ Status Core::PutTwice(const Prepared& prepared, const std::vector<std::string>& 
 }
 
 Result<Committed> Core::Apply(Prepared prepared) {
-  return ApplyBy(prepared, [&](const std::vector<std::string>& dropped) {
-    return PutTwice(prepared, dropped);
-  });
+  const auto put = [&] { return PutTwice(prepared); };
+  const bool moving = publisher_->moving();
+  auto applied = ApplyBy(prepared, put);
+  if (!applied && moving && !publisher_->moving()) {
+    // What the new tables do not hold, or not every reader finds, the old ones serve on.
+    spdlog::warn("{}", publisher_->StayText(applied.error()));
+    applied = ApplyBy(prepared, put);
+  }
+  return applied;
 }
 
 Result<Committed> Core::BuildAnew(Prepared prepared) {
-  auto built = ApplyBy(prepared, [&](const std::vector<std::string>&) -> Status {
+  auto built = ApplyBy(prepared, [&]() -> Status {
     std::vector<std::string> notes;
     const Status started = publisher_->StartAnew(notes);
     for (const std::string& note : notes) {
       spdlog::info("{}", note);
     }
     HF_TRY(started);
-    auto put = Put(prepared, {});
+    auto put = Put(prepared);
     if (!put) {
       publisher_->Abort();
     }
@@ -334,8 +343,7 @@ void Core::NotBuiltAnew(const Error& why) {
   scrub_.Rebuilt(std::unexpected(why), Scrub::Time(MonotonicNs()));
 }
 
-Result<Committed> Core::ApplyBy(Prepared& prepared,
-                                const std::function<Status(const std::vector<std::string>&)>& put) {
+Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()>& put) {
   // Checks first: a new one has a defined state before a record asks for it.
   const auto before = model_;
   HF_TRY(monitor_->Configure(prepared.model->checks));
@@ -344,12 +352,7 @@ Result<Committed> Core::ApplyBy(Prepared& prepared,
     prepared.compiled.evaluation->Recompile(current);
     return prepared.compiled.evaluation->CompileAll();
   }();
-  std::vector<std::string> dropped;
-  std::ranges::copy_if(publisher_->Origins(), std::back_inserter(dropped), [&](const auto& origin) {
-    return !std::ranges::any_of(prepared.compiled.zones,
-                                [&](const CompiledZone& zone) { return zone.origin == origin; });
-  });
-  if (const auto done = put(dropped); !done) {
+  if (const auto done = put(); !done) {
     if (before != nullptr) {
       (void)monitor_->Configure(before->checks);  // was accepted before
     }
@@ -359,6 +362,9 @@ Result<Committed> Core::ApplyBy(Prepared& prepared,
   if (!committed) {
     publisher_->Abort();
     return committed;
+  }
+  if (!committed->laggard.empty()) {
+    spdlog::warn("the tables are {}: {}", publisher_->image_path(), committed->laggard);
   }
   Remember(prepared);
   // An order ends with its check: one of the same id that comes later starts without.

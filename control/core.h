@@ -125,11 +125,10 @@ class Core {
   Core() = default;
   Status OpenTables();
   Status RestoreChecks(const std::vector<health::CheckConfig>& checks);
-  Status Put(const Prepared& prepared, const std::vector<std::string>& dropped);
-  Status PutTwice(const Prepared& prepared, const std::vector<std::string>& dropped);
+  Status Put(const Prepared& prepared);
+  Status PutTwice(const Prepared& prepared);
   /// @param put  puts everything, or takes all of it back.
-  Result<Committed> ApplyBy(Prepared& prepared,
-                            const std::function<Status(const std::vector<std::string>&)>& put);
+  Result<Committed> ApplyBy(Prepared& prepared, const std::function<Status()>& put);
   void Remember(const Prepared& prepared);
   void Saved(const health::Transition& transition, health::Override manual);
   Result<Committed> PublishPools(const std::vector<CompiledPool>& pools,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,7 +82,8 @@ bool Grace::AllMapped(std::uint32_t seq, std::string* laggard) {
   for (std::size_t i = 0; i < readers_.size();) {
     if (readers_[i].pid() != 0 && readers_[i].mapped_seq() != seq) {
       if (readers_[i].Alive()) {
-        *laggard = readers_[i].path();
+        *laggard = "reader " + std::filesystem::path(readers_[i].path()).filename().string() +
+                   " (pid " + std::to_string(readers_[i].pid()) + ")";
         return false;
       }
       Sweep(i);

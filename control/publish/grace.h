@@ -18,7 +18,8 @@ class Grace {
   /// Looks at the folder again when it changed; a reader below `wanted` is asked whether it lives,
   /// and forgotten (its file removed) when it does not.
   std::uint64_t MinPassed(std::uint64_t wanted, std::string* laggard = nullptr);
-  /// Whether every live reader has mapped image `seq`; names one that has not.
+  /// Whether every live reader has mapped image `seq`; else `laggard` is one that has not, as
+  /// "reader NAME (pid N)".
   bool AllMapped(std::uint32_t seq, std::string* laggard);
   /// Looks at the folder again when it changed: new readers are known, files of dead ones removed.
   void Rescan();

@@ -24,7 +24,7 @@ std::string NoRoom(const ImagePlace& place, std::uint64_t octets, std::uint64_t 
             std::to_string(page / 1024) +
             "kB/nr_hugepages' (added to what is in use), or lower [tables] size";
   }
-  return text;
+  return text + " (to build them anew or to move them takes room for two images)";
 }
 
 std::string StemOf(const ImagePlace& place) {

@@ -44,14 +44,12 @@ Result<std::unique_ptr<Publisher>> Publisher::Open(const PublisherOptions& optio
     HF_TRY(publisher->NewImage(notes));
   } else if (const auto adopted = publisher->AdoptImage(notes); !adopted) {
     notes.push_back(adopted.error().message + "; the tables are built anew");
-    HF_TRY(publisher->NewImage(notes));
+    HF_TRY(publisher->ReplaceDamaged(notes));
   } else if (!publisher->HasWantedSize() || !publisher->LiesAsWanted()) {
     // What the published answers were compiled from goes along; the tables are put again.
     publisher->inherited_ = publisher->Health();
-    if (const auto made = publisher->NewImage(notes); !made) {
-      notes.push_back("warning: the tables stay " + publisher->image_path_ +
-                      " and not as [tables] asks, until control can move them at a start: " +
-                      made.error().message);
+    if (const auto made = publisher->StartAnew(notes); !made) {
+      notes.push_back("warning: " + publisher->StayText(made.error()));
     }
   }
   return publisher;
@@ -186,6 +184,29 @@ Status Publisher::NewImage(std::vector<std::string>& notes) {
     }
     place.directory = std::move(*chosen);
   }
+  return MakeImage(place, notes);
+}
+
+// Readers go on with what is damaged, and it keeps its room until they have left it. A control that
+// gave up here would leave them without any.
+Status Publisher::ReplaceDamaged(std::vector<std::string>& notes) {
+  auto made = NewImage(notes);
+  if (made || (made.error().code != ErrorCode::kExhausted &&
+               made.error().code != ErrorCode::kUnavailable)) {
+    return made;
+  }
+  ImagePlace spare = options_.image;
+  spare.directory = options_.spare_directory;
+  if (const auto elsewhere = MakeImage(spare, notes); !elsewhere) {
+    return Fail(made.error().code, made.error().message + "; " + elsewhere.error().message);
+  }
+  notes.push_back(
+      "warning: the tables are built in " + spare.directory +
+      " and not as [tables] asks, until control can move them at a start: " + made.error().message);
+  return {};
+}
+
+Status Publisher::MakeImage(const ImagePlace& place, std::vector<std::string>& notes) {
   // A number that no reader knows, not even of an image that was announced and never published; and
   // not in the place of the published one's name.
   const table::Published published{root_->published.load(std::memory_order_acquire)};
@@ -229,8 +250,11 @@ Status Publisher::StartAnew(std::vector<std::string>& notes) {
   return made;
 }
 
-// Nobody was told of the new image.
+// Readers that were told of the new image leave it when they are told of the old one under a number
+// that is new to them: who has mapped an image under a number does not look at its file again.
 void Publisher::GoBack() {
+  const bool told = AnnouncedSeq() == image_seq_;
+  auto seq = static_cast<std::uint16_t>(image_seq_ + 1);
   image_path_ = std::move(before_->image_path);
   image_seq_ = before_->image_seq;
   lock_ = std::move(before_->lock);
@@ -243,6 +267,17 @@ void Publisher::GoBack() {
   waiting_ = std::move(before_->waiting);
   before_.reset();
   announced_ = true;
+  if (told) {
+    if ((seq - image_seq_) % table::kImageNames == 0) {
+      ++seq;
+    }
+    Tell(seq, image_path_);
+  }
+}
+
+std::string Publisher::StayText(const Error& why) const {
+  return "the tables stay " + image_path_ +
+         " and not as [tables] asks, until control can move them at a start: " + why.message;
 }
 
 bool Publisher::HasWantedSize() {
@@ -275,19 +310,28 @@ void Publisher::RemoveImagesBut(std::initializer_list<std::uint16_t> kept) {
   }
 }
 
-// Lets the readers map the new image before the generation leads them to it.
-void Publisher::Announce() {
-  char* name = root_->names[image_seq_ % table::kImageNames];
+void Publisher::Tell(std::uint16_t seq, const std::string& path) {
+  char* name = root_->names[seq % table::kImageNames];
   std::memset(name, 0, sizeof(root_->names[0]));
-  std::memcpy(name, image_path_.data(), image_path_.size());
-  root_->announced_seq.store(image_seq_, std::memory_order_release);
+  std::memcpy(name, path.data(), path.size());
+  root_->announced_seq.store(seq, std::memory_order_release);
+}
+
+// Lets the readers map the new image before the generation leads them to it. Returns who did not.
+std::string Publisher::Announce() {
+  Tell(image_seq_, image_path_);
+  announced_ = true;
   std::string laggard;
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.map_wait_ms);
-  while (!grace_->AllMapped(image_seq_, &laggard) && std::chrono::steady_clock::now() < deadline) {
+  while (!grace_->AllMapped(image_seq_, &laggard)) {
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return laggard + " cannot map the new ones; it must be able to enter " +
+             std::filesystem::path(image_path_).parent_path().string();
+    }
     std::this_thread::sleep_for(kMapPause);
   }
-  announced_ = true;
+  return {};
 }
 
 void Publisher::Beat() noexcept {

@@ -515,7 +515,7 @@ Status Publisher::LeavesRoom() const {
 }
 
 Result<Committed> Publisher::Commit() {
-  Committed committed{generation(), false, 0};
+  Committed committed{generation()};
   if (!writer_->poked() && announced_) {
     ForgetTransaction();
     return committed;
@@ -527,13 +527,18 @@ Result<Committed> Publisher::Commit() {
     if (index_->index_at() == 0) {
       HF_TRY(GrowIndex(0));
     }
-    Announce();
+    committed.laggard = Announce();
+    if (before_ && !committed.laggard.empty()) {
+      return Fail(ErrorCode::kUnavailable, committed.laggard);
+    }
   }
   Crash("commit");
   // Release: pairs with the acquire in Attachment::Take. Everything above is of generation `next`
   // and seen by nobody before this store; nothing of it is written after it.
   root_->published.store(table::Published::Of(image_seq_, next).word, std::memory_order_release);
-  committed = {next, true, Tsc()};
+  committed.generation = next;
+  committed.changed = true;
+  committed.published_tsc = Tsc();
   Crash("committed");
   if (is_new_image) {
     before_.reset();

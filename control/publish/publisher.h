@@ -31,7 +31,8 @@ struct PublisherOptions {
   std::function<Result<std::string>(std::vector<std::string>& notes)> choose_directory;
   /// Asked whether a published image may stay in the folder where it lies. Empty: it may.
   std::function<bool(const std::string& directory)> lies_as_wanted;
-  std::uint32_t map_wait_ms = 2000;  // how long readers may take to map a new image
+  std::string spare_directory = "/dev/shm";  // for what replaces damaged tables, without room
+  std::uint32_t map_wait_ms = 2000;          // how long readers may take to map a new image
   /// Called with a name before each store that a crash could come between; tests kill themselves in
   /// it. Empty in production.
   std::function<void(const char* point)> crash_point;
@@ -42,6 +43,7 @@ struct Committed {
   Generation generation;            // the one that readers now get
   bool changed = false;             // false: nothing differed, nothing was published
   std::uint64_t published_tsc = 0;  // TSC right after the store
+  std::string laggard = {};         // who did not map a new image, and why; empty: nobody
 };
 
 struct TableUse {
@@ -99,7 +101,13 @@ class Publisher {
   /// kExhausted when the transaction took of the last sixteenth of the tables. For loads: that much
   /// is kept for health, which must move every answer also when no further zone fits.
   [[nodiscard]] Status LeavesRoom() const;
+  /// Whether an image that serves is to be left: as long as it is, Abort goes back to it.
+  [[nodiscard]] bool moving() const noexcept { return before_.has_value(); }
+  /// What to say when a move that [tables] asked for was given up.
+  [[nodiscard]] std::string StayText(const Error& why) const;
   /// Makes the transaction visible with one store, then frees what no reader holds any more.
+  /// @return kUnavailable when this would leave an image that serves and a live reader cannot
+  /// follow: Abort then.
   Result<Committed> Commit();
   void Abort();
 
@@ -170,7 +178,10 @@ class Publisher {
   Status SetRootAside(const std::string& path, const Error& why);
   Status AdoptImage(std::vector<std::string>& notes);
   Status NewImage(std::vector<std::string>& notes);
-  void Announce();
+  Status MakeImage(const ImagePlace& place, std::vector<std::string>& notes);
+  Status ReplaceDamaged(std::vector<std::string>& notes);
+  void Tell(std::uint16_t seq, const std::string& path);
+  std::string Announce();
   [[nodiscard]] bool HasWantedSize();
   [[nodiscard]] bool LiesAsWanted() const;
   [[nodiscard]] std::uint16_t AnnouncedSeq() const noexcept;
@@ -244,7 +255,7 @@ class Publisher {
   std::unordered_map<std::uint32_t, Pool> pools_;  // PoolSlot -> what is known of it
   std::unordered_map<std::string, Zone> zones_;
   std::deque<Waiting> waiting_;   // generation ascending
-  std::optional<Before> before_;  // what StartAnew left
+  std::optional<Before> before_;  // what a move is about to leave
 
   // The transaction.
   std::vector<Waiting> fresh_;     // what it made: given back by Abort

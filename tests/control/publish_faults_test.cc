@@ -339,6 +339,84 @@ TEST_F(PublishTest, KeepsItsSizeWhenThereIsNoRoomForAnother) {
   EXPECT_EQ(WholeState(reader.Take()), 2);
 }
 
+// A reader that lives and maps nothing, as one that may not enter the new folder.
+TEST_F(PublishTest, StaysWhereAReaderCannotFollow) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const std::string before = publisher_->image_path();
+  Reader reader(options_.run_dir);
+  (*reader.attachment)->Slot(0).Online();
+  const auto fds = table::MakeReaderFile(options_.run_dir, "blind", "sockets", 1);
+  ASSERT_TRUE(fds);
+  {
+    auto page = table::Mapping::Of(fds->page, "blind", true);
+    ASSERT_TRUE(page);
+    reinterpret_cast<table::ReaderFile*>(page->data())->pid = 4711;
+  }
+  options_.image.octets = 8U << 20U;
+  options_.map_wait_ms = 100;
+  for (int round = 2; round < 6; ++round) {
+    Open();
+    ASSERT_TRUE(publisher_->moving());
+    const std::string made = publisher_->image_path();
+    const auto refused = PublishState(*publisher_, round);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(
+        refused.error().message,
+        "reader blind (pid 4711) cannot map the new ones; it must be able to enter " + folder_);
+    publisher_->Abort();
+    EXPECT_FALSE(publisher_->moving());
+    EXPECT_FALSE(std::filesystem::exists(made));
+    EXPECT_EQ(publisher_->image_path(), before);
+    EXPECT_EQ(WholeState(reader.Take()), round - 1);
+    ASSERT_TRUE(PublishState(*publisher_, round));
+    EXPECT_EQ(WholeState(reader.Take()), round);
+    EXPECT_EQ(WholeState(Reader(options_.run_dir, "late").Take()), round);
+    (*reader.attachment)->Slot(0).Passed(publisher_->generation());
+    for (int i = 0; i < 500 && IsMapped(made); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_FALSE(IsMapped(made));
+  }
+  close(fds->lock);
+  close(fds->page);
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_EQ(std::filesystem::file_size(publisher_->image_path()), 8U << 20U);
+  EXPECT_FALSE(std::filesystem::exists(before));
+  EXPECT_EQ(WholeState(reader.Take()), 2);
+}
+
+TEST_F(PublishTest, BuildsAnewElsewhereWhenDamageLeavesNoRoom) {
+  Open();
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const std::string before = publisher_->image_path();
+  publisher_.reset();
+  std::filesystem::resize_file(before, 100);
+  options_.image.directory = "";
+  options_.choose_directory = [](std::vector<std::string>&) -> Result<std::string> {
+    return Fail(ErrorCode::kUnavailable, "no pages are free");
+  };
+  options_.spare_directory = folder_ + "/spare";
+  std::vector<std::string> notes;
+  const auto refused = Publisher::Open(options_, notes);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.starts_with("no pages are free; "))
+      << refused.error().message;
+  std::filesystem::create_directory(options_.spare_directory);
+  auto opened = Publisher::Open(options_, notes);
+  ASSERT_TRUE(opened) << opened.error().message;
+  publisher_ = std::move(*opened);
+  EXPECT_TRUE(
+      notes.back().starts_with("warning: the tables are built in " + folder_ + "/spare and"))
+      << notes.back();
+  EXPECT_TRUE(publisher_->image_path().starts_with(options_.spare_directory + "/"));
+  ASSERT_TRUE(PublishState(*publisher_, 2));
+  EXPECT_FALSE(std::filesystem::exists(before));
+  EXPECT_EQ(WholeState(Reader(options_.run_dir).Take()), 2);
+}
+
 // Readers have mapped an image that was announced: the next control must not go on under its
 // number.
 TEST_F(PublishTest, FaultA3ControlKilledWhileItChangesTheImageLeavesOneStateWhole) {

@@ -190,3 +190,46 @@ def test_a_restart_moves_the_tables_where_the_node_file_asks_for(node):
     assert node.status()["tables"]["path"] == after["tables"]["path"]
     assert f"warning: the tables stay {after['tables']['path']} and not as [tables] asks" in \
         node.log() and f"{node.folder}/none: No such file" in node.log()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a reader has another user only under root")
+def test_a_place_that_readers_cannot_enter_is_not_moved_to(node):
+    node.start()
+    before = node.status()
+    closed = node.folder / "closed"
+    closed.mkdir(mode=0o700)
+    text = node.config.read_text()
+    node.config.write_text(text.replace(f'directory = "{node.folder}"', f'directory = "{closed}"'))
+    with watch_node(node) as watch:
+        watch.mark("restart")
+        restart_control(node)
+        watch.mark("after", 0.5)
+    assert watch.total("lost") == 0
+    assert node.status()["tables"]["path"] == before["tables"]["path"]
+    assert not list(closed.iterdir())
+    assert re.search(f"the tables stay {before['tables']['path']} .*: reader sockets.* "
+                     rf"\(pid {node.pid('sockets')}\) cannot map the new ones; "
+                     f"it must be able to enter {closed}", node.log())
+    closed.chmod(0o755)
+    restart_control(node)
+    assert Path(node.status()["tables"]["path"]).parent == closed
+    assert not Path(before["tables"]["path"]).exists()
+
+
+def test_a_size_that_does_not_hold_the_zones_is_not_taken(make_one):
+    node = make_one.node({LARGE: (LARGE_ZONE, [])}, size="16M")
+    node.start()
+    before = node.status()
+    node.put_zone("more.test", "@ 60 SOA ns.example.net. h.example.net. 1 2 3 4 5\n"
+                               "@ 60 NS ns.example.net.\nw 60 A 192.0.2.1\n")
+    node.write_config("2M")
+    restart_control(node)
+    after = node.status()
+    assert after["tables"]["path"] == before["tables"]["path"]
+    assert f"the tables stay {before['tables']['path']} and not as [tables] asks" in node.log()
+    assert node.addresses("w.more.test") == ["192.0.2.1"]
+    del node.zones["more.test"]
+    node.write_config("2M")
+    restart_control(node)
+    assert node.addresses(next(iter(LAST))) == next(iter(LAST.values()))[0]
+    assert node.ask("w.more.test").rcode() == 5  # REFUSED: gone with the node file's line
