@@ -360,6 +360,29 @@ TEST(MachineFaults, NameProcessorsAndUsersThatAreNotHere) {
   EXPECT_TRUE(MachineFaults(node, true).empty());
 }
 
+TEST(FolderFaults, NameWhatKeepsTheUserOut) {
+  std::string folder = (std::filesystem::temp_directory_path() / "hf-folder-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  control::NodeConfig node;
+  node.path = "n.toml";
+  node.user = "nobody";
+  node.sockets.enabled = true;
+  node.run_dir = "/";
+  node.tables.directory = folder + "/later";  // what is not there yet is no fault
+  ASSERT_EQ(chmod(folder.c_str(), 0755), 0);
+  EXPECT_TRUE(FolderFaults(node, true).empty());
+  ASSERT_EQ(chmod(folder.c_str(), 0700), 0);
+  const auto faults = FolderFaults(node, true);
+  ASSERT_EQ(faults.size(), 1U);
+  EXPECT_TRUE(faults[0].starts_with("n.toml: [tables] directory = \"" + folder +
+                                    "/later\": the "
+                                    "[node] user 'nobody' cannot enter " +
+                                    folder + ";"))
+      << faults[0];
+  EXPECT_TRUE(FolderFaults(node, false).empty());
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Tables, RefusesWhatIsNoImage) {
   std::string folder = (std::filesystem::temp_directory_path() / "hf-admin-XXXXXX").string();
   ASSERT_NE(mkdtemp(folder.data()), nullptr);

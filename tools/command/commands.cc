@@ -66,6 +66,7 @@ int Check(const CommandLine& line) {
     return kRefused;
   }
   auto warnings = MachineFaults(*node, true);
+  std::ranges::move(FolderFaults(*node, true), std::back_inserter(warnings));
   std::ranges::move(loaded->warnings, std::back_inserter(warnings));
   std::ranges::move(compiled->warnings, std::back_inserter(warnings));
   for (const std::string& warning : warnings) {

@@ -2,7 +2,9 @@
 #include "tools/command/machine.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <sched.h>
+#include <sys/stat.h>
 
 #include "dataplane/listen/rights.h"
 
@@ -28,7 +30,44 @@ std::string CpuText(const cpu_set_t& set) {
   return text;
 }
 
+// The first folder on the way to `path` that keeps `user` out; empty: none does.
+std::string Closed(const std::string& path, const listen::User& user) {
+  std::filesystem::path way;
+  for (const auto& part : std::filesystem::path(path)) {
+    way /= part;
+    struct stat st{};
+    if (stat(way.c_str(), &st) != 0) {
+      return {};
+    }
+    const mode_t needed = st.st_uid == user.uid   ? S_IXUSR
+                          : st.st_gid == user.gid ? S_IXGRP
+                                                  : S_IXOTH;
+    if ((st.st_mode & needed) == 0) {
+      return way.string();
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+std::vector<std::string> FolderFaults(const control::NodeConfig& node, bool becomes_user) {
+  std::vector<std::string> faults;
+  const auto user = listen::FindUser(node.user);
+  if (!becomes_user || !node.sockets.enabled || node.user.empty() || !user) {
+    return faults;
+  }
+  const auto look = [&](const char* key, const std::string& folder) {
+    if (const std::string closed = Closed(folder, *user); !closed.empty()) {
+      faults.push_back(node.path + ": " + key + " = \"" + folder + "\": the [node] user '" +
+                       node.user + "' cannot enter " + closed +
+                       "; holdfast-sockets finds no tables then (mend it with `chmod o+x`)");
+    }
+  };
+  look("[node] run_dir", node.run_dir);
+  look("[tables] directory", node.tables.directory);
+  return faults;
+}
 
 std::vector<std::string> MachineFaults(const control::NodeConfig& node, bool becomes_user) {
   std::vector<std::string> faults;

@@ -14,4 +14,9 @@ namespace holdfast::tools {
 /// root.
 std::vector<std::string> MachineFaults(const control::NodeConfig& node, bool becomes_user);
 
+/// A sentence for each folder that is there and that the [node] user cannot enter by its mode (it
+/// has no supplementary groups; a list of rights may say otherwise): the run folder's and the
+/// tables'. Both `run` and `check` warn, what serves already may be elsewhere.
+std::vector<std::string> FolderFaults(const control::NodeConfig& node, bool becomes_user);
+
 }  // namespace holdfast::tools

@@ -183,6 +183,9 @@ int RunNode(const control::NodeConfig& node) {
   if (const Status made = MakeFolders(node); !made) {
     return StatusOf(made.error());
   }
+  for (const std::string& fault : FolderFaults(node, geteuid() == 0)) {
+    Say("warning: " + fault);
+  }
   const auto lock = RunLock::Take(node.run_dir);
   if (!lock) {
     return StatusOf(lock.error());
