@@ -15,6 +15,7 @@ import random
 import signal
 import socket
 import struct
+import subprocess
 import time
 from pathlib import Path
 
@@ -144,6 +145,45 @@ def test_A8_damaged_files_at_the_start_are_mended(node):
                 assert "whole" in node.call("tables", "verify").stdout
     report("A8", round(max(took), 2), "s", f"slowest of {len(took)} starts on damaged files, "
            f"{anew} built anew, the others mended; seed {SEED}")
+
+
+def again(node):
+    """Control ends, and another one works."""
+    before = node.kill("control")
+
+    def ready():
+        with contextlib.suppress(OSError, ValueError):
+            return node.status()["pid"] != before
+    until(ready)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a folder with little room")
+def test_A8_damage_where_there_is_no_room_for_two_is_mended_elsewhere(node):
+    small = node.folder / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3M,mode=755", "none", small], check=True)
+    try:
+        text = node.config.read_text()
+        node.config.write_text(text.replace(f'directory = "{node.folder}"',
+                                            f'directory = "{small}"'))
+        start(node)
+        image = image_of(node)
+        assert image.parent == small
+        with mapped(image) as octets:
+            in_the_directory(octets, None)
+        again(node)
+        assert f"{small}: No space left" in node.log()
+        assert "warning: the tables are built in /dev/shm and not as [tables] asks" in node.log()
+        assert image_of(node).parent == Path("/dev/shm")
+        assert not image.exists()
+        hold_all(node)
+        again(node)  # what was in the way is gone: back
+        assert image_of(node).parent == small
+        hold_all(node)
+    finally:
+        node.stop()
+        node.run("tables", "remove")
+        subprocess.run(["umount", small], check=True)
 
 
 class Standing:
