@@ -178,6 +178,7 @@ class Node:
     def kill(self, name, sent=signal.SIGKILL):
         """@return the pid that got the signal."""
         pid = self.pid(name)
+        assert pid > 0, f"{name} is down"  # to os.kill, 0 is this whole process group
         os.kill(pid, sent)
         return pid
 
