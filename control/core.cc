@@ -1,3 +1,6 @@
+// What the control core does with what it is handed: a load becomes model, rules and a publish, a
+// transition a publish of the pools that hang on it. Called by the loop in admin/server.cc, on the
+// control core; what prepares a load runs on its workers. See core.h.
 #include "control/core.h"
 
 #include <algorithm>

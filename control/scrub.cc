@@ -1,3 +1,5 @@
+// The steps of the background check: buckets, then what their names lead to, a part of the index at
+// a time. Called by the control loop's scrub tick; see scrub.h.
 #include "control/scrub.h"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// The loop, its timers and the socket, and the operations that go to a worker and come back. Called
+// by holdfast-control's main; see server.h. One piece, for all of it is one state machine on one
+// thread: what may begin depends on what is under way (a load, a rebuild, an end), and those flags
+// stay private to one class this way.
 #include "control/admin/server.h"
 
 #include <algorithm>
