@@ -26,6 +26,12 @@ pid_t HolderOf(int fd) {
   return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
 }
 
+// The holder may have ended by now, or live in another PID namespace.
+std::string HolderText(int fd) {
+  const pid_t holder = HolderOf(fd);
+  return holder > 0 ? "process " + std::to_string(holder) : "another process";
+}
+
 // A file of this name may be somebody else's: ours holds nothing, or a process id and a line end.
 bool IsOurs(int fd) {
   struct stat st{};
@@ -70,7 +76,7 @@ Result<RunLock> RunLock::Take(const std::string& run_dir) {
         return Fail(ErrorCode::kIo, "cannot lock " + path + ": " + std::strerror(errno));
       }
       return Fail(ErrorCode::kConflict,
-                  "process " + std::to_string(HolderOf(fd)) + " runs Holdfast on " + run_dir +
+                  HolderText(fd) + " runs Holdfast on " + run_dir +
                       " already; end it, or give this node another run_dir");
     }
     if (!IsAt(fd, path)) {
@@ -78,8 +84,9 @@ Result<RunLock> RunLock::Take(const std::string& run_dir) {
     }
     held.locked_ = true;
     const std::string text = std::to_string(getpid()) + "\n";
-    if (pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
-        ftruncate(fd, static_cast<off_t>(text.size())) != 0) {
+    // Emptied first: at no time does it hold what another one would take for somebody else's.
+    if (ftruncate(fd, 0) != 0 ||
+        pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
       return Fail(ErrorCode::kIo, "cannot write " + path + ": " + std::strerror(errno));
     }
     return held;
