@@ -117,6 +117,9 @@ Result<std::unique_ptr<Attachment>> Attachment::Open(const std::string& run_dir,
 
 Result<std::unique_ptr<Attachment>> Attachment::OpenRoot(const std::string& run_dir) {
   const std::string root_path = run_dir + "/root";
+  // Before it is mapped: another one that comes in between is taken for a change later on.
+  struct stat named{};
+  (void)stat(root_path.c_str(), &named);
   auto root = Mapping::Map(root_path, false);
   if (!root) {
     if (root.error().code != ErrorCode::kNotFound) {
@@ -129,12 +132,21 @@ Result<std::unique_ptr<Attachment>> Attachment::OpenRoot(const std::string& run_
   }
   std::unique_ptr<Attachment> attachment(new Attachment());
   attachment->root_map_ = std::move(*root);
+  attachment->root_path_ = root_path;
+  attachment->root_device_ = named.st_dev;
+  attachment->root_inode_ = named.st_ino;
   attachment->root_ = reinterpret_cast<const RootBlock*>(attachment->root_map_.data());
   HF_TRY(CheckRoot(*attachment->root_, root_path));
   if (attachment->root_->published.load(std::memory_order_acquire) == 0) {
     return Fail(ErrorCode::kUnavailable, "nothing is published in " + run_dir + " yet");
   }
   return attachment;
+}
+
+bool Attachment::RootIsInPlace() const {
+  struct stat named{};
+  return stat(root_path_.c_str(), &named) == 0 && named.st_dev == root_device_ &&
+         named.st_ino == root_inode_;
 }
 
 // Takes the file for this process: from here on control waits for it.
@@ -152,6 +164,12 @@ Status Attachment::Register(ReaderFds fds, const std::string& name, unsigned thr
                 name + " is none of this format for " + std::to_string(threads) + " threads");
   }
   __atomic_store_n(&file_->pid, static_cast<std::uint32_t>(getpid()), __ATOMIC_SEQ_CST);
+  // Whoever removes tables takes the root block's name away and then looks for readers: either it
+  // sees us, or we see that.
+  if (!RootIsInPlace()) {
+    __atomic_store_n(&file_->pid, 0U, __ATOMIC_SEQ_CST);
+    return Fail(ErrorCode::kUnavailable, root_path_ + " was removed or replaced meanwhile");
+  }
   HF_TRY(MapAnnounced());
   close(fds.page);
   lock_fd_ = fds.lock;

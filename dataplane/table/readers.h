@@ -135,6 +135,7 @@ class Attachment {
   Attachment() = default;
   [[nodiscard]] Snapshot Resolve(Published published) const noexcept;
   static Result<std::unique_ptr<Attachment>> OpenRoot(const std::string& run_dir);
+  [[nodiscard]] bool RootIsInPlace() const;
   Status Register(ReaderFds fds, const std::string& name, unsigned threads);
   Status MapAnnounced();
   void UnmapLeft();
@@ -143,6 +144,9 @@ class Attachment {
   const RootBlock* root_ = nullptr;
   ReaderFile* file_ = nullptr;
   Mapping root_map_;
+  std::string root_path_;
+  std::uint64_t root_device_ = 0;  // and inode: which file of that name was mapped
+  std::uint64_t root_inode_ = 0;
   Mapping file_map_;
   int lock_fd_ = -1;
   std::string file_path_;  // to be removed at the end; empty: not ours to remove
