@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <sys/vfs.h>
 
@@ -61,11 +62,60 @@ std::string Remedy(std::uint64_t page, std::uint64_t octets) {
 
 }  // namespace
 
+std::string WholeRunDir(const std::string& run_dir) {
+  std::error_code error;
+  const auto whole = std::filesystem::absolute(run_dir, error);
+  const auto found = std::filesystem::weakly_canonical(whole, error);
+  const auto path = (error ? whole : found).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).string();
+}
+
 ImagePlace PlaceOf(const NodeConfig& node) {
+  const std::string run_dir = WholeRunDir(node.run_dir);
   char text[9];
-  std::snprintf(
-      text, sizeof(text), "%08x", table::Crc32c(node.run_dir.data(), node.run_dir.size()));
+  std::snprintf(text, sizeof(text), "%08x", table::Crc32c(run_dir.data(), run_dir.size()));
   return {node.tables.directory, node.tables.size_octets, std::string("holdfast-") + text};
+}
+
+std::vector<std::string> FoldersOf(const TablesConfig& tables) {
+  if (!tables.directory.empty()) {
+    return {tables.directory};
+  }
+  std::vector<std::string> folders{kPlain};
+  for (const std::uint64_t page : {k2M, k1G}) {
+    std::ranges::copy(HugeMounts(page), std::back_inserter(folders));
+  }
+  return folders;
+}
+
+Status CheckRoom(const TablesConfig& tables) {
+  std::error_code error;
+  if (!tables.directory.empty() && !std::filesystem::is_directory(tables.directory, error)) {
+    return Fail(
+        ErrorCode::kUnavailable,
+        "[tables] directory " + tables.directory + " is no folder here; make it, or name another");
+  }
+  std::uint64_t page = tables.hugepages == Hugepages::k1G ? k1G : k2M;
+  if (!tables.directory.empty()) {
+    page = PageOctets(tables.directory).value_or(4096);
+    if (page == 4096) {
+      return {};
+    }
+  } else if (tables.hugepages == Hugepages::kAuto || tables.hugepages == Hugepages::kNone) {
+    return {};
+  }
+  const std::uint64_t pages =
+      PagesOf(page, "nr_hugepages") + PagesOf(page, "nr_overcommit_hugepages");
+  const bool mounted = !tables.directory.empty() || !HugeMounts(page).empty();
+  if (mounted && pages * page >= tables.size_octets) {
+    return {};
+  }
+  return Fail(ErrorCode::kUnavailable,
+              "[tables] asks for " + std::to_string(tables.size_octets >> 20U) + " MiB of " +
+                  (page == k1G ? "1 GiB" : "2 MiB") + " pages; " +
+                  (mounted ? std::to_string(pages) + " are reserved here"
+                           : "no hugetlbfs of such pages is mounted here") +
+                  "; mend it with: " + Remedy(page, tables.size_octets));
 }
 
 Result<std::string> ChooseDirectory(const TablesConfig& tables, std::vector<std::string>& notes) {

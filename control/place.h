@@ -14,6 +14,18 @@ namespace holdfast::control {
 /// two nodes of one machine never meet in a folder.
 ImagePlace PlaceOf(const NodeConfig& node);
 
+/// `run_dir` by its one name, however it was typed: absolute, without links, dots and a slash at
+/// the end. What is not there yet stays as it is.
+std::string WholeRunDir(const std::string& run_dir);
+
+/// The folders that tables may have been put into: the one that [tables] names, or all that
+/// ChooseDirectory may choose.
+std::vector<std::string> FoldersOf(const TablesConfig& tables);
+
+/// Why tables cannot come to lie on this machine as [tables] asks, whatever else is in use: a
+/// folder that is not there, pages that nobody reserved. With the command that mends it.
+Status CheckRoom(const TablesConfig& tables);
+
 /// Chooses a folder where none is named: a hugetlbfs mount of the wanted page size with room for
 /// the tables; else, when hugepages = "auto" or "none", /dev/shm. `notes` gets one clear line when
 /// hugepages were to be had but are not. @return kUnavailable with the command that mends it when a

@@ -1,4 +1,6 @@
 // Making image files on hugetlbfs or plain shared memory.
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -38,16 +40,26 @@ bool Fits(int fd, const std::string& path) {
              *reinterpret_cast<const table::ImageHeader*>(mapping->data()), mapping->size(), path);
 }
 
+// A file that nothing was written into: whoever made it was killed before it had a header. Read and
+// not mapped: a hole in hugetlbfs wants a page that may not be there.
+bool IsBlank(int fd) {
+  std::array<std::byte, sizeof(table::ImageHeader)> header{};
+  return pread(fd, header.data(), header.size(), 0) >= 0 &&
+         std::ranges::all_of(header, [](std::byte octet) { return octet == std::byte{0}; });
+}
+
 // An image that a control of this run folder left: the stem is the folder's own and the caller
 // holds its lock. What does not fit in every respect is somebody's all the same; so is what another
 // control holds, which `notes` gets to know.
-void RemoveIfFits(const std::string& path, std::vector<std::string>& notes) {
+bool RemoveIfFits(const std::string& path, std::vector<std::string>& notes) {
   const auto lock = ImageLock::Take(path, false);
-  if (lock && Fits(lock->fd(), path)) {
-    unlink(path.c_str());  // under the lock: whoever waits for it finds the name gone
-  } else if (!lock && lock.error().code == ErrorCode::kConflict) {
+  if (lock && (IsBlank(lock->fd()) || Fits(lock->fd(), path))) {
+    return unlink(path.c_str()) == 0;  // under the lock: whoever waits for it finds the name gone
+  }
+  if (!lock && lock.error().code == ErrorCode::kConflict) {
     notes.push_back(lock.error().message + ", so this node's tables get another number");
   }
+  return false;
 }
 
 void WriteHeader(table::Mapping& mapping, std::uint16_t seq) {
@@ -63,18 +75,24 @@ void WriteHeader(table::Mapping& mapping, std::uint16_t seq) {
 
 }  // namespace
 
-void RemoveLeftImages(const ImagePlace& place) {
+std::vector<std::string> RemoveLeftImages(const ImagePlace& place) {
+  std::vector<std::string> gone;
   std::vector<std::string> unsaid;  // of those in the way, CreateImage speaks
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(place.directory, error)) {
-    if (entry.path().filename().string().starts_with(StemOf(place))) {
-      RemoveIfFits(entry.path().string(), unsaid);
+    if (BearsStem(place, entry.path().string()) && RemoveIfFits(entry.path().string(), unsaid)) {
+      gone.push_back(entry.path().string());
     }
   }
+  return gone;
+}
+
+bool BearsStem(const ImagePlace& place, const std::string& path) {
+  return std::filesystem::path(path).filename().string().starts_with(StemOf(place));
 }
 
 void RemoveOldImage(const ImagePlace& place, const std::string& path) {
-  if (!std::filesystem::path(path).filename().string().starts_with(StemOf(place))) {
+  if (!BearsStem(place, path)) {
     return;
   }
   if (const auto lock = ImageLock::Take(path, false)) {
@@ -101,8 +119,9 @@ Result<ImageFile> CreateImage(const ImagePlace& place,
   const std::uint64_t octets = WholePages(place.octets, *page);
   ImageFile made;
   int fd = -1;
+  std::optional<ImageLock> lock;
   // Sixteen names that someone else holds in one folder mean that something is wrong there.
-  for (int tries = 0; fd < 0 && tries < 16; ++tries, ++seq) {
+  for (int tries = 0; !lock && tries < 16; ++tries, ++seq) {
     if (kept && (seq - *kept) % table::kImageNames == 0) {
       ++seq;
     }
@@ -113,15 +132,19 @@ Result<ImageFile> CreateImage(const ImagePlace& place,
     if (fd < 0 && errno != EEXIST) {
       return Fail(ErrorCode::kIo, "cannot make " + made.path + ": " + std::strerror(errno));
     }
+    if (fd < 0) {
+      continue;
+    }
+    auto taken = ImageLock::Of(fd, made.path, true);
+    if (taken) {
+      lock = std::move(*taken);
+    } else if (taken.error().code != ErrorCode::kNotFound) {
+      unlink(made.path.c_str());
+      return std::unexpected(taken.error());
+    }  // else one of our stem took it for left, before it was locked: another name
   }
-  if (fd < 0) {
-    return Fail(ErrorCode::kConflict, "image files of that name exist already up to " + made.path);
-  }
-  // Before there is a header by which another control could take it for one that was left.
-  auto lock = ImageLock::Of(fd, made.path, true);
   if (!lock) {
-    unlink(made.path.c_str());
-    return std::unexpected(lock.error());
+    return Fail(ErrorCode::kConflict, "image files of that name exist already up to " + made.path);
   }
   made.lock = std::move(*lock);
   // Readers are other users; the umask of who started us must not keep them out.

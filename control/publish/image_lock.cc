@@ -1,3 +1,5 @@
+// flock() on image files, and the name of who has one for the sentence that refuses another. Called
+// by what makes, adopts and removes images; see image_lock.h.
 #include "control/publish/image_lock.h"
 
 #include <cerrno>
@@ -38,16 +40,6 @@ int HolderOf(const struct stat& file) {
   return 0;
 }
 
-std::string HolderText(const struct stat& file) {
-  const int pid = HolderOf(file);
-  if (pid <= 0) {
-    return "a process that cannot be seen from here";
-  }
-  std::string name;
-  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
-  return "process " + std::to_string(pid) + (name.empty() ? "" : " (" + name + ")");
-}
-
 bool Lock(int fd, bool patient) {
   for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) {
     if (!patient || i == kTries) {
@@ -59,6 +51,17 @@ bool Lock(int fd, bool patient) {
 }
 
 }  // namespace
+
+std::string LockHolder(int fd) {
+  struct stat file{};
+  const int pid = fstat(fd, &file) == 0 ? HolderOf(file) : 0;
+  if (pid <= 0) {
+    return "a process that cannot be seen from here";
+  }
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
+  return "process " + std::to_string(pid) + (name.empty() ? "" : " (" + name + ")");
+}
 
 Result<ImageLock> ImageLock::Take(const std::string& path, bool patient) {
   // O_NONBLOCK: a pipe of that name must not hold anybody up.
@@ -78,7 +81,7 @@ Result<ImageLock> ImageLock::Of(int fd, const std::string& path, bool patient) {
   }
   if (!Lock(fd, patient)) {
     return Fail(ErrorCode::kConflict,
-                path + " is held by " + HolderText(st) + "; nobody else may write it");
+                path + " is held by " + LockHolder(fd) + "; nobody else may write it");
   }
   struct stat named{};
   if (lstat(path.c_str(), &named) != 0 || named.st_ino != st.st_ino || named.st_dev != st.st_dev) {

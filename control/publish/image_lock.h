@@ -10,6 +10,10 @@
 
 namespace holdfast::control {
 
+/// Whoever has the flock() on an open file, for a sentence: "process 12 (holdfast-control)", or
+/// that it cannot be seen from here (it is in another PID namespace, or has just ended).
+std::string LockHolder(int fd);
+
 class ImageLock {
  public:
   ImageLock() noexcept = default;

@@ -113,8 +113,12 @@ struct ImagePlace {
 };
 
 /// Removes the images of this place's stem that nothing leads to any more: those that nobody has
-/// locked and that fit this format. For a run folder whose root block is new.
-void RemoveLeftImages(const ImagePlace& place);
+/// locked and that fit this format, or have no header at all since their maker was killed. For a
+/// run folder whose root block is new, or goes. @return the paths that are gone.
+std::vector<std::string> RemoveLeftImages(const ImagePlace& place);
+
+/// Whether `path` is named as this place's images are.
+bool BearsStem(const ImagePlace& place, const std::string& path);
 
 /// Removes the image that the root block led to before, whole or damaged, if nobody has it locked
 /// and it bears this place's stem. Readers that have it mapped keep it.
@@ -130,7 +134,7 @@ struct ImageFile {
 
 /// Makes a new image file "STEM-image-SEQ", locked, all of it allocated now so that no store can
 /// fail later. A file of that name that is not free or does not fit is never touched: the next free
-/// number is used, and `notes` says who holds one that is locked.
+/// number is used, and `notes` says who holds one that is locked. One without a header is removed.
 /// @param seq   the first number to try.
 /// @param kept  the number of an image whose place among the root block's names must stay.
 /// @return kExhausted with the remedy when the folder has no room (hugepages), kIo otherwise.

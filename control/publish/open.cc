@@ -62,12 +62,8 @@ Status Publisher::LockRoot(const std::string& path, struct stat& st) {
     return Fail(ErrorCode::kIo, Reason("cannot open", path));
   }
   if (flock(root_fd_, LOCK_EX | LOCK_NB) != 0) {
-    table::RootBlock root{};
-    const bool known = pread(root_fd_, &root, sizeof(root), 0) == sizeof(root);
     return Fail(ErrorCode::kConflict,
-                "another holdfast-control" +
-                    (known ? " (pid " + std::to_string(root.control_pid) + ")" : std::string()) +
-                    " serves " + options_.run_dir);
+                LockHolder(root_fd_) + " holds the tables of " + options_.run_dir + " already");
   }
   if (fstat(root_fd_, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
     return Fail(ErrorCode::kInvalid,

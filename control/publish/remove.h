@@ -9,10 +9,14 @@
 
 namespace holdfast::control {
 
-/// Removes the images that the root block of `run_dir` names and bear the stem of `place`, then the
-/// root block, holding control's own lock meanwhile. What is nobody's of ours stays.
+/// Removes the root block of `run_dir` and the images that it names, holding control's own lock
+/// meanwhile, then what else of the stem of `place` nobody has locked in the images' folders and in
+/// `folders`. What is nobody's of ours stays. The caller keeps a supervisor from starting.
 /// @return the paths that are gone, none when nothing was there; kConflict when a control or a
-/// reader uses them (its pid is named), kIo or kInvalid when the root block is not ours to judge.
-Result<std::vector<std::string>> RemoveTables(const std::string& run_dir, const ImagePlace& place);
+/// reader uses them (its pid is named), kIo or kInvalid when the root block is not ours to judge:
+/// then nothing was changed.
+Result<std::vector<std::string>> RemoveTables(const std::string& run_dir,
+                                              const ImagePlace& place,
+                                              const std::vector<std::string>& folders);
 
 }  // namespace holdfast::control

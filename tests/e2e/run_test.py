@@ -226,6 +226,25 @@ def test_tables_are_removed_by_command_once_nobody_uses_them(node):
     assert node.addresses("www.a.test") == ["192.0.2.80"]
 
 
+def test_tables_are_removed_however_the_run_folder_is_typed(node):
+    for typed in ("run/", str(node.folder / "run") + "/", "./run"):
+        node.start()
+        node.stop()
+        image = next(node.folder.glob("holdfast-*-image-*"))
+        done = subprocess.run([BINARIES / "holdfast", "tables", "remove", "--run-dir", typed],
+                              capture_output=True, text=True, timeout=60, check=False,
+                              cwd=node.folder)
+        assert done.returncode == 0, done.stderr
+        assert f"removed {image}\n" in done.stdout and not image.exists()
+    assert not (node.folder / "run" / "holdfast.pid").exists()
+
+
+def test_a_check_warns_of_a_tables_folder_that_is_not_there(node):
+    node.config.write_text(re.sub(r'directory = ".*"', 'directory = "/no/such"',
+                                  node.config.read_text()))
+    assert "[tables] directory /no/such is no folder here" in node.call("check").stderr
+
+
 def test_a_second_run_on_the_same_folder_is_refused(node):
     node.start()
     done = node.call("run", status=2)

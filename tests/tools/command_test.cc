@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "control/place.h"
 #include "tools/command/client.h"
 #include "tools/command/explain.h"
 #include "tools/command/machine.h"
@@ -381,6 +382,35 @@ TEST(FolderFaults, NameWhatKeepsTheUserOut) {
       << faults[0];
   EXPECT_TRUE(FolderFaults(node, false).empty());
   std::filesystem::remove_all(folder);
+}
+
+TEST(Place, IsNamedByTheRunFolderHoweverItIsTyped) {
+  const auto stem = [](const std::string& run_dir) {
+    control::NodeConfig node;
+    node.run_dir = run_dir;
+    return control::PlaceOf(node).stem;
+  };
+  const std::string here = std::filesystem::current_path().string();
+  for (const std::string& typed : {here + "/no/run/", here + "/no/./run", std::string("no/run/")}) {
+    EXPECT_EQ(control::WholeRunDir(typed), here + "/no/run") << typed;
+    EXPECT_EQ(stem(typed), stem(here + "/no/run")) << typed;
+  }
+  EXPECT_NE(stem("/no/run"), stem("/no/other"));
+}
+
+TEST(Place, SaysWhatThisMachineHasNoRoomFor) {
+  control::TablesConfig tables;
+  tables.hugepages = control::Hugepages::kNone;
+  EXPECT_TRUE(control::CheckRoom(tables));
+  tables.directory = "/no/such/folder";
+  ASSERT_FALSE(control::CheckRoom(tables));
+  EXPECT_TRUE(control::CheckRoom(tables).error().message.starts_with(
+      "[tables] directory /no/such/folder is no folder here"));
+  tables.directory.clear();
+  tables.hugepages = control::Hugepages::k1G;
+  tables.size_octets = std::uint64_t{1} << 50U;
+  ASSERT_FALSE(control::CheckRoom(tables));
+  EXPECT_NE(control::CheckRoom(tables).error().message.find("of 1 GiB pages"), std::string::npos);
 }
 
 TEST(Tables, RefusesWhatIsNoImage) {

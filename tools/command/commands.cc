@@ -67,6 +67,10 @@ int Check(const CommandLine& line) {
   }
   auto warnings = MachineFaults(*node, true);
   std::ranges::move(FolderFaults(*node, true), std::back_inserter(warnings));
+  // No fault to `run`: tables that are there already go on being served.
+  if (const auto room = control::CheckRoom(node->tables); !room) {
+    warnings.push_back(line.config + ": " + room.error().message);
+  }
   std::ranges::move(loaded->warnings, std::back_inserter(warnings));
   std::ranges::move(compiled->warnings, std::back_inserter(warnings));
   for (const std::string& warning : warnings) {
@@ -200,20 +204,39 @@ int Tables(const CommandLine& line) {
   return verified.whole ? kDone : kRefused;
 }
 
+// All that where the tables of a node lie, and how they are named, depends on.
+Result<control::NodeConfig> RemovedNode(const CommandLine& line) {
+  Result<control::NodeConfig> node;
+  if (!line.run_dir.empty()) {
+    node->run_dir = line.run_dir;
+  } else {
+    node = control::LoadNode(line.config);
+  }
+  if (node) {
+    node->run_dir = control::WholeRunDir(node->run_dir);
+  }
+  return node;
+}
+
 int RemoveTables(const CommandLine& line) {
-  const auto run_dir = RunDirOf(line);
-  if (!run_dir) {
-    Complain(run_dir.error().message);
+  const auto node = RemovedNode(line);
+  if (!node) {
+    Complain(node.error().message);
     return kRefused;
   }
-  if (const pid_t holder = RunLockHolder(*run_dir); holder != 0) {
-    Complain("process " + std::to_string(holder) + " runs Holdfast on " + *run_dir +
-             ": end it first");
-    return kConflict;
+  const std::string& run_dir = node->run_dir;
+  if (std::error_code error; !std::filesystem::exists(run_dir, error)) {
+    Print("no tables in " + run_dir + "\n");
+    return kDone;
   }
-  control::NodeConfig node;
-  node.run_dir = *run_dir;  // all that the name of an image depends on
-  const auto gone = control::RemoveTables(*run_dir, control::PlaceOf(node));
+  // As `holdfast run` does, so that none starts until all is gone.
+  const auto lock = RunLock::Take(run_dir);
+  if (!lock) {
+    Complain(lock.error().message);
+    return lock.error().code == ErrorCode::kConflict ? kConflict : kRefused;
+  }
+  const auto gone =
+      control::RemoveTables(run_dir, control::PlaceOf(*node), control::FoldersOf(node->tables));
   if (!gone) {
     Complain(gone.error().message);
     return gone.error().code == ErrorCode::kConflict ? kConflict : kRefused;
@@ -222,7 +245,7 @@ int RemoveTables(const CommandLine& line) {
     Print("removed " + path + "\n");
   }
   if (gone->empty()) {
-    Print("no tables in " + *run_dir + "\n");
+    Print("no tables in " + run_dir + "\n");
   }
   return kDone;
 }
