@@ -173,6 +173,24 @@ std::optional<bool> Fields::Bool(std::string_view name) {
   return value->boolean;
 }
 
+std::optional<double> Fields::Number(std::string_view name,
+                                     double low,
+                                     double high,
+                                     std::string_view expected) {
+  const Value* value = Find(name);
+  if (value == nullptr) {
+    return std::nullopt;
+  }
+  const bool whole = value->kind == Value::Kind::kInteger;
+  const double number = whole ? static_cast<double>(value->integer) : value->real;
+  // A NaN compares false.
+  if ((!whole && value->kind != Value::Kind::kFloat) || !(number >= low && number <= high)) {
+    Expected(name, *value, expected);
+    return std::nullopt;
+  }
+  return number;
+}
+
 std::optional<std::size_t> Fields::Word(std::string_view name,
                                         std::initializer_list<const char*> words) {
   const Value* value = Find(name);

@@ -37,6 +37,11 @@ class Fields {
   std::optional<std::string> String(std::string_view name);
   std::optional<std::int64_t> Integer(std::string_view name, Range range);
   std::optional<bool> Bool(std::string_view name);
+  /// A number with or without a fraction, `low`..`high`, which `expected` says in words.
+  std::optional<double> Number(std::string_view name,
+                               double low,
+                               double high,
+                               std::string_view expected);
   /// A string of `low`..`high` characters.
   std::optional<std::string> Text(std::string_view name, Range length);
   /// A string out of `words`; gives its place in the list.

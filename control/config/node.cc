@@ -48,6 +48,7 @@ class NodeReader {
   void ReadSockets(Fields& fields);
   void ReadZone(Fields& fields);
   void ReadHealth(Fields& fields);
+  void ReadLocation(Fields& fields) { ReadLocationTable(fields, path_, node_.location); }
   void ReadOverlay(const Value& table);
   void CheckWhole(Fields& top);
 
@@ -404,6 +405,8 @@ Result<NodeConfig> NodeReader::Read() {
   ReadTable(top, "dataplane", &NodeReader::ReadDataplane);
   ReadTable(top, "sockets", &NodeReader::ReadSockets);
   ReadTables(top, "zone", &NodeReader::ReadZone);
+  ReadTable(top, "location", &NodeReader::ReadLocation);
+  ReadCollectionTables(top, path_, node_.location, findings_);
   ReadTable(top, "health", &NodeReader::ReadHealth);
   if (const Value* checks = top.Table("check"); checks != nullptr) {
     for (const Value& table : checks->items) {

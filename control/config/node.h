@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/config/location_config.h"
 #include "control/model/model.h"
 #include "dataplane/base/limits.h"
 #include "dataplane/base/result.h"
@@ -107,6 +108,7 @@ struct NodeConfig {
   std::vector<ZoneConfig> zones;
   std::string checks_file;  // empty: no checks
   std::vector<CheckOverlay> check_overlays;
+  LocationConfig location;
 };
 
 /// Reads and checks a node file; relative paths become relative to its folder. No side effect: no

@@ -25,6 +25,9 @@ TEST(NodeFile, NeedsNoMoreThanAnAddress) {
   EXPECT_EQ(node->sockets.udp, SocketsUdp::kAlways);
   EXPECT_EQ(node->state_dir, "/var/lib/holdfast");
   EXPECT_EQ(node->user, "nobody");
+  EXPECT_EQ(node->location, LocationConfig{});
+  EXPECT_FALSE(node->location.HasFiles());
+  EXPECT_TRUE(node->location.client_subnet);
   EXPECT_FALSE(node->id.empty());
 }
 
@@ -75,6 +78,18 @@ records = "/abs/records.json"
 origin = "other.test."
 id = "Z1"
 file = "../other.zone"
+[location]
+geo = "geo.mmdb"
+regions = "regions.csv"
+latency = "/abs/latency.csv"
+grid_degrees = 1
+geoproximity_bias = "2022"
+client_subnet = false
+[cidr_collection."6f2d-2"]
+blocks = "b.json"
+[cidr_collection."6f2d-1"]
+name = "isps"
+blocks = "isps.json"
 [health]
 checks = "checks.json"
 [check."abc-1"]
@@ -134,6 +149,16 @@ jitter_percent = 0
   EXPECT_EQ(node->zones[1].records, "");
   EXPECT_EQ(node->zones[1].id, "Z1");
   EXPECT_EQ(node->checks_file, "/etc/holdfast/checks.json");
+  const LocationConfig& location = node->location;
+  EXPECT_EQ(location.geo, "/etc/holdfast/geo.mmdb");
+  EXPECT_EQ(location.regions, "/etc/holdfast/regions.csv");
+  EXPECT_EQ(location.latency, "/abs/latency.csv");
+  EXPECT_EQ(location.grid_degrees, 1);
+  EXPECT_EQ(location.geoproximity_bias, GeoproximityBias::k2022);
+  EXPECT_FALSE(location.client_subnet);
+  EXPECT_EQ(location.collections,
+            (std::vector<CidrCollectionConfig>{{"6f2d-1", "isps", "/etc/holdfast/isps.json"},
+                                               {"6f2d-2", "", "/etc/holdfast/b.json"}}));
   ASSERT_EQ(node->check_overlays.size(), 1U);
   const CheckOverlay& overlay = node->check_overlays[0];
   EXPECT_EQ(overlay.id, "abc-1");
@@ -177,6 +202,24 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[node]\ncontrol_core = -1", {"key 'control_core' is -1; expected 0..1023"}},
       {"[node]\nstate_dir = 5", {"key 'state_dir' is 5; expected a string"}},
       {"node = 5", {"key 'node' is not known"}},
+      {"[location]\ngrid_degrees = 0.01",
+       {"n.toml:4:16: key 'grid_degrees' is the fraction", "expected 0.05..10"}},
+      {"[location]\ngrid_degrees = 11", {"key 'grid_degrees' is 11; expected 0.05..10"}},
+      {"[location]\ngrid_degrees = nan", {"expected 0.05..10"}},
+      {"[location]\ngrid_degrees = \"1\"", {"key 'grid_degrees' is \"1\"; expected 0.05..10"}},
+      {"[location]\ngeoproximity_bias = \"2023\"", {"expected \"current\" or \"2022\""}},
+      {"[location]\nclient_subnet = 1", {"key 'client_subnet' is 1; expected true or false"}},
+      {"[location]\ngeo = \"\"", {"key 'geo' has 0 characters"}},
+      {"[location]\nregion = \"r\"", {"key 'region' is not known; did you mean 'regions'?"}},
+      {"[cidr_collection.\"a b\"]\nblocks = \"b\"",
+       {"n.toml:3:", "is \"a b\"; expected 1..64 letters, digits"}},
+      {"[cidr_collection.a]\nname = \"x\"", {"key 'blocks' is missing; expected a JSON file"}},
+      {"[cidr_collection.a]\nname = \"x y\"\nblocks = \"b\"",
+       {"n.toml:4:8: key 'name' is \"x y\"; expected letters, digits"}},
+      {"[cidr_collection.a]\nname = \"x\"\nblocks = \"b\"\n[cidr_collection.b]\nname = \"x\"\n"
+       "blocks = \"b\"",
+       {"n.toml:7:8: key 'name' is \"x\", which another [cidr_collection] has already"}},
+      {"[cidr_collection]\na = 1", {"is 1; expected tables written as [cidr_collection.\"ID\"]"}},
       {"[tables]\nhugepages = \"4K\"",
        {"key 'hugepages' is \"4K\"; expected \"auto\", \"2M\", \"1G\" or \"none\""}},
       {"[tables]\nsize = \"65\"",

@@ -1,0 +1,83 @@
+#include "control/config/location_config.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/config/text_file.h"
+
+namespace holdfast::control {
+namespace {
+
+constexpr Range kPathLength{1, 4096};
+constexpr Range kNameLength{1, 64};
+
+bool IsPlain(std::string_view text) {
+  constexpr std::string_view kLetters =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
+  return text.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
+std::string PathOf(Fields& fields, std::string_view name, const std::string& path) {
+  return PathFrom(path, fields.Text(name, kPathLength).value_or(""));
+}
+
+void ReadCollection(Fields& fields,
+                    const Value& table,
+                    const std::string& path,
+                    LocationConfig& location) {
+  CidrCollectionConfig collection;
+  collection.id = table.key;
+  if (table.key.empty() || table.key.size() > 64 || !IsPlain(table.key)) {
+    fields.Refuse("id",
+                  "of the [cidr_collection] is \"" + table.key +
+                      "\"; expected 1..64 letters, digits, '-' and '_'");
+  }
+  if (const auto name = fields.Text("name", kNameLength)) {
+    collection.name = *name;
+    const auto has_it = [&](const auto& other) { return other.name == *name; };
+    if (!IsPlain(*name)) {
+      fields.Expected("name", *fields.Find("name"), "letters, digits, '-' and '_'");
+    } else if (std::ranges::any_of(location.collections, has_it)) {
+      fields.Refuse("name", "is \"" + *name + "\", which another [cidr_collection] has already");
+    }
+  }
+  fields.Require("blocks", "a JSON file of CIDR blocks");
+  collection.blocks = PathOf(fields, "blocks", path);
+  location.collections.push_back(std::move(collection));
+}
+
+}  // namespace
+
+void ReadLocationTable(Fields& fields, const std::string& path, LocationConfig& location) {
+  location.geo = PathOf(fields, "geo", path);
+  location.regions = PathOf(fields, "regions", path);
+  location.latency = PathOf(fields, "latency", path);
+  location.grid_degrees =
+      fields.Number("grid_degrees", 0.05, 10, "0.05..10").value_or(location.grid_degrees);
+  if (const auto word = fields.Word("geoproximity_bias", {"current", "2022"})) {
+    location.geoproximity_bias = static_cast<GeoproximityBias>(*word);
+  }
+  location.client_subnet = fields.Bool("client_subnet").value_or(location.client_subnet);
+}
+
+void ReadCollectionTables(Fields& top,
+                          const std::string& path,
+                          LocationConfig& location,
+                          Findings& findings) {
+  const Value* tables = top.Table("cidr_collection");
+  if (tables == nullptr) {
+    return;
+  }
+  for (const Value& table : tables->items) {
+    if (table.kind != Value::Kind::kTable) {
+      top.Expected("cidr_collection", table, "tables written as [cidr_collection.\"ID\"]");
+      continue;
+    }
+    Fields fields(table, path, "", findings);
+    ReadCollection(fields, table, path, location);
+    fields.RefuseUnknown();
+  }
+  std::ranges::sort(location.collections, {}, &CidrCollectionConfig::id);
+}
+
+}  // namespace holdfast::control

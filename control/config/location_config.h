@@ -1,0 +1,51 @@
+// [location] and [cidr_collection."ID"] of the node's file: which files say where clients are, and
+// how they are used. Read by node.cc; control core only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control/config/fields.h"
+#include "control/config/value.h"
+
+namespace holdfast::control {
+
+/// How a negative bias of a geoproximity record makes its region smaller (spec/routing.md 4).
+enum class GeoproximityBias {
+  kCurrent,  // distance x (1 - bias / 100)
+  k2022      // distance / (1 + bias / 100)
+};
+
+struct CidrCollectionConfig {
+  std::string id;      // what CidrRoutingConfig.CollectionId says; 1..64 characters
+  std::string name;    // 1..64 characters; empty: none was given
+  std::string blocks;  // JSON file as `aws route53 list-cidr-blocks` prints it
+  bool operator==(const CidrCollectionConfig&) const = default;
+};
+
+struct LocationConfig {
+  std::string geo;             // CSV or MaxMind DB; this and the others: empty when there is none
+  std::string regions;         // CSV
+  std::string latency;         // CSV
+  double grid_degrees = 0.25;  // 0.05..10
+  GeoproximityBias geoproximity_bias = GeoproximityBias::kCurrent;
+  bool client_subnet = true;                      // whether EDNS Client Subnet of a query is used
+  std::vector<CidrCollectionConfig> collections;  // ascending by id
+  bool operator==(const LocationConfig&) const = default;
+
+  /// Whether any file says where clients are.
+  [[nodiscard]] bool HasFiles() const noexcept {
+    return !geo.empty() || !regions.empty() || !latency.empty() || !collections.empty();
+  }
+};
+
+/// Reads [location]. @param path  of the node's file, which relative paths start from.
+void ReadLocationTable(Fields& fields, const std::string& path, LocationConfig& location);
+
+/// Reads the tables of [cidr_collection]. @param top  the file's own table.
+void ReadCollectionTables(Fields& top,
+                          const std::string& path,
+                          LocationConfig& location,
+                          Findings& findings);
+
+}  // namespace holdfast::control
