@@ -79,6 +79,22 @@ std::string_view NearestWord(std::string_view wrong, const std::vector<std::stri
   return nearest;
 }
 
+bool IsPlainWord(std::string_view text, std::size_t longest) {
+  constexpr std::string_view kLetters =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
+  return !text.empty() && text.size() <= longest &&
+         text.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
+std::string NotAsExpected(std::string_view name,
+                          std::string_view value,
+                          std::string_view expected) {
+  Value shown;
+  shown.kind = Value::Kind::kString;
+  shown.text = value;
+  return std::string(name) + " is " + Describe(shown) + "; expected " + std::string(expected);
+}
+
 Fields::Fields(const Value& table, std::string file, std::string subject, Findings& findings)
     : table_(table), file_(std::move(file)), subject_(std::move(subject)), findings_(findings) {}
 

@@ -76,6 +76,12 @@ class Fields {
   std::vector<std::string_view> known_;
 };
 
+/// Whether `text` is 1..`longest` letters, digits, '-' and '_'.
+bool IsPlainWord(std::string_view text, std::size_t longest);
+
+/// "NAME is "VALUE"; expected EXPECTED", the value cut where it is long: for what has no Value.
+std::string NotAsExpected(std::string_view name, std::string_view value, std::string_view expected);
+
 /// The word of `words` nearest to `wrong` (at most two edits, fewer than its length), or empty.
 std::string_view NearestWord(std::string_view wrong, const std::vector<std::string_view>& words);
 

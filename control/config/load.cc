@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/config/checks.h"
+#include "control/config/location_files.h"
 #include "control/config/record_sets.h"
 #include "control/config/text_file.h"
 #include "control/config/zone_file.h"
@@ -107,6 +108,7 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store) {
   Findings findings;
   Loaded loaded;
   ReadNodeChecks(node, loaded.model.checks, findings);
+  loaded.model.location = LoadLocation(node, findings);
   for (const ZoneConfig& config : node.zones) {
     Findings found;
     auto zone = store == nullptr ? std::nullopt : StoredZoneOf(config, *store, found);

@@ -18,7 +18,7 @@ struct Loaded {
   std::vector<ParsedZone> parsed;     // zones that did not come out of the store, to be kept there
 };
 
-/// Reads all zones and checks of a node. No side effect beyond reading.
+/// Reads all zones, checks and location files of a node. No side effect beyond reading.
 /// @param store  where zones lie as they were parsed before: while no text of a zone has changed it
 /// is taken from there. What is damaged there, or of another release, is parsed. Null: all are.
 /// @return kInvalid with one line for each fault, or what was read with its warnings. Nothing is

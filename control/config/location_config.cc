@@ -11,12 +11,6 @@ namespace {
 constexpr Range kPathLength{1, 4096};
 constexpr Range kNameLength{1, 64};
 
-bool IsPlain(std::string_view text) {
-  constexpr std::string_view kLetters =
-      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
-  return text.find_first_not_of(kLetters) == std::string_view::npos;
-}
-
 std::string PathOf(Fields& fields, std::string_view name, const std::string& path) {
   return PathFrom(path, fields.Text(name, kPathLength).value_or(""));
 }
@@ -27,7 +21,7 @@ void ReadCollection(Fields& fields,
                     LocationConfig& location) {
   CidrCollectionConfig collection;
   collection.id = table.key;
-  if (table.key.empty() || table.key.size() > 64 || !IsPlain(table.key)) {
+  if (!IsPlainWord(table.key, 64)) {
     fields.Refuse("id",
                   "of the [cidr_collection] is \"" + table.key +
                       "\"; expected 1..64 letters, digits, '-' and '_'");
@@ -35,7 +29,7 @@ void ReadCollection(Fields& fields,
   if (const auto name = fields.Text("name", kNameLength)) {
     collection.name = *name;
     const auto has_it = [&](const auto& other) { return other.name == *name; };
-    if (!IsPlain(*name)) {
+    if (!IsPlainWord(*name, 64)) {
       fields.Expected("name", *fields.Find("name"), "letters, digits, '-' and '_'");
     } else if (std::ranges::any_of(location.collections, has_it)) {
       fields.Refuse("name", "is \"" + *name + "\", which another [cidr_collection] has already");

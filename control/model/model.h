@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "control/location/location.h"
 #include "control/model/digest.h"
 #include "health/check.h"
 
@@ -76,6 +78,7 @@ struct Zone {
 struct Model {
   std::vector<Zone> zones;  // origins are unique
   std::vector<health::CheckConfig> checks;
+  std::shared_ptr<const LocationData> location;  // null: no file says where clients are
 };
 
 }  // namespace holdfast::control

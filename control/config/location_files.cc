@@ -1,0 +1,98 @@
+#include "control/config/location_files.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/config/cidr_blocks.h"
+#include "control/config/csv.h"
+#include "control/config/latency_csv.h"
+#include "control/config/places_csv.h"
+#include "control/config/text_file.h"
+
+namespace holdfast::control {
+namespace {
+
+// A block and its location take about 60 octets.
+constexpr std::size_t kMaxBlocksOctets = std::size_t{256} << 20;
+
+// Calls `read` with the content of a file that there is to be.
+template <class Read>
+void WithContent(const std::string& path, std::size_t limit, Findings& findings, Read read) {
+  if (path.empty()) {
+    return;
+  }
+  if (const auto content = ReadFile(path, limit)) {
+    read(*content);
+  } else {
+    findings.AddError("", content.error().message);
+  }
+}
+
+class LocationLoader {
+ public:
+  LocationLoader(const LocationConfig& config, Findings& findings)
+      : config_(config), findings_(findings) {}
+
+  std::shared_ptr<const LocationData> Load() {
+    ReadPlaces();
+    ReadRegions();
+    for (const CidrCollectionConfig& collection : config_.collections) {
+      ReadCollection(collection);
+    }
+    if (!findings_.Ok()) {
+      return nullptr;
+    }
+    for (const auto& [region, place] : regions_) {
+      data_->regions.push_back(region);
+      data_->region_place.push_back(place);
+    }
+    SetPlaces(places_map_, places_.Places(), *data_);
+    SetLatencies(latencies_, *data_);
+    return std::move(data_);
+  }
+
+ private:
+  void ReadPlaces() {
+    WithContent(config_.geo, kMaxCsvOctets, findings_, [this](const std::string& content) {
+      places_map_ = ReadPlacesText(content, config_.geo, config_.grid_degrees, places_, findings_);
+    });
+  }
+  void ReadRegions() {
+    WithContent(config_.regions, kMaxCsvOctets, findings_, [this](const std::string& content) {
+      ReadRegionsText(content, config_.regions, regions_, findings_);
+    });
+    WithContent(config_.latency, kMaxCsvOctets, findings_, [this](const std::string& content) {
+      latencies_ = ReadLatencyText(content, config_.latency, regions_, findings_);
+    });
+  }
+  void ReadCollection(const CidrCollectionConfig& config) {
+    CidrCollection& collection = data_->collections.emplace_back();
+    collection.id = config.id;
+    collection.name = config.name;
+    WithContent(config.blocks, kMaxBlocksOctets, findings_, [&](const std::string& content) {
+      ReadCidrBlocksText(content, config.blocks, collection, findings_);
+    });
+  }
+
+  const LocationConfig& config_;
+  Findings& findings_;
+  PlaceNumbers places_;
+  PrefixMap places_map_;
+  Regions regions_;
+  LatencyTable latencies_;
+  std::shared_ptr<LocationData> data_ = std::make_shared<LocationData>();
+};
+
+}  // namespace
+
+std::shared_ptr<const LocationData> LoadLocation(const NodeConfig& node, Findings& findings) {
+  if (!node.location.HasFiles()) {
+    return nullptr;
+  }
+  Findings own;
+  auto data = LocationLoader(node.location, own).Load();
+  findings.Add(own);
+  return data;
+}
+
+}  // namespace holdfast::control
