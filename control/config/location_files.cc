@@ -6,6 +6,7 @@
 #include "control/config/cidr_blocks.h"
 #include "control/config/csv.h"
 #include "control/config/latency_csv.h"
+#include "control/config/maxmind.h"
 #include "control/config/places_csv.h"
 #include "control/config/text_file.h"
 
@@ -53,8 +54,9 @@ class LocationLoader {
 
  private:
   void ReadPlaces() {
-    WithContent(config_.geo, kMaxCsvOctets, findings_, [this](const std::string& content) {
-      places_map_ = ReadPlacesText(content, config_.geo, config_.grid_degrees, places_, findings_);
+    constexpr std::size_t kMaxOctets = std::max(kMaxCsvOctets, kMaxMaxMindOctets);
+    WithContent(config_.geo, kMaxOctets, findings_, [this](const std::string& content) {
+      places_map_ = ReadGeo(content, config_.geo, config_.grid_degrees, places_, findings_);
     });
   }
   void ReadRegions() {
@@ -93,6 +95,16 @@ std::shared_ptr<const LocationData> LoadLocation(const NodeConfig& node, Finding
   auto data = LocationLoader(node.location, own).Load();
   findings.Add(own);
   return data;
+}
+
+PrefixMap ReadGeo(std::string_view content,
+                  const std::string& file,
+                  double grid_degrees,
+                  PlaceNumbers& places,
+                  Findings& findings) {
+  return file.ends_with(".mmdb") || IsMaxMind(content)
+             ? ReadMaxMind(content, file, grid_degrees, places, findings)
+             : ReadPlacesText(content, file, grid_degrees, places, findings);
 }
 
 }  // namespace holdfast::control

@@ -16,4 +16,12 @@ namespace holdfast::control {
 /// @return null when there were errors, or when no file says where clients are.
 std::shared_ptr<const LocationData> LoadLocation(const NodeConfig& node, Findings& findings);
 
+/// Reads places from CSV or, when the name ends in ".mmdb" or the content does as such files do,
+/// from a MaxMind DB. Parameters as of ReadPlacesText.
+PrefixMap ReadGeo(std::string_view content,
+                  const std::string& file,
+                  double grid_degrees,
+                  PlaceNumbers& places,
+                  Findings& findings);
+
 }  // namespace holdfast::control
