@@ -1,7 +1,10 @@
 #include "control/location/places.h"
 
 #include <array>
+#include <bit>
 #include <cmath>
+#include <functional>
+#include <string_view>
 #include <utility>
 
 namespace holdfast::control {
@@ -99,6 +102,24 @@ class BasisJoin {
 };
 
 }  // namespace
+
+// Not keyed: codes are known ones and coordinates lie on the grid, which leaves a hostile file
+// little to collide with.
+std::size_t PlaceNumbers::Hash::operator()(const Place& place) const noexcept {
+  std::size_t hash = 0;
+  const auto mix = [&hash](std::size_t more) {
+    hash = (std::rotl(hash, 29) ^ more) * 0x9e3779b97f4a7c15U;
+  };
+  for (const std::string* code :
+       {&place.geo.continent, &place.geo.country, &place.geo.subdivision}) {
+    mix(std::hash<std::string_view>()(*code));
+  }
+  if (place.cell) {
+    mix(std::bit_cast<std::uint64_t>(place.cell->latitude));
+    mix(std::bit_cast<std::uint64_t>(place.cell->longitude));
+  }
+  return hash ^ hash >> 32U;
+}
 
 std::uint32_t PlaceNumbers::Of(const Place& place) {
   const auto next = static_cast<std::uint32_t>(places_.size());

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "control/location/location.h"
@@ -26,7 +27,10 @@ class PlaceNumbers {
   [[nodiscard]] const std::vector<Place>& Places() const noexcept { return places_; }
 
  private:
-  std::map<Place, std::uint32_t> numbers_{{Place{}, 0}};
+  struct Hash {
+    std::size_t operator()(const Place& place) const noexcept;
+  };
+  std::unordered_map<Place, std::uint32_t, Hash> numbers_{{Place{}, 0}};
   std::vector<Place> places_ = std::vector<Place>(1);
 };
 
