@@ -23,5 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     HF_CHECK(wire::IsWellFormed(zone.origin) && !zone.id.empty());
     HF_CHECK(!zone.file.empty() || !zone.records.empty());
   }
+  const control::LocationConfig& location = node->location;
+  HF_CHECK(location.grid_degrees >= 0.05 && location.grid_degrees <= 10);
+  for (const control::CidrCollectionConfig& collection : location.collections) {
+    HF_CHECK(!collection.id.empty() && !collection.blocks.empty());
+  }
   return 0;
 }
