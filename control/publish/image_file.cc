@@ -51,9 +51,10 @@ bool IsBlank(int fd) {
 // An image that a control of this run folder left: the stem is the folder's own and the caller
 // holds its lock. What does not fit in every respect is somebody's all the same; so is what another
 // control holds, which `notes` gets to know.
-bool RemoveIfFits(const std::string& path, std::vector<std::string>& notes) {
+/// @param blank  a file that nothing was written into is taken too.
+bool RemoveIfFits(const std::string& path, bool blank, std::vector<std::string>& notes) {
   const auto lock = ImageLock::Take(path, false);
-  if (lock && (IsBlank(lock->fd()) || Fits(lock->fd(), path))) {
+  if (lock && ((blank && IsBlank(lock->fd())) || Fits(lock->fd(), path))) {
     return unlink(path.c_str()) == 0;  // under the lock: whoever waits for it finds the name gone
   }
   if (!lock && lock.error().code == ErrorCode::kConflict) {
@@ -75,12 +76,13 @@ void WriteHeader(table::Mapping& mapping, std::uint16_t seq) {
 
 }  // namespace
 
-std::vector<std::string> RemoveLeftImages(const ImagePlace& place) {
+std::vector<std::string> RemoveLeftImages(const ImagePlace& place, bool blank) {
   std::vector<std::string> gone;
   std::vector<std::string> unsaid;  // of those in the way, CreateImage speaks
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(place.directory, error)) {
-    if (BearsStem(place, entry.path().string()) && RemoveIfFits(entry.path().string(), unsaid)) {
+    if (BearsStem(place, entry.path().string()) &&
+        RemoveIfFits(entry.path().string(), blank, unsaid)) {
       gone.push_back(entry.path().string());
     }
   }
@@ -127,7 +129,7 @@ Result<ImageFile> CreateImage(const ImagePlace& place,
     }
     made.seq = seq;
     made.path = place.directory + "/" + StemOf(place) + std::to_string(seq);
-    RemoveIfFits(made.path, notes);
+    RemoveIfFits(made.path, false, notes);
     fd = open(made.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0 && errno != EEXIST) {
       return Fail(ErrorCode::kIo, "cannot make " + made.path + ": " + std::strerror(errno));

@@ -113,9 +113,11 @@ struct ImagePlace {
 };
 
 /// Removes the images of this place's stem that nothing leads to any more: those that nobody has
-/// locked and that fit this format, or have no header at all since their maker was killed. For a
-/// run folder whose root block is new, or goes. @return the paths that are gone.
-std::vector<std::string> RemoveLeftImages(const ImagePlace& place);
+/// locked and that fit this format. For a run folder whose root block is new, or goes.
+/// @param blank  those without any header too, whose maker was killed: what a person asked to be
+///               removed; a start leaves them, since they might be anybody's.
+/// @return the paths that are gone.
+std::vector<std::string> RemoveLeftImages(const ImagePlace& place, bool blank);
 
 /// Whether `path` is named as this place's images are.
 bool BearsStem(const ImagePlace& place, const std::string& path);

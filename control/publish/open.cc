@@ -207,7 +207,7 @@ Status Publisher::MakeImage(const ImagePlace& place, std::vector<std::string>& n
   // not in the place of the published one's name.
   const table::Published published{root_->published.load(std::memory_order_acquire)};
   if (published.word == 0) {
-    RemoveLeftImages(place);
+    RemoveLeftImages(place, false);
   }
   const auto kept = published.word == 0 ? std::nullopt : std::optional(published.ImageSeq());
   auto made = CreateImage(place, static_cast<std::uint16_t>(AnnouncedSeq() + 1), kept, notes);

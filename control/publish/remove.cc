@@ -86,7 +86,7 @@ Status PutRootAside(const std::string& run_dir, const std::string& path, const s
 Paths Sweep(const ImagePlace& place, const std::set<std::string>& folders) {
   Paths gone;
   for (const std::string& folder : folders) {
-    std::ranges::copy(RemoveLeftImages({folder, 0, place.stem}), std::back_inserter(gone));
+    std::ranges::copy(RemoveLeftImages({folder, 0, place.stem}, true), std::back_inserter(gone));
   }
   return gone;
 }
