@@ -1,6 +1,7 @@
 #include "control/publish/name_index.h"
 
 #include <algorithm>
+#include <span>
 #include <sys/random.h>
 
 #include "dataplane/base/check.h"
@@ -44,7 +45,7 @@ std::string_view NameOf(ImageWriter& writer, const NameRecord& record) {
 
 PaddedName::PaddedName(std::string_view folded, const table::HashKey& key) : size_(folded.size()) {
   HF_CHECK(folded.size() <= 255);
-  std::memcpy(octets_, folded.data(), size_);
+  std::ranges::copy(std::as_bytes(std::span(folded)), octets_);  // may have no octets
   std::memset(octets_ + size_, 0, table::kHashPadding);
   hash_ = table::HashName(octets_, size_, key);
 }
