@@ -11,6 +11,7 @@
 #include "control/config/node.h"
 #include "control/model/stored_zone.h"
 #include "dataplane/wire/name.h"
+#include "tests/control/node_folder.h"
 
 namespace holdfast::control {
 namespace {
@@ -19,26 +20,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class NodeFolder : public ::testing::Test {
- protected:
-  NodeFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "holdfast-load-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-  }
-  ~NodeFolder() override { std::filesystem::remove_all(folder_); }
-
-  void Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-  }
-  Result<Loaded> Load(const std::string& toml) {
-    Write("n.toml", "[[listen]]\naddress = \"192.0.2.53\"\n" + toml);
-    const auto node = LoadNode((folder_ / "n.toml").string());
-    return node ? LoadAll(*node) : std::unexpected(node.error());
-  }
-
-  std::filesystem::path folder_;
-};
 
 constexpr const char* kZone =
     "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.test.\nstatic A 192.0.2.1\n";

@@ -13,6 +13,7 @@
 #include "control/config/load.h"
 #include "control/config/location_files.h"
 #include "control/config/places_csv.h"
+#include "tests/control/node_folder.h"
 
 namespace holdfast::control {
 namespace {
@@ -313,25 +314,7 @@ TEST(CidrBlocksFile, WarnsAboveTheQuotaOfRoute53) {
               ElementsAre("b.json: has 1001 CIDR blocks; Route 53 allows 1000 in a collection"));
 }
 
-class LocationFolder : public ::testing::Test {
- protected:
-  LocationFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "holdfast-place-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-  }
-  ~LocationFolder() override { std::filesystem::remove_all(folder_); }
-
-  void Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-  }
-  Result<Loaded> Load(const std::string& toml) {
-    Write("n.toml", "[[listen]]\naddress = \"192.0.2.53\"\n" + toml);
-    const auto node = LoadNode((folder_ / "n.toml").string());
-    return node ? LoadAll(*node) : std::unexpected(node.error());
-  }
-
-  std::filesystem::path folder_;
-};
+using LocationFolder = NodeFolder;
 
 TEST_F(LocationFolder, GivesTheModelWhatTheFilesSay) {
   Write("p.csv", std::string(kPlaces) + "10.0.0.0/8,,US,NY,0,1\n");
