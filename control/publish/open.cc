@@ -249,7 +249,8 @@ Status Publisher::StartAnew(std::vector<std::string>& notes) {
 // Readers that were told of the new image leave it when they are told of the old one under a number
 // that is new to them: who has mapped an image under a number does not look at its file again.
 void Publisher::GoBack() {
-  const bool told = AnnouncedSeq() == image_seq_;
+  // Not when there was no room to make one: the number is the old one's still.
+  const bool told = image_seq_ != before_->image_seq && AnnouncedSeq() == image_seq_;
   auto seq = static_cast<std::uint16_t>(image_seq_ + 1);
   image_path_ = std::move(before_->image_path);
   image_seq_ = before_->image_seq;

@@ -292,6 +292,7 @@ TEST_F(PublishTest, GoesBackWhenTheNewImageIsNotToBe) {
 TEST_F(PublishTest, ServesOnWhereThereIsNoRoomToBuildAnew) {
   Open();
   ASSERT_TRUE(PublishState(*publisher_, 1));
+  const auto announced = AnnouncedSeq();
   publisher_.reset();
   options_.image.octets = std::uint64_t{1} << 40U;
   Open();  // as the test below: it keeps its size
@@ -299,6 +300,7 @@ TEST_F(PublishTest, ServesOnWhereThereIsNoRoomToBuildAnew) {
   const auto refused = publisher_->StartAnew(notes);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
+  EXPECT_EQ(AnnouncedSeq(), announced) << "readers are told of nothing: nothing was made";
   ASSERT_TRUE(PublishState(*publisher_, 2));
   EXPECT_EQ(WholeState(Reader(options_.run_dir).Take()), 2);
 }

@@ -88,6 +88,12 @@ class PublishTest : public testing::Test {
     ASSERT_TRUE(opened) << opened.error().message;
     publisher_ = std::move(*opened);
   }
+  // The number of the image that readers are to map.
+  [[nodiscard]] std::uint32_t AnnouncedSeq() const {
+    const auto root = table::Mapping::Map(options_.run_dir + "/root", false);
+    EXPECT_TRUE(root) << root.error().message;
+    return reinterpret_cast<const table::RootBlock*>(root->data())->announced_seq.load();
+  }
   Committed Publish(const CompiledZone& zone, const std::vector<CompiledPool>& pools = {}) {
     for (const auto& pool : pools) {
       EXPECT_TRUE(publisher_->PutPool(pool));
