@@ -61,6 +61,9 @@ Status Overlay(Loaded& loaded, const std::vector<StoredZone>& stored) {
     }
     CheckZone(*zone, findings);
     if (findings.Ok()) {
+      CheckLocations(*zone, model.location.get(), findings);
+    }
+    if (findings.Ok()) {
       LintZone(*zone, model.checks, findings);
     }
     if (it != model.zones.end()) {

@@ -70,6 +70,10 @@ void Declare(CLI::App& app, Arguments& arguments, io::DataplaneOptions& options)
   app.add_option("--udp-octets", options.udp_octets, "longest UDP reply")
       ->check(CLI::Range(512, 4096))
       ->capture_default_str();
+  app.add_flag("--client-subnet,!--no-client-subnet",
+               options.client_subnet,
+               "go by EDNS Client Subnet and answer it (default; else clients count by their "
+               "address)");
   app.add_option("--wait", arguments.wait_seconds, "seconds to wait for the first tables")
       ->capture_default_str();
   app.add_flag("--telemetry", options.eal.telemetry, "DPDK's telemetry socket");

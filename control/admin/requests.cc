@@ -1,25 +1,42 @@
 #include "control/admin/requests.h"
 
-#include <arpa/inet.h>
-#include <array>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include "control/compile/explain.h"
+#include "control/location/prefix.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
 namespace {
 
-// True of all there are: simple, weighted, failover and multivalue look at no client. A policy that
-// does has to be explained for one, and takes this sentence away.
-constexpr const char* kClientNote = "no record set of this tree depends on the client";
+// @param text  an address or a prefix; empty: nothing is known of the client.
+Result<table::ClientPrefix> ClientOf(const std::string& text) {
+  if (text.empty()) {
+    return table::ClientPrefix{};
+  }
+  const auto prefix = ParsePrefix(text);
+  if (!prefix) {
+    return Fail(ErrorCode::kInvalid,
+                "client '" + text + "' " + prefix.error().message +
+                    " (expected one IPv4 or IPv6 address or prefix)");
+  }
+  return table::ClientPrefix{
+      .address = prefix->bits, .length = prefix->length, .v6 = prefix->v6};
+}
 
-bool IsAddress(const std::string& text) {
-  std::array<unsigned char, sizeof(in6_addr)> octets{};
-  return inet_pton(AF_INET, text.c_str(), octets.data()) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), octets.data()) == 1;
+Json ClientJson(const Explanation& explanation, const std::string& client) {
+  Json json{{"address", client.empty() ? Json() : Json(client)}};
+  if (!explanation.asks_client) {
+    json["note"] = "no record set of this tree depends on the client";
+    json["scope"] = 0;
+    return json;
+  }
+  json["scope"] = explanation.scope;
+  for (const auto& [source, place] : explanation.whereabouts) {
+    json["known"][source] = place;
+  }
+  return json;
 }
 
 Json CheckJson(const health::CheckStatus& check) {
@@ -133,6 +150,10 @@ Json MemberJson(const ExplainedMember& member) {
   }
   json["weight"] = member.weight;
   json["primary"] = member.primary;
+  if (!member.where.empty()) {
+    json["where"] = member.where;
+    json["bias"] = member.bias;
+  }
   if (member.chosen) {
     json["share"] = member.share.Text();
   } else {
@@ -240,8 +261,9 @@ Result<Json> ExplainResult(const Model& model,
                            const std::string& name,
                            const std::string& type,
                            const std::string& client) {
-  if (!client.empty() && !IsAddress(client)) {
-    return Fail(ErrorCode::kInvalid, "client '" + client + "': expected one IPv4 or IPv6 address");
+  const auto prefix = ClientOf(client);
+  if (!prefix) {
+    return std::unexpected(prefix.error());
   }
   const auto qname = wire::FromText(name);
   if (!qname) {
@@ -251,7 +273,7 @@ Result<Json> ExplainResult(const Model& model,
   if (!qtype) {
     return std::unexpected(qtype.error());
   }
-  const auto explained = Explain(model, health, *qname, *qtype);
+  const auto explained = Explain(model, health, *qname, *qtype, *prefix);
   if (!explained) {
     return std::unexpected(explained.error());
   }
@@ -272,8 +294,8 @@ Result<Json> ExplainResult(const Model& model,
             {"last_resort", explained->last_resort},
             {"generation", generation.value()},
             {"answers", answers}};
-  if (!client.empty()) {
-    json["client"] = {{"address", client}, {"note", kClientNote}};
+  if (!client.empty() || explained->asks_client) {
+    json["client"] = ClientJson(*explained, client);
   }
   if (explained->tree != nullptr) {
     json["tree"] = GroupJson(*explained->tree);

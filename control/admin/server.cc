@@ -604,7 +604,7 @@ Json Server::ZoneLoad(const std::string& origin, const std::string& file) {
       }
     }
   }
-  auto loaded = LoadZone(config, model->checks);
+  auto loaded = LoadZone(config, *model);
   if (!loaded) {
     return Failure(loaded.error());
   }

@@ -92,7 +92,7 @@ Result<Compiled> Compile(const Model& model,
                          std::span<const CompiledHealth> health,
                          std::int64_t loaded_ms) {
   Compiled out;
-  auto pools = std::make_unique<Pools>(model.checks);
+  auto pools = std::make_unique<Pools>(model.checks, model.location);
   const auto children = ChildOrigins(model);
   out.zones.reserve(model.zones.size());
   for (std::size_t i = 0; i < model.zones.size(); ++i) {

@@ -74,15 +74,23 @@ struct CompiledOutcome {
   std::uint32_t upto = 0xFFFFFFFF;
   table::OutcomeKind kind = table::OutcomeKind::kNodata;
   std::uint8_t take = 0;
-  AnswerRef answer;  // image for kImage and kSubset, pool for kPool
+  AnswerRef answer;        // image for kImage and kSubset, pool for kPool
+  std::uint8_t flags = 0;  // table::OutcomeFlags
 };
 
-/// One pool under one health snapshot.
+/// A table::RowMap or table::LocationTable in the octets that readers map. Made once when rules are
+/// compiled, shared by all pools that go by it.
+using TableBlob = std::shared_ptr<const std::string>;
+
+/// One pool under one health snapshot: a draw, or for each row of clients a draw.
 struct CompiledPool {
   RuleDigest rule;
   std::uint16_t type = 0;
-  std::uint8_t flags = 0;                 // table::DecisionFlags
-  std::vector<CompiledOutcome> outcomes;  // 1..table::kMaxOutcomes, `upto` ascending
+  TableBlob location;  // of all that the pool may lead to; null: the client does not matter
+  TableBlob row_map;   // client class -> row; null: a draw, without rows
+  std::vector<std::uint16_t> list_of_row;
+  std::vector<std::uint32_t> list_ends;   // where each list ends in `outcomes`
+  std::vector<CompiledOutcome> outcomes;  // per list 1..table::kMaxOutcomes, `upto` ascending
 };
 
 /// Status of one check as a generation is compiled from it (health::State for `raw`).

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
+#include <unordered_map>
 
 #include "control/compile/render.h"
 #include "dataplane/base/check.h"
@@ -33,56 +35,84 @@ void Decider::Begin(const HealthBits& health) {
   health_ = &health;
   if (++evaluation_ == 0) {
     for (auto& memo : memos_) {
-      memo.health_seen = memo.fold_seen = 0;
+      memo.health = {};
+      memo.healths.clear();
+      memo.fold_seen = 0;
     }
     evaluation_ = 1;
   }
 }
 
-bool Decider::Healthy(const RuleMember& member) {
+bool Decider::Healthy(const Rule& rule, Row row, const RuleMember& member) {
   if (!health_->Healthy(member.check)) {
     return false;
   }
   if (member.kind == MemberKind::kImage || !member.evaluate_target_health) {
     return true;
   }
-  return member.kind == MemberKind::kAlias && AnyHealthy(member.child);
+  return member.kind == MemberKind::kAlias &&
+         AnyHealthy(member.child, pools_.RowBelow(rule, row, member.child));
 }
 
-bool Decider::AnyHealthy(RuleId id) {
-  const auto& rule = pools_.rule(id);
-  Memo* memo = rule.memo == kNoRule ? nullptr : &memos_[rule.memo];
-  if (memo != nullptr && memo->health_seen == evaluation_) {
-    return memo->healthy;
+// Where it is kept what is found out of a target; null for a rule that is nobody's.
+Decider::Health* Decider::HealthOf(const Rule& rule, Row row) {
+  if (rule.memo == kNoRule) {
+    return nullptr;
   }
-  const bool healthy = std::ranges::any_of(
-      pools_.Members(rule), [this](const RuleMember& member) { return Healthy(member); });
-  if (memo != nullptr) {
-    memo->health_seen = evaluation_;
-    memo->healthy = healthy;
+  Memo& memo = memos_[rule.memo];
+  if (rule.rows == nullptr || rule.rows->healths == 1) {
+    return &memo.health;
+  }
+  memo.healths.resize(rule.rows->healths);
+  return &memo.healths[rule.rows->health_of_row[row]];
+}
+
+bool Decider::AnyHealthy(RuleId id, Row row) {
+  const auto& rule = pools_.rule(id);
+  if (const Health* known = HealthOf(rule, row); known != nullptr && known->seen == evaluation_) {
+    return known->healthy;
+  }
+  const auto members = pools_.Members(rule);
+  bool healthy = false;
+  if (AsksTheClient(rule.policy)) {
+    healthy = std::ranges::any_of(rule.rows->candidates[row],
+                                  [&](std::uint16_t i) { return Healthy(rule, row, members[i]); });
+  } else {
+    healthy = std::ranges::any_of(
+        members, [&](const RuleMember& member) { return Healthy(rule, row, member); });
+  }
+  if (Health* known = HealthOf(rule, row); known != nullptr) {
+    *known = {.seen = evaluation_, .healthy = healthy};
   }
   return healthy;
 }
 
-void Decider::Choose(RuleId id, Choice& choice) {
+void Decider::Choose(RuleId id, Row row, Choice& choice) {
   const auto& rule = pools_.rule(id);
   const auto members = pools_.Members(rule);
+  const bool asks = AsksTheClient(rule.policy);
+  const bool first_only =
+      asks || rule.policy == Policy::kSimple || rule.policy == Policy::kFailover;
+  const std::size_t candidates = asks ? rule.rows->candidates[row].size() : members.size();
+  const auto candidate = [&](std::size_t i) -> std::uint32_t {
+    return asks ? rule.rows->candidates[row][i] : static_cast<std::uint32_t>(i);
+  };
   choice.chosen.clear();
   choice.total = 0;
-  const bool first_only = rule.policy == Policy::kSimple || rule.policy == Policy::kFailover;
-  for (std::uint32_t i = 0; i < members.size(); ++i) {
-    if (Healthy(members[i])) {
-      choice.chosen.push_back({.member = i});
+  choice.last_resort = false;
+  for (std::size_t i = 0; i < candidates; ++i) {
+    if (Healthy(rule, row, members[candidate(i)])) {
+      choice.chosen.push_back({.member = candidate(i)});
       if (first_only) {
         break;
       }
     }
   }
-  choice.last_resort = choice.chosen.empty();
-  if (choice.last_resort) {
-    choice.chosen.resize(first_only ? 1 : members.size());
-    for (std::uint32_t i = 0; i < choice.chosen.size(); ++i) {
-      choice.chosen[i] = {.member = i};
+  if (choice.chosen.empty()) {
+    choice.last_resort = candidates != 0;
+    for (std::size_t i = 0; i < (first_only ? std::min<std::size_t>(candidates, 1) : candidates);
+         ++i) {
+      choice.chosen.push_back({.member = candidate(i)});
     }
   }
   if (rule.policy == Policy::kWeighted) {
@@ -98,40 +128,53 @@ void Decider::Choose(RuleId id, Choice& choice) {
       chosen.weight = 1;
     }
   }
-  choice.total = rule.policy == Policy::kMultivalue ? 1 : choice.chosen.size();
+  choice.total =
+      rule.policy == Policy::kMultivalue ? 1 : std::max<std::uint64_t>(choice.chosen.size(), 1);
 }
 
-const Folded& Decider::Fold(RuleId id) {
-  if (pools_.rule(id).memo != kNoRule) {
-    return Target(id, 0);
+const Folded& Decider::Fold(RuleId id, Row row) {
+  const auto& rule = pools_.rule(id);
+  if (rule.memo != kNoRule && rule.RowCount() == 1) {
+    return *Target(id, 0);
   }
-  FoldInto(id, folded_, 0);
+  FoldInto(id, row, folded_, 0);
   return folded_;
 }
 
-const Folded& Decider::Target(RuleId id, unsigned depth) {
-  auto& memo = memos_[pools_.rule(id).memo];
+// What a target answers; null when that depends on the client: it stays a pool of its own.
+const Folded* Decider::Target(RuleId id, unsigned depth) {
+  const auto& rule = pools_.rule(id);
+  if (rule.RowCount() != 1) {
+    return nullptr;
+  }
+  auto& memo = memos_[rule.memo];
   if (memo.fold_seen != evaluation_) {
-    FoldInto(id, memo.folded, depth);
+    FoldInto(id, 0, memo.folded, depth);
     memo.fold_seen = evaluation_;
   }
-  return memo.folded;
+  return &memo.folded;
 }
 
-void Decider::FoldInto(RuleId id, Folded& out, unsigned depth) {
+void Decider::FoldInto(RuleId id, Row row, Folded& out, unsigned depth) {
   HF_CHECK(depth < choices_.size());
   const auto& rule = pools_.rule(id);
   auto& choice = choices_[depth];
-  Choose(id, choice);
+  Choose(id, row, choice);
   out.outcomes.clear();
   out.denominator = 1;
-  out.last_resort = choice.last_resort;
-  if (choice.chosen.size() == 1) {
+  if (choice.chosen.empty()) {
+    out.outcomes.emplace_back();
+  } else if (choice.chosen.size() == 1) {
     FoldSingle(pools_.Members(rule)[choice.chosen[0].member], out, depth);
   } else if (rule.policy == Policy::kMultivalue) {
     FoldUnion(rule, choice, out);
   } else {
     FoldDraw(rule, choice, out, depth);
+  }
+  if (choice.last_resort) {
+    for (auto& outcome : out.outcomes) {
+      outcome.last_resort = true;
+    }
   }
 }
 
@@ -152,11 +195,9 @@ void Decider::GoOn(RuleId target, FoldedOutcome& outcome) const {
 
 void Decider::FoldSingle(const RuleMember& member, Folded& out, unsigned depth) {
   if (member.kind == MemberKind::kAlias) {
-    const Folded& target = Target(member.child, depth + 1);
-    if (target.outcomes.size() <= kInlineOutcomes) {
-      const bool last_resort = out.last_resort;
-      out = target;
-      out.last_resort |= last_resort;
+    const Folded* target = Target(member.child, depth + 1);
+    if (target != nullptr && target->outcomes.size() <= kInlineOutcomes) {
+      out = *target;
       return;
     }
   }
@@ -181,9 +222,12 @@ bool Decider::TakeOver(const Rule& rule, const Choice& choice, Folded& out, unsi
       ++outcomes;
       continue;
     }
-    const Folded& target = Target(member.child, depth + 1);
-    outcomes += target.outcomes.size();
-    const std::uint64_t factor = target.denominator / std::gcd(common, target.denominator);
+    const Folded* target = Target(member.child, depth + 1);
+    if (target == nullptr) {
+      return false;
+    }
+    outcomes += target->outcomes.size();
+    const std::uint64_t factor = target->denominator / std::gcd(common, target->denominator);
     if (outcomes > kInlineOutcomes || Wide{common} * factor > kMost / choice.total) {
       return false;
     }
@@ -201,8 +245,7 @@ bool Decider::TakeOver(const Rule& rule, const Choice& choice, Folded& out, unsi
       }
       continue;
     }
-    const Folded& target = Target(member.child, depth + 1);
-    out.last_resort |= target.last_resort;
+    const Folded& target = *Target(member.child, depth + 1);
     for (const auto& theirs : target.outcomes) {
       auto& outcome = out.outcomes.emplace_back(theirs);
       outcome.numerator = theirs.numerator * (common / target.denominator) * chosen.weight;
@@ -224,15 +267,13 @@ void Decider::FoldDraw(const Rule& rule, const Choice& choice, Folded& out, unsi
   }
   out.outcomes.clear();
   out.denominator = choice.total;
-  out.last_resort = choice.last_resort;
   for (const auto& chosen : choice.chosen) {
     const auto& member = members[chosen.member];
     auto& outcome = out.outcomes.emplace_back();
     if (member.kind == MemberKind::kAlias) {
-      const Folded& target = Target(member.child, depth + 1);
-      if (target.outcomes.size() == 1) {
-        outcome = target.outcomes[0];
-        out.last_resort |= target.last_resort;
+      const Folded* target = Target(member.child, depth + 1);
+      if (target != nullptr && target->outcomes.size() == 1) {
+        outcome = target->outcomes[0];
       } else {
         GoOn(member.child, outcome);
       }
@@ -271,14 +312,10 @@ std::vector<std::uint32_t> Thresholds(const Folded& folded) {
   return upto;
 }
 
-void Decider::Compile(RuleId id, CompiledPool& out) {
-  const Folded& folded = Fold(id);
-  const auto& rule = pools_.rule(id);
-  out.rule = rule.digest;
-  out.type = rule.type;
-  out.flags = folded.last_resort ? table::kDecisionLastResort : 0;
-  out.outcomes.clear();
-  out.outcomes.reserve(folded.outcomes.size());
+namespace {
+
+// The outcomes of one list, behind those that `out` has.
+void AppendOutcomes(const Folded& folded, const Pools& pools, CompiledPool& out) {
   std::uint64_t sum = 0;
   for (const auto& from : folded.outcomes) {
     sum += from.numerator;
@@ -286,11 +323,75 @@ void Decider::Compile(RuleId id, CompiledPool& out) {
     to.upto = UpTo(sum, folded.denominator);
     to.kind = from.kind;
     to.take = from.take;
+    to.flags = from.last_resort ? table::kOutcomeLastResort : 0;
     if (from.kind == OutcomeKind::kPool) {
-      to.answer = pools_.rule(from.pool).digest;
+      to.answer = pools.rule(from.pool).digest;
     } else {
       to.answer = from.image;
     }
+  }
+}
+
+bool Same(const CompiledOutcome& a, const CompiledOutcome& b) {
+  return a.upto == b.upto && a.kind == b.kind && a.take == b.take && a.flags == b.flags &&
+         a.answer == b.answer;
+}
+
+}  // namespace
+
+void Decider::Compile(RuleId id, CompiledPool& out) {
+  const auto& rule = pools_.rule(id);
+  out.rule = rule.digest;
+  out.type = rule.type;
+  out.location = rule.rows == nullptr || rule.rows->domain == kNoDomain
+                     ? nullptr
+                     : pools_.clients().Table(rule.rows->domain);
+  out.row_map = nullptr;
+  out.list_of_row.clear();
+  out.list_ends.clear();
+  out.outcomes.clear();
+  if (rule.RowCount() == 1) {
+    AppendOutcomes(Fold(id, 0), pools_, out);
+  } else {
+    CompileRows(id, out);
+  }
+}
+
+// Most rows are answered alike: they lead to one list.
+void Decider::CompileRows(RuleId id, CompiledPool& out) {
+  const auto& rule = pools_.rule(id);
+  out.row_map = rule.rows->row_map;
+  std::unordered_multimap<std::size_t, std::uint16_t> lists;  // by hash of the outcomes
+  for (std::size_t row = 0; row < rule.RowCount(); ++row) {
+    const std::size_t begin = out.outcomes.size();
+    AppendOutcomes(Fold(id, static_cast<Row>(row)), pools_, out);
+    const std::span fresh = std::span(out.outcomes).subspan(begin);
+    std::size_t hash = fresh.size();
+    for (const auto& outcome : fresh) {
+      const auto* image = std::get_if<ImageSpecPtr>(&outcome.answer);
+      hash = (hash * 31) + outcome.upto +
+             (image != nullptr ? reinterpret_cast<std::uintptr_t>(image->get())
+                               : std::get<RuleDigest>(outcome.answer).word[0]);
+    }
+    std::optional<std::uint16_t> same;
+    const auto [first, last] = lists.equal_range(hash);
+    for (auto it = first; it != last && !same; ++it) {
+      const std::size_t from = it->second == 0 ? 0U : out.list_ends[it->second - 1U];
+      if (std::ranges::equal(
+              std::span(out.outcomes).subspan(from, out.list_ends[it->second] - from),
+              fresh,
+              Same)) {
+        same = it->second;
+      }
+    }
+    if (same) {
+      out.outcomes.resize(begin);
+    } else {
+      same = static_cast<std::uint16_t>(out.list_ends.size());
+      lists.emplace(hash, *same);
+      out.list_ends.push_back(static_cast<std::uint32_t>(out.outcomes.size()));
+    }
+    out.list_of_row.push_back(*same);
   }
 }
 

@@ -1,6 +1,6 @@
-// The walk of spec/routing.md section 6, folded: what a rule answers under one state of health, as
-// outcomes with exact shares, and those as the thresholds of a decision. explain goes the same way.
-// Control core only.
+// The walk of spec/routing.md section 6, folded: what a rule answers under one state of health, for
+// each row of its clients, as outcomes with exact shares, and those as the thresholds of a
+// decision. explain goes the same way. Control core only.
 #pragma once
 
 #include <cstdint>
@@ -23,18 +23,18 @@ struct FoldedOutcome {
   std::uint64_t numerator = 1;
   table::OutcomeKind kind = table::OutcomeKind::kNodata;
   std::uint8_t take = 0;
-  RuleId pool = kNoRule;  // kPool
-  ImageSpecPtr image;     // kImage, kSubset
+  bool last_resort = false;  // the rule fired on the way here, as far as this was folded
+  RuleId pool = kNoRule;     // kPool
+  ImageSpecPtr image;        // kImage, kSubset
 };
 
-/// What a rule answers; the numerators sum to the denominator.
+/// What a rule answers to one row of its clients; the numerators sum to the denominator.
 struct Folded {
   std::uint64_t denominator = 1;
-  bool last_resort = false;  // fired here or in a target that was taken over
   std::vector<FoldedOutcome> outcomes;
 };
 
-/// Who of a rule's members may answer.
+/// Who of a rule's members may answer one row of clients; nobody: NODATA.
 struct Choice {
   struct Chosen {
     std::uint32_t member = 0;  // in Pools::Members
@@ -56,34 +56,40 @@ class Decider {
   void Begin(const HealthBits& health);
 
   /// H of section 5: own check, and under EvaluateTargetHealth some healthy member of the target.
-  [[nodiscard]] bool Healthy(const RuleMember& member);
-  /// Whether some member of the rule is healthy.
-  [[nodiscard]] bool AnyHealthy(RuleId id);
+  [[nodiscard]] bool Healthy(const Rule& rule, Row row, const RuleMember& member);
+  /// Whether some member that may serve these clients is healthy.
+  [[nodiscard]] bool AnyHealthy(RuleId id, Row row);
 
-  /// Members that may answer, in the rule's order. Section 4.
-  void Choose(RuleId id, Choice& choice);
+  /// Members that may answer, by preference. Section 4.
+  void Choose(RuleId id, Row row, Choice& choice);
 
   /// What the rule answers. Valid until Begin or the next Fold.
-  const Folded& Fold(RuleId id);
+  const Folded& Fold(RuleId id, Row row);
 
   /// The decision of a pool. Each outcome's width differs from its exact share of 2^32 by less than
-  /// 1, and is never 0.
+  /// 1, and is never 0. Rows that are answered alike share a list.
   void Compile(RuleId id, CompiledPool& out);
 
  private:
-  struct Memo {
-    std::uint32_t health_seen = 0;  // evaluation that `healthy` is of
-    std::uint32_t fold_seen = 0;
+  struct Health {
+    std::uint32_t seen = 0;  // evaluation that `healthy` is of
     bool healthy = false;
-    Folded folded;
   };
-  void FoldInto(RuleId id, Folded& out, unsigned depth);
-  const Folded& Target(RuleId id, unsigned depth);
+  struct Memo {
+    Health health;
+    std::vector<Health> healths;  // of a rule whose health depends on the client, by its number
+    std::uint32_t fold_seen = 0;
+    Folded folded;  // of a rule of one row
+  };
+  void FoldInto(RuleId id, Row row, Folded& out, unsigned depth);
+  const Folded* Target(RuleId id, unsigned depth);
   void FoldSingle(const RuleMember& member, Folded& out, unsigned depth);
   void FoldDraw(const Rule& rule, const Choice& choice, Folded& out, unsigned depth);
   bool TakeOver(const Rule& rule, const Choice& choice, Folded& out, unsigned depth);
   void FoldUnion(const Rule& rule, const Choice& choice, Folded& out);
   void GoOn(RuleId target, FoldedOutcome& outcome) const;
+  Health* HealthOf(const Rule& rule, Row row);
+  void CompileRows(RuleId id, CompiledPool& out);
 
   const Pools& pools_;
   const HealthBits* health_ = nullptr;

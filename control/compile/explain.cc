@@ -65,9 +65,20 @@ class Explainer {
             Groups& groups)
       : zone_(zone), index_(index), checks_(checks), pools_(pools), groups_(groups) {}
 
-  void Run(std::uint32_t entry, const HealthBits& health, Explanation& out) {
+  void Run(std::uint32_t entry,
+           const HealthBits& health,
+           const table::ClientPrefix& client,
+           Explanation& out) {
     const RuleId rule = groups_.RuleOf(entry);
     pools_.Finish();
+    const RuleRows* rows = pools_.rule(rule).rows.get();
+    domain_ = rows == nullptr ? kNoDomain : rows->domain;
+    client_ = pools_.clients().ClassOf(domain_, client);
+    if (domain_ != kNoDomain) {
+      out.asks_client = true;
+      out.scope = pools_.clients().ScopeOf(domain_, client);
+      out.whereabouts = pools_.clients().Describe(domain_, client_);
+    }
     health_ = &health;
     Decider decider(pools_);
     decider_ = &decider;
@@ -85,15 +96,19 @@ class Explainer {
   }
 
  private:
+  [[nodiscard]] Row RowOf(RuleId rule) const {
+    return RowIn(pools_.clients(), pools_.rule(rule).rows.get(), domain_, client_);
+  }
+
   // What the decision of `rule`, and those it goes on with, can answer.
   Distribution Answers(RuleId rule, bool& last_resort) {
     if (const auto found = distributions_.find(rule); found != distributions_.end()) {
       return found->second;
     }
     Distribution out;
-    const Folded folded = decider_->Fold(rule);
-    last_resort |= folded.last_resort;
+    const Folded folded = decider_->Fold(rule, RowOf(rule));
     for (const auto& outcome : folded.outcomes) {
+      last_resort |= outcome.last_resort;
       const Share share(outcome.numerator, folded.denominator);
       if (outcome.kind == table::OutcomeKind::kPool) {
         for (const auto& [key, theirs] : Answers(outcome.pool, last_resort)) {
@@ -125,7 +140,8 @@ class Explainer {
     out->type = wire::TypeText(entry.type);
     out->policy = PolicyText(rule.policy);
     Choice choice;
-    decider_->Choose(id, choice);
+    const Row row = RowOf(id);
+    decider_->Choose(id, row, choice);
     out->last_resort = choice.last_resort;
     const auto members = pools_.Members(rule);
     const auto& order = *groups_.OrderOf(id, at);
@@ -133,16 +149,22 @@ class Explainer {
     for (std::uint32_t i = 0; i < members.size(); ++i) {
       auto& to = out->members[order[i]];
       Describe(entry, order[i], members[i], to);
-      to.healthy = decider_->Healthy(members[i]);
+      to.healthy = decider_->Healthy(rule, row, members[i]);
       const auto chosen = std::ranges::find(choice.chosen, i, &Choice::Chosen::member);
       to.chosen = chosen != choice.chosen.end();
       if (to.chosen) {
         to.share = Share(chosen->weight, choice.total);
       } else {
-        to.dropped_by = WhyNot(rule.policy, choice, members[i], to);
+        to.dropped_by = IsCandidate(rule, row, i) ? WhyNot(rule.policy, choice, members[i], to)
+                                                  : "it is not for this client";
       }
     }
     return out;
+  }
+
+  static bool IsCandidate(const Rule& rule, Row row, std::uint32_t member) {
+    return !AsksTheClient(rule.policy) || std::ranges::find(rule.rows->candidates[row], member) !=
+                                              rule.rows->candidates[row].end();
   }
 
   void Describe(const ZoneEntry& entry,
@@ -161,6 +183,8 @@ class Explainer {
     to.source = set.source.Text();
     to.weight = set.weight;
     to.primary = set.primary;
+    to.where = WhereText(set);
+    to.bias = set.where == nullptr ? 0 : set.where->bias;
     to.check_id = set.health_check_id;
     to.check_known = member.check != kNoCheck;
     to.check_healthy = health_->Healthy(member.check);
@@ -177,7 +201,7 @@ class Explainer {
     to.evaluate_target_health = set.alias->evaluate_target_health;
     to.target_found = member.kind == MemberKind::kAlias;
     if (to.target_found) {
-      to.target_healthy = decider_->AnyHealthy(member.child);
+      to.target_healthy = decider_->AnyHealthy(member.child, RowOf(member.child));
       to.target = Tree(groups_.TargetOf(set), member.child);
     }
   }
@@ -218,6 +242,8 @@ class Explainer {
   Groups& groups_;
   const HealthBits* health_ = nullptr;
   Decider* decider_ = nullptr;
+  DomainId domain_ = kNoDomain;  // of the whole tree
+  ClientClass client_ = 0;
   std::map<RuleId, Distribution> distributions_;
   std::set<std::pair<std::uint32_t, RuleId>> told_;
 };
@@ -242,6 +268,7 @@ Status ExplainInZone(const Model& model,
                      std::span<const CompiledHealth> health,
                      const std::string& qname,
                      std::uint16_t qtype,
+                     const table::ClientPrefix& client,
                      Explanation& out) {
   std::vector<std::string_view> below;
   for (const auto& other : model.zones) {
@@ -273,7 +300,7 @@ Status ExplainInZone(const Model& model,
     out.status = ExplainedStatus::kNodata;
     return {};
   }
-  Pools pools(model.checks);
+  Pools pools(model.checks, model.location);
   std::vector<std::string> warnings;
   Groups groups(excerpt, *index, pools, warnings);
   groups.KeepOrder();
@@ -286,7 +313,7 @@ Status ExplainInZone(const Model& model,
     }
   }
   out.type = wire::TypeText(index->entries()[entry].type);
-  Explainer(excerpt, *index, health, pools, groups).Run(entry, bits, out);
+  Explainer(excerpt, *index, health, pools, groups).Run(entry, bits, client, out);
   return {};
 }
 
@@ -315,7 +342,8 @@ const char* ExplainedStatusText(ExplainedStatus status) noexcept {
 Result<Explanation> Explain(const Model& model,
                             std::span<const CompiledHealth> health,
                             const std::string& qname,
-                            std::uint16_t qtype) {
+                            std::uint16_t qtype,
+                            const table::ClientPrefix& client) {
   const auto type = static_cast<wire::Type>(qtype);
   if (!wire::IsWellFormed(qname)) {
     return Fail(ErrorCode::kInvalid, "the name is malformed; expected a name in wire form");
@@ -329,7 +357,7 @@ Result<Explanation> Explain(const Model& model,
   Explanation out;
   out.type = wire::TypeText(qtype);
   if (const Zone* zone = FindZone(model, folded, qtype)) {
-    HF_TRY(ExplainInZone(model, *zone, health, folded, qtype, out));
+    HF_TRY(ExplainInZone(model, *zone, health, folded, qtype, client, out));
   }
   return out;
 }

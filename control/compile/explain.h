@@ -7,12 +7,14 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/compile/compiled.h"
 #include "control/compile/share.h"
 #include "control/model/model.h"
 #include "dataplane/base/result.h"
+#include "dataplane/table/location.h"
 
 namespace holdfast::control {
 
@@ -24,6 +26,8 @@ struct ExplainedMember {
   std::string source;        // where it was written
   std::uint8_t weight = 0;   // weighted
   bool primary = false;      // failover
+  std::string where;         // location policies: which clients it is for
+  int bias = 0;              // geoproximity
   std::string check_id;      // empty: none
   bool check_known = false;  // the model has that check
   bool check_healthy = true;
@@ -74,6 +78,10 @@ struct Explanation {
   std::string owner;         // whose records answer: the name, a wildcard, a cut
   std::string type;          // CNAME where one answers for another type
   bool last_resort = false;  // the rule fired on a way that may be taken
+  bool asks_client = false;  // a location policy stands in the tree
+  std::uint8_t scope = 0;    // bits of the client's address that the answer holds for
+  /// What is known of the client, by source: "geo", "cell", "latency", "cidr ID".
+  std::vector<std::pair<std::string, std::string>> whereabouts;
   std::shared_ptr<ExplainedGroup> tree;
   std::vector<ExplainedAnswer> answers;  // shares sum to 1
 };
@@ -82,10 +90,12 @@ struct Explanation {
 /// @param qname   wire form, any letter case.
 /// @param qtype   a type that records have; ANY and the like are refused (kInvalid).
 /// @param health  status by check id; checks not among them count as healthy.
+/// @param client  who asks; of length 0: nothing is known of it.
 /// Costs a few passes over the owners of the zone; meant for people, not for loops.
 Result<Explanation> Explain(const Model& model,
                             std::span<const CompiledHealth> health,
                             const std::string& qname,
-                            std::uint16_t qtype);
+                            std::uint16_t qtype,
+                            const table::ClientPrefix& client = {});
 
 }  // namespace holdfast::control

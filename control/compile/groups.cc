@@ -136,6 +136,14 @@ bool Groups::FormIsGood(const ZoneEntry& entry) {
   return true;
 }
 
+// How many record sets of the group come before `set` by their identifiers.
+std::uint8_t Groups::PlaceByIdentifier(std::span<const std::uint32_t> group,
+                                       const RecordSet& set) const {
+  return static_cast<std::uint8_t>(std::ranges::count_if(group, [&](std::uint32_t i) {
+    return zone_.record_sets[i].set_identifier < set.set_identifier;
+  }));
+}
+
 // The path decides only where aliases lead back into it or run too deep. Anything else is built
 // once per entry; such a subtree is the same from everywhere.
 Groups::Built Groups::Build(std::uint32_t at) {
@@ -161,7 +169,10 @@ Groups::Built Groups::Build(std::uint32_t at) {
         member.weight = set.weight;
       } else if (policy == Policy::kFailover) {
         member.weight = set.primary ? 0 : 1;
+      } else if (policy == Policy::kGeoproximity) {
+        member.weight = PlaceByIdentifier(group, set);
       }
+      member.where = set.where;
       if (set.alias) {
         FollowAlias(set, *set.alias, member, built);
       } else {
@@ -185,6 +196,12 @@ Groups::Built Groups::Build(std::uint32_t at) {
   }
   std::vector<std::uint32_t> order;
   built.rule = pools_.Add(entry.type, policy, std::move(members), keep_order_ ? &order : nullptr);
+  if (built.rule == kNoRule) {
+    Refuse(zone_.record_sets[index_.Group(entry)[0]].source,
+           "the group tells too many kinds of clients apart; expected at most " +
+               std::to_string(table::kMaxRows));
+    return built;
+  }
   if (keep_order_) {
     orders_[{built.rule, at}] = std::move(order);
   }

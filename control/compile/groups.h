@@ -65,6 +65,8 @@ class Groups {
                    RuleMember& member,
                    Built& built);
   CheckIndex CheckOf(const RecordSet& set);
+  [[nodiscard]] std::uint8_t PlaceByIdentifier(std::span<const std::uint32_t> group,
+                                               const RecordSet& set) const;
   struct Records {
     std::uint32_t ttl;
     std::span<const std::string> rdata;

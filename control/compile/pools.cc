@@ -32,12 +32,31 @@ void AppendDigest(std::string& out, const AnswerRef& answer) {
   }
 }
 
+// First what members are ordered by: latency, where nothing is known, goes by the region's name.
+void AppendWhere(std::string& out, const RecordLocation& where) {
+  for (const auto& text : {where.region,
+                           where.geo.continent,
+                           where.geo.country,
+                           where.geo.subdivision,
+                           where.collection_id,
+                           where.cidr_location}) {
+    out += text;
+    out += '\0';
+  }
+  Append(out, where.place.value_or(Coordinates{.latitude = 999, .longitude = 0}).latitude);
+  Append(out, where.place.value_or(Coordinates{}).longitude);
+  Append(out, where.bias);
+}
+
 // Octets that two members have in common only when they act alike in every state of health.
 std::string Canonical(const RuleMember& member,
                       std::span<const Rule> rules,
                       std::span<const std::string> check_ids) {
   std::string out;
   out += static_cast<char>(member.weight);
+  if (member.where != nullptr) {
+    AppendWhere(out, *member.where);
+  }
   out += static_cast<char>(member.kind);
   out += static_cast<char>(member.evaluate_target_health ? 1 : 0);
   const std::string_view check =
@@ -93,7 +112,9 @@ RuleDigest DigestOf(const ImageSpec& image) {
   return DigestOf(out);
 }
 
-Pools::Pools(std::span<const health::CheckConfig> checks) {
+Pools::Pools(std::span<const health::CheckConfig> checks,
+             std::shared_ptr<const LocationData> location)
+    : clients_(std::make_unique<Clients>(std::move(location))), rows_(*clients_) {
   check_ids_.reserve(checks.size());
   for (const auto& check : checks) {
     check_ids_.push_back(check.id);
@@ -127,22 +148,44 @@ RuleId Pools::Add(std::uint16_t type,
     octets += canonical[i];
   }
   const RuleDigest digest = DigestOf(octets);
-  const auto [place, fresh] = by_digest_.try_emplace(digest, static_cast<RuleId>(rules_.size()));
-  if (fresh) {
-    rules_.push_back({.digest = digest,
-                      .first = static_cast<std::uint32_t>(members_.size()),
-                      .count = static_cast<std::uint32_t>(members.size()),
-                      .type = type,
-                      .policy = policy,
-                      .repeats = policy == Policy::kMultivalue && Repeats(members)});
-    for (const auto i : sorted) {
-      members_.push_back(std::move(members[i]));
-    }
-  }
   if (order != nullptr) {
-    *order = std::move(sorted);
+    *order = sorted;
   }
-  return place->second;
+  if (const auto found = by_digest_.find(digest); found != by_digest_.end()) {
+    return found->second;
+  }
+  const auto rows = RowsFor(policy, members, sorted);
+  if (!rows) {
+    return kNoRule;
+  }
+  const auto id = static_cast<RuleId>(rules_.size());
+  by_digest_.emplace(digest, id);
+  rules_.push_back({.digest = digest,
+                    .first = static_cast<std::uint32_t>(members_.size()),
+                    .count = static_cast<std::uint32_t>(members.size()),
+                    .type = type,
+                    .policy = policy,
+                    .repeats = policy == Policy::kMultivalue && Repeats(members),
+                    .rows = *rows});
+  for (const auto i : sorted) {
+    members_.push_back(std::move(members[i]));
+  }
+  return id;
+}
+
+std::optional<RuleRowsPtr> Pools::RowsFor(Policy policy,
+                                          const std::vector<RuleMember>& members,
+                                          const std::vector<std::uint32_t>& order) {
+  std::vector<RowsMember> kept;
+  kept.reserve(members.size());
+  for (const auto i : order) {
+    const RuleMember& member = members[i];
+    kept.push_back(
+        {.where = member.where.get(),
+         .target = member.kind == MemberKind::kAlias ? rules_[member.child].rows : nullptr,
+         .evaluate_target_health = member.evaluate_target_health});
+  }
+  return rows_.Make(policy, kept);
 }
 
 RuleId Pools::Find(const RuleDigest& digest) const {

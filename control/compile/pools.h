@@ -13,7 +13,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "control/compile/clients.h"
 #include "control/compile/compiled.h"
+#include "control/compile/rows.h"
 #include "control/model/model.h"
 
 namespace holdfast::control {
@@ -52,8 +54,11 @@ struct RuleMember {
   CheckIndex check = kNoCheck;
   RuleId child = kNoRule;  // kAlias
   MemberKind kind = MemberKind::kImage;
-  std::uint8_t weight = 0;  // weighted: 0..255; failover: 0 primary, 1 secondary
+  // Weighted: 0..255; failover: 0 primary, 1 secondary; geoproximity: place by SetIdentifier, which
+  // decides between equal distances.
+  std::uint8_t weight = 0;
   bool evaluate_target_health = false;
+  std::shared_ptr<const RecordLocation> where;  // set when the policy asks the client
 };
 
 struct Rule {
@@ -64,6 +69,11 @@ struct Rule {
   std::uint16_t type = 0;
   Policy policy = Policy::kSimple;
   bool repeats = false;  // multivalue: two members hold the same record
+  RuleRowsPtr rows;      // null: the client does not matter
+  /// Rows that are decided apart, at least 1.
+  [[nodiscard]] std::size_t RowCount() const noexcept {
+    return rows == nullptr ? 1 : rows->client_of_row.size();
+  }
 };
 
 /// SHA-256 of what an image holds, cut to 128 bits.
@@ -71,7 +81,9 @@ RuleDigest DigestOf(const ImageSpec& image);
 
 class Pools {
  public:
-  explicit Pools(std::span<const health::CheckConfig> checks);
+  /// @param location  null: nothing is known of any client.
+  explicit Pools(std::span<const health::CheckConfig> checks,
+                 std::shared_ptr<const LocationData> location = nullptr);
   Pools(const Pools&) = delete;
   Pools& operator=(const Pools&) = delete;
 
@@ -84,6 +96,7 @@ class Pools {
   /// failover groups the primary first.
   /// @param members  1..kMaxOutcomes; children were added before.
   /// @param order    unless null: for each member as kept, its place in `members`.
+  /// @return kNoRule when it would tell more kinds of clients apart than a table can.
   RuleId Add(std::uint16_t type,
              Policy policy,
              std::vector<RuleMember> members,
@@ -91,6 +104,15 @@ class Pools {
 
   /// Ends the additions and builds the index from checks to pools.
   void Finish();
+
+  /// The row of `target`, which a member of `rule` leads to, for the clients of a row of `rule`.
+  [[nodiscard]] Row RowBelow(const Rule& rule, Row row, RuleId target) const {
+    const RuleRows* below = rules_[target].rows.get();
+    return below == nullptr || below->row_of_class.empty()
+               ? Row{0}
+               : RowIn(*clients_, below, rule.rows->domain, rule.rows->client_of_row[row]);
+  }
+  [[nodiscard]] Clients& clients() const noexcept { return *clients_; }
 
   [[nodiscard]] std::size_t size() const noexcept { return rules_.size(); }
   [[nodiscard]] std::size_t memos() const noexcept { return memos_; }
@@ -112,9 +134,14 @@ class Pools {
   void Touched(std::span<const CheckIndex> checks, std::vector<RuleId>& out);
 
  private:
+  std::optional<RuleRowsPtr> RowsFor(Policy policy,
+                                     const std::vector<RuleMember>& members,
+                                     const std::vector<std::uint32_t>& order);
   struct DigestHash {
     std::size_t operator()(const RuleDigest& d) const noexcept { return d.word[0]; }
   };
+  std::unique_ptr<Clients> clients_;
+  RowsMaker rows_;
   std::vector<std::string> check_ids_;
   std::unordered_map<std::string_view, CheckIndex> check_of_;
   std::vector<Rule> rules_;

@@ -92,14 +92,16 @@ Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node) {
   return checks;
 }
 
-Result<LoadedZone> LoadZone(const ZoneConfig& config,
-                            const std::vector<health::CheckConfig>& checks) {
+Result<LoadedZone> LoadZone(const ZoneConfig& config, const Model& model) {
   Findings findings;
   LoadedZone loaded{ParseZone(config, findings), {}};
+  if (findings.Ok()) {
+    CheckLocations(loaded.zone, model.location.get(), findings);
+  }
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
-  LintZone(loaded.zone, checks, findings);
+  LintZone(loaded.zone, model.checks, findings);
   loaded.warnings = findings.Warnings();
   return loaded;
 }
@@ -108,7 +110,9 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store) {
   Findings findings;
   Loaded loaded;
   ReadNodeChecks(node, loaded.model.checks, findings);
-  loaded.model.location = LoadLocation(node, findings);
+  Findings location;
+  loaded.model.location = LoadLocation(node, location);
+  findings.Add(location);
   for (const ZoneConfig& config : node.zones) {
     Findings found;
     auto zone = store == nullptr ? std::nullopt : StoredZoneOf(config, *store, found);
@@ -117,6 +121,9 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store) {
       if (store != nullptr && found.Ok()) {
         loaded.parsed.push_back({config.origin, ZoneContent(*zone, found, MadeBy(config))});
       }
+    }
+    if (found.Ok() && location.Ok()) {
+      CheckLocations(*zone, loaded.model.location.get(), found);
     }
     if (found.Ok()) {
       LintZone(*zone, loaded.model.checks, found);

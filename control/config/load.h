@@ -31,9 +31,9 @@ struct LoadedZone {
 };
 
 /// Reads one zone: its zone file, its record sets, and the rules that bind them together.
-/// @param checks  the node's health checks, for warnings about HealthCheckIds; none is copied.
-Result<LoadedZone> LoadZone(const ZoneConfig& config,
-                            const std::vector<health::CheckConfig>& checks);
+/// @param model  whose health checks and places the record sets may name; no zone of it is looked
+/// at.
+Result<LoadedZone> LoadZone(const ZoneConfig& config, const Model& model);
 
 /// Reads the node's health checks with their overlays; empty when the node has none.
 Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node);

@@ -7,14 +7,9 @@
 
 #include "control/config/fields.h"
 #include "control/config/value.h"
+#include "control/location/location.h"
 
 namespace holdfast::control {
-
-/// How a negative bias of a geoproximity record makes its region smaller (spec/routing.md 4).
-enum class GeoproximityBias {
-  kCurrent,  // distance x (1 - bias / 100)
-  k2022      // distance / (1 + bias / 100)
-};
 
 struct CidrCollectionConfig {
   std::string id;      // what CidrRoutingConfig.CollectionId says; 1..64 characters

@@ -49,6 +49,7 @@ class LocationLoader {
     }
     SetPlaces(places_map_, places_.Places(), *data_);
     SetLatencies(latencies_, *data_);
+    data_->bias = config_.geoproximity_bias;
     return std::move(data_);
   }
 

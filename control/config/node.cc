@@ -459,6 +459,8 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
   compare(running.listen == wanted.listen, "[[listen]]");
   compare(running.dataplane == wanted.dataplane, "[dataplane]");
   compare(running.sockets == wanted.sockets, "[sockets]");
+  compare(running.location.client_subnet == wanted.location.client_subnet,
+          "[location] client_subnet");
   return sentences;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "control/config/json.h"
 #include "control/config/numbers.h"
 #include "control/config/rdata.h"
+#include "control/config/record_location.h"
 #include "control/config/text_file.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -123,6 +125,7 @@ class RecordReader {
   void ReadName();
   void ReadType();
   void ReadPolicy();
+  void ReadLocation(const std::function<void(const char*, Policy)>& note);
   void CheckPolicyFits(std::string_view policy);
   void ReadTarget();
   void ReadAlias(const Value& table);
@@ -195,14 +198,8 @@ void RecordReader::ReadType() {
 }
 
 void RecordReader::ReadPolicy() {
-  for (const char* name : {"Region",
-                           "GeoLocation",
-                           "GeoProximityLocation",
-                           "CidrRoutingConfig",
-                           "TrafficPolicyInstanceId"}) {
-    if (fields_.Has(name)) {
-      fields_.Refuse(name, "is not yet supported");
-    }
+  if (fields_.Has("TrafficPolicyInstanceId")) {
+    fields_.Refuse("TrafficPolicyInstanceId", "is not yet supported");
   }
   std::string policies;
   int count = 0;
@@ -222,6 +219,7 @@ void RecordReader::ReadPolicy() {
   if (fields_.Bool("MultiValueAnswer").value_or(false)) {
     note("MultiValueAnswer", Policy::kMultivalue);
   }
+  ReadLocation(note);
   if (count > 1) {
     fields_.Refuse(policies, "are given together; expected one routing policy");
   }
@@ -230,8 +228,33 @@ void RecordReader::ReadPolicy() {
     CheckPolicyFits(policies);
   } else if (count == 0 && fields_.Has("SetIdentifier")) {
     fields_.Refuse("SetIdentifier",
-                   "is given without a routing policy; expected Weight, Failover or "
-                   "MultiValueAnswer beside it");
+                   "is given without a routing policy; expected Weight, Region, Failover, "
+                   "GeoLocation, GeoProximityLocation, CidrRoutingConfig or MultiValueAnswer "
+                   "beside it");
+  }
+}
+
+void RecordReader::ReadLocation(const std::function<void(const char*, Policy)>& note) {
+  RecordLocation where;
+  if (fields_.Has("Region")) {
+    note("Region", Policy::kLatency);
+    where.region = ReadRegion(fields_, "Region");
+  }
+  const LocationReader reader(record_.source.file, Subject(fields_.Root()), findings_);
+  if (const Value* table = fields_.Table("GeoLocation")) {
+    note("GeoLocation", Policy::kGeolocation);
+    reader.ReadGeoLocation(*table, where);
+  }
+  if (const Value* table = fields_.Table("GeoProximityLocation")) {
+    note("GeoProximityLocation", Policy::kGeoproximity);
+    reader.ReadGeoProximity(*table, where);
+  }
+  if (const Value* table = fields_.Table("CidrRoutingConfig")) {
+    note("CidrRoutingConfig", Policy::kCidr);
+    reader.ReadCidr(*table, where);
+  }
+  if (AsksTheClient(record_.policy)) {
+    record_.where = std::make_shared<const RecordLocation>(std::move(where));
   }
 }
 

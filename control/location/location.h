@@ -25,6 +25,12 @@ struct GeoClass {
 /// Microseconds to each region, by the region's index; nothing where it is not known.
 using Latencies = std::vector<std::optional<std::uint32_t>>;
 
+/// How a negative bias of a geoproximity record makes its region smaller (spec/routing.md 4).
+enum class GeoproximityBias {
+  kCurrent,  // distance x (1 - bias / 100)
+  k2022      // distance / (1 + bias / 100)
+};
+
 inline constexpr std::uint32_t kNoBlock = ~std::uint32_t{0};
 
 struct CidrBlock {
@@ -52,6 +58,7 @@ struct LocationData {
   std::vector<std::string> regions;                      // ascending; the index is the region
   std::vector<std::optional<Coordinates>> region_place;  // by region
   std::vector<CidrCollection> collections;               // ascending by id
+  GeoproximityBias bias = GeoproximityBias::kCurrent;
 };
 
 }  // namespace holdfast::control

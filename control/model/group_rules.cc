@@ -1,4 +1,5 @@
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "control/model/rules.h"
@@ -92,6 +93,29 @@ void CheckFailover(const RecordGroup& group, Findings& findings) {
   }
 }
 
+void CheckWhere(const RecordGroup& group, Findings& findings) {
+  std::unordered_map<std::string, const RecordSet*> seen;
+  for (const RecordSet* record : group) {
+    const std::string location = WhereText(*record);
+    if (const auto [first, fresh] = seen.emplace(location, record); !fresh) {
+      Refuse(*record,
+             "SetIdentifier " + first->second->set_identifier + " has the same " + location + ".",
+             findings);
+    }
+    if (record->where->collection_id != group.front()->where->collection_id) {
+      Refuse(*record,
+             "all RRSets of a group must use one CIDR collection; SetIdentifier " +
+                 group.front()->set_identifier + " uses " + group.front()->where->collection_id +
+                 ".",
+             findings);
+    }
+  }
+}
+
+std::size_t MostOf(Policy policy) {
+  return policy == Policy::kGeoproximity ? kMaxGeoproximityGroup : kMaxGroup;
+}
+
 }  // namespace
 
 void CheckGroups(const RecordGroups& groups, Findings& findings) {
@@ -104,12 +128,14 @@ void CheckGroups(const RecordGroups& groups, Findings& findings) {
       CheckWeighted(group, findings);
     } else if (group.front()->policy == Policy::kFailover) {
       CheckFailover(group, findings);
+    } else if (AsksTheClient(group.front()->policy)) {
+      CheckWhere(group, findings);
     }
-    if (group.size() > kMaxGroup) {
-      findings.AddError(group[kMaxGroup]->source,
-                        RecordText(*group[kMaxGroup]) + ": the group has " +
+    if (const std::size_t most = MostOf(group.front()->policy); group.size() > most) {
+      findings.AddError(group[most]->source,
+                        RecordText(*group[most]) + ": the group has " +
                             std::to_string(group.size()) + " record sets; expected at most " +
-                            std::to_string(kMaxGroup));
+                            std::to_string(most));
     }
   }
 }

@@ -34,7 +34,31 @@ struct Rrset {
   Source source;
 };
 
-enum class Policy { kSimple, kWeighted, kFailover, kMultivalue };
+enum class Policy {
+  kSimple,
+  kWeighted,
+  kFailover,
+  kMultivalue,
+  kLatency,
+  kGeolocation,
+  kGeoproximity,
+  kCidr  // IP-based
+};
+/// Whether it goes by where the client is.
+constexpr bool AsksTheClient(Policy policy) noexcept {
+  return policy >= Policy::kLatency;
+}
+
+/// Which clients a record set of such a policy is for; only its policy's fields are set.
+struct RecordLocation {
+  std::string region;                // latency, or geoproximity at a region
+  GeoClass geo;                      // geolocation: one of its three, or country "*" for default;
+                                     // a subdivision with its country
+  std::optional<Coordinates> place;  // geoproximity at coordinates
+  int bias = 0;                      // geoproximity, -99..99
+  std::string collection_id;         // IP-based
+  std::string cidr_location;         // IP-based; "*" for default
+};
 
 struct AliasTarget {
   std::string hosted_zone_id;  // must be the id of the record's own zone
@@ -53,7 +77,8 @@ struct RecordSet {
   std::uint32_t ttl = 0;    // seconds; without meaning for an alias
   std::vector<std::string> rdata;
   std::optional<AliasTarget> alias;
-  std::string health_check_id;  // empty: no check, always healthy
+  std::string health_check_id;                  // empty: no check, always healthy
+  std::shared_ptr<const RecordLocation> where;  // set when AsksTheClient(policy)
   Source source;
 };
 

@@ -34,8 +34,44 @@ const char* PolicyText(Policy policy) noexcept {
       return "failover";
     case Policy::kMultivalue:
       return "multivalue";
+    case Policy::kLatency:
+      return "latency";
+    case Policy::kGeolocation:
+      return "geolocation";
+    case Policy::kGeoproximity:
+      return "geoproximity";
+    case Policy::kCidr:
+      return "IP-based";
   }
   return "?";
+}
+
+// Two decimals, as records have them.
+static std::string Degrees(double degrees) {
+  std::string text = std::to_string(degrees);
+  return text.substr(0, text.find('.') + 3);
+}
+
+std::string WhereText(const RecordSet& record) {
+  if (record.where == nullptr) {
+    return {};
+  }
+  const RecordLocation& where = *record.where;
+  switch (record.policy) {
+    case Policy::kLatency:
+      return "region " + where.region;
+    case Policy::kGeolocation:
+      return "location " + where.geo.continent + where.geo.country +
+             (where.geo.subdivision.empty() ? "" : "-" + where.geo.subdivision);
+    case Policy::kGeoproximity:
+      return where.place ? "coordinates " + Degrees(where.place->latitude) + " " +
+                               Degrees(where.place->longitude)
+                         : "region " + where.region;
+    case Policy::kCidr:
+      return "CIDR location " + where.cidr_location;
+    default:
+      return {};
+  }
 }
 
 std::string RecordText(const RecordSet& record) {

@@ -12,12 +12,18 @@ namespace holdfast::control {
 
 /// Record sets of one (name, type), at most (Route 53's quota).
 inline constexpr std::size_t kMaxGroup = 100;
+inline constexpr std::size_t kMaxGeoproximityGroup = 30;
 /// Alias steps from a record set to the values that answer for it, at most.
 inline constexpr std::size_t kMaxAliasSteps = 16;
 
 /// Adds an error for each broken rule and a warning for what is legal but surely not meant.
 /// Errors name file and line of the record; those of the zone as such, zone.source.
 void CheckZone(const Zone& zone, Findings& findings);
+
+/// Adds an error for each place that a record set names and this node does not know: a region, a
+/// CIDR collection or a location of one; a warning where it knows no places at all.
+/// @param data  null: no file says where clients are.
+void CheckLocations(const Zone& zone, const LocationData* data, Findings& findings);
 
 /// What spec/averting-problems.md advises against: unchecked records in a checked group, a TTL
 /// above 60 s with a check, EvaluateTargetHealth No above checked records, a HealthCheckId that no

@@ -3,6 +3,8 @@
 #include "control/model/stored_zone.h"
 
 #include <algorithm>
+#include <cmath>
+#include <memory>
 #include <unordered_map>
 #include <utility>
 
@@ -134,6 +136,27 @@ void Write(Writer& to, const Source& source, FileList& files) {
   to.Number(source.line);
 }
 
+// Coordinates of records have two decimals.
+constexpr double kHundredths = 100;
+constexpr int kBiasFrom = -99;
+constexpr int kMostHundredths = 18000;  // and so far below 0
+
+void Write(Writer& to, const RecordLocation& where) {
+  to.Octets(where.region);
+  to.Octets(where.geo.continent);
+  to.Octets(where.geo.country);
+  to.Octets(where.geo.subdivision);
+  to.Number(where.place ? 1 : 0);
+  if (where.place) {
+    for (const double degrees : {where.place->latitude, where.place->longitude}) {
+      to.Number(static_cast<std::uint32_t>(std::lround(degrees * kHundredths) + kMostHundredths));
+    }
+  }
+  to.Number(static_cast<std::uint32_t>(where.bias - kBiasFrom));
+  to.Octets(where.collection_id);
+  to.Octets(where.cidr_location);
+}
+
 void Write(Writer& to, const RecordSet& set, FileList& files) {
   to.Octets(set.name);
   to.Number(set.type);
@@ -150,6 +173,9 @@ void Write(Writer& to, const RecordSet& set, FileList& files) {
     to.Number(set.alias->evaluate_target_health ? 1 : 0);
   }
   to.Octets(set.health_check_id);
+  if (set.where != nullptr) {
+    Write(to, *set.where);
+  }
   Write(to, set.source, files);
 }
 
@@ -210,13 +236,34 @@ Rrset ReadRrset(Reader& from, const Zone& zone, const std::vector<std::string>* 
   return rrset;
 }
 
+std::shared_ptr<const RecordLocation> ReadRecordLocation(Reader& from) {
+  auto where = std::make_shared<RecordLocation>();
+  where->region = from.Octets();
+  where->geo.continent = from.Octets();
+  where->geo.country = from.Octets();
+  where->geo.subdivision = from.Octets();
+  if (from.NumberUpTo(1) != 0) {
+    const auto degrees = [&from] {
+      return (static_cast<double>(from.NumberUpTo(2 * kMostHundredths)) - kMostHundredths) /
+             kHundredths;
+    };
+    auto& place = where->place.emplace();
+    place.latitude = degrees();
+    place.longitude = degrees();
+  }
+  where->bias = static_cast<int>(from.NumberUpTo(198)) + kBiasFrom;
+  where->collection_id = from.Octets();
+  where->cidr_location = from.Octets();
+  return where;
+}
+
 RecordSet ReadRecordSet(Reader& from, const std::vector<std::string>& files) {
   RecordSet set;
   set.name = ReadName(from);
   set.type = static_cast<std::uint16_t>(from.NumberUpTo(0xffff));
   set.set_identifier = from.Octets();
   set.policy =
-      static_cast<Policy>(from.NumberUpTo(static_cast<std::uint32_t>(Policy::kMultivalue)));
+      static_cast<Policy>(from.NumberUpTo(static_cast<std::uint32_t>(Policy::kCidr)));
   set.weight = static_cast<std::uint8_t>(from.NumberUpTo(0xff));
   set.primary = from.NumberUpTo(1) != 0;
   set.ttl = from.Number();
@@ -228,6 +275,9 @@ RecordSet ReadRecordSet(Reader& from, const std::vector<std::string>& files) {
     alias.evaluate_target_health = from.NumberUpTo(1) != 0;
   }
   set.health_check_id = from.Octets();
+  if (AsksTheClient(set.policy)) {
+    set.where = ReadRecordLocation(from);
+  }
   set.source = ReadSource(from, files);
   return set;
 }

@@ -128,6 +128,7 @@ Status Publisher::OpenRoot(std::vector<std::string>& notes) {
 void Publisher::SetUp(table::Mapping mapping, ImageLock lock) {
   left_lock_ = std::exchange(lock_, std::move(lock));
   writer_ = std::make_unique<ImageWriter>(std::move(mapping));
+  shared_ = std::make_unique<SharedBlobs>(*writer_);
   blobs_ = std::make_unique<Blobs>(
       *writer_,
       [this](const RuleDigest& rule) { return UsePool(rule); },
@@ -341,7 +342,7 @@ TableUse Publisher::Use() {
   use.free_octets = writer_->arena().free_units() * kOffsetUnit;
   use.names = index_->entries();
   use.pools = pools_.size();
-  use.blobs = blobs_->size();
+  use.blobs = blobs_->size() + shared_->size();
   use.waiting = waiting_.size();
   return use;
 }

@@ -79,11 +79,8 @@ Status Publisher::LostPool() {
   return Fail(ErrorCode::kInvalid, "a pool that is referred to is not in the tables");
 }
 
-// By the length of `decision`, which was judged, not by the count in it.
-void Publisher::ReleaseOutcomes(std::string_view decision) {
-  for (std::size_t i = sizeof(table::Decision); i + sizeof(table::Outcome) <= decision.size();
-       i += sizeof(table::Outcome)) {
-    const auto outcome = LoadAs<table::Outcome>(decision.data() + i);
+void Publisher::Release(std::span<const table::Outcome> outcomes) {
+  for (const table::Outcome& outcome : outcomes) {
     if (outcome.kind == table::OutcomeKind::kPool) {
       ReleasePool(outcome.at);
     } else if (outcome.kind != table::OutcomeKind::kNodata) {
@@ -92,40 +89,104 @@ void Publisher::ReleaseOutcomes(std::string_view decision) {
   }
 }
 
-// The decision without `born` and `older_at`, with the references of its outcomes counted.
-Result<std::string> Publisher::DecisionOctets(const CompiledPool& pool) {
-  HF_CHECK(!pool.outcomes.empty() && pool.outcomes.size() <= table::kMaxOutcomes);
-  table::Decision decision{};
-  decision.op = table::DecisionOp::kDraw;
-  decision.flags = pool.flags;
-  std::string octets(sizeof(decision), '\0');
-  std::optional<Error> error;
+// Everything that a decision counts a reference of.
+void Publisher::ReleaseDecision(const table::DecisionParts& parts) {
+  Release(parts.outcomes);
+  for (const std::uint32_t at : {parts.decision->location_at, parts.map_at}) {
+    if (at != 0) {
+      shared_->Release(at);
+    }
+  }
+}
+
+// The parts of a decision that is not in the image yet.
+table::DecisionParts Publisher::PartsOf(const std::string& octets) {
+  return table::OpenDecision({reinterpret_cast<const std::byte*>(octets.data()), octets.size()},
+                             reinterpret_cast<const table::Decision*>(octets.data()));
+}
+
+// With their references counted; with none when there is no room.
+Result<std::vector<table::Outcome>> Publisher::OutcomesOf(const CompiledPool& pool) {
+  std::vector<table::Outcome> outcomes;
+  outcomes.reserve(pool.outcomes.size());
   for (const CompiledOutcome& from : pool.outcomes) {
-    table::Outcome outcome{from.upto, 0, from.kind, from.take, 0};
+    table::Outcome outcome{from.upto, 0, from.kind, from.take, from.flags, 0};
     if (from.kind == table::OutcomeKind::kPool) {
       outcome.at = UsePool(std::get<RuleDigest>(from.answer));
       if (outcome.at == 0) {
-        error = LostPool().error();
-        break;
+        Release(outcomes);
+        return std::unexpected(LostPool().error());
       }
     } else if (from.kind != table::OutcomeKind::kNodata) {
       const auto at = blobs_->Image(*std::get<ImageSpecPtr>(from.answer));
       if (!at) {
-        error = at.error();
-        break;
+        Release(outcomes);
+        return std::unexpected(at.error());
       }
       outcome.at = *at;
     }
-    octets.append(reinterpret_cast<const char*>(&outcome), sizeof(outcome));
+    outcomes.push_back(outcome);
   }
+  return outcomes;
+}
+
+Status Publisher::UseShared(const CompiledPool& pool,
+                            table::Decision& decision,
+                            table::SwitchHead& head) {
+  if (pool.location != nullptr) {
+    const auto at = shared_->Use(pool.location);
+    if (!at) {
+      return std::unexpected(at.error());
+    }
+    decision.location_at = *at;
+  }
+  if (pool.row_map != nullptr) {
+    const auto at = shared_->Use(pool.row_map);
+    if (!at) {
+      shared_->Release(decision.location_at);
+      return std::unexpected(at.error());
+    }
+    head.map_at = *at;
+  }
+  return {};
+}
+
+// The decision without `born` and `older_at`, with its references counted.
+Result<std::string> Publisher::DecisionOctets(const CompiledPool& pool) {
+  const bool is_switch = pool.row_map != nullptr;
+  HF_CHECK(!pool.outcomes.empty() &&
+           (is_switch ? pool.location != nullptr && !pool.list_ends.empty() &&
+                            pool.list_ends.size() <= table::kMaxLists &&
+                            !pool.list_of_row.empty() && pool.list_of_row.size() <= table::kMaxRows
+                      : pool.outcomes.size() <= table::kMaxOutcomes));
+  auto outcomes = OutcomesOf(pool);
+  if (!outcomes) {
+    return std::unexpected(outcomes.error());
+  }
+  table::Decision decision{};
+  table::SwitchHead head{};
+  if (const Status shared = UseShared(pool, decision, head); !shared) {
+    Release(*outcomes);
+    return std::unexpected(shared.error());
+  }
+  decision.op = is_switch ? table::DecisionOp::kSwitch : table::DecisionOp::kDraw;
   decision.count =
-      static_cast<std::uint16_t>((octets.size() - sizeof(decision)) / sizeof(table::Outcome));
-  std::memcpy(octets.data(), &decision, sizeof(decision));
-  if (error) {
-    ReleaseOutcomes(octets);
-    return std::unexpected(*error);
+      static_cast<std::uint16_t>(is_switch ? pool.list_ends.size() : pool.outcomes.size());
+  std::string octets(sizeof(decision), '\0');
+  const auto append = [&octets](const void* data, std::size_t size) {
+    octets.append(static_cast<const char*>(data), size);
+  };
+  if (is_switch) {
+    head.outcomes = static_cast<std::uint32_t>(outcomes->size());
+    head.rows = static_cast<std::uint16_t>(pool.list_of_row.size());
+    append(&head, sizeof(head));
+    append(pool.list_ends.data(), pool.list_ends.size() * sizeof(std::uint32_t));
+    append(pool.list_of_row.data(), pool.list_of_row.size() * sizeof(std::uint16_t));
+    octets.append(pool.list_of_row.size() % 2 * sizeof(std::uint16_t), '\0');
   }
+  append(outcomes->data(), outcomes->size() * sizeof(table::Outcome));
   constexpr std::size_t kSealed = offsetof(table::Decision, crc32c) + sizeof(decision.crc32c);
+  std::memcpy(octets.data(), &decision, sizeof(decision));
   decision.crc32c = table::Crc32c(octets.data() + kSealed, octets.size() - kSealed);
   std::memcpy(octets.data(), &decision, sizeof(decision));
   return octets;
@@ -150,7 +211,7 @@ Status Publisher::PutPool(const CompiledPool& pool) {
   constexpr std::size_t kSame = offsetof(table::Decision, crc32c);
   if (now != nullptr &&
       std::memcmp(now + kSame, octets->data() + kSame, octets->size() - kSame) == 0) {
-    ReleaseOutcomes(*octets);
+    ReleaseDecision(PartsOf(*octets));
     return {};
   }
   return PutDecision(slot->second, *octets);
@@ -161,7 +222,7 @@ Status Publisher::MakePool(const CompiledPool& pool, const std::string& octets) 
   const std::uint32_t slot_at =
       at == 0 ? 0 : writer_->arena().Allocate(UnitsOf(sizeof(table::PoolSlot)));
   if (slot_at == 0) {
-    ReleaseOutcomes(octets);
+    ReleaseDecision(PartsOf(octets));
     if (at != 0) {
       writer_->arena().Free(at, UnitsOf(octets.size()));
     }
@@ -183,13 +244,13 @@ Status Publisher::MakePool(const CompiledPool& pool, const std::string& octets) 
 Status Publisher::PutDecision(std::uint32_t slot_at, const std::string& octets) {
   Pool& pool = pools_.at(slot_at);
   if (pool.versions + 1 >= table::kMaxVersions) {
-    ReleaseOutcomes(octets);
+    ReleaseDecision(PartsOf(octets));
     return Fail(ErrorCode::kExhausted,
                 "a reader holds back " + std::to_string(pool.versions) + " versions of one pool");
   }
   const std::uint32_t at = writer_->arena().Allocate(UnitsOf(octets.size()));
   if (at == 0) {
-    ReleaseOutcomes(octets);
+    ReleaseDecision(PartsOf(octets));
     return Full();
   }
   auto& newest = writer_->At<table::PoolSlot>(slot_at)->decision_at;

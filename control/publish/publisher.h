@@ -20,6 +20,7 @@
 #include "control/publish/grace.h"
 #include "control/publish/image_writer.h"
 #include "control/publish/name_index.h"
+#include "control/publish/shared_blobs.h"
 
 namespace holdfast::control {
 
@@ -199,8 +200,12 @@ class Publisher {
 
   // publisher.cc
   Result<std::string> DecisionOctets(const CompiledPool& pool);
-  void ReleaseOutcomes(std::string_view decision);
   [[nodiscard]] Status LostPool();
+  Result<std::vector<table::Outcome>> OutcomesOf(const CompiledPool& pool);
+  Status UseShared(const CompiledPool& pool, table::Decision& decision, table::SwitchHead& head);
+  void Release(std::span<const table::Outcome> outcomes);
+  void ReleaseDecision(const table::DecisionParts& parts);
+  static table::DecisionParts PartsOf(const std::string& octets);
   Status PutDecision(std::uint32_t slot_at, const std::string& octets);
   Status MakePool(const CompiledPool& pool, const std::string& octets);
   std::uint32_t UsePool(const RuleDigest& rule);
@@ -249,6 +254,7 @@ class Publisher {
 
   std::unique_ptr<ImageWriter> writer_;
   std::unique_ptr<Blobs> blobs_;
+  std::unique_ptr<SharedBlobs> shared_;
   std::unique_ptr<NameIndex> index_;
   std::unique_ptr<Grace> grace_;
   std::map<RuleDigest, std::uint32_t> slots_;      // rule -> PoolSlot

@@ -94,15 +94,15 @@ void Publisher::FreeRecord(std::uint32_t at) {
 }
 
 void Publisher::FreeDecision(std::uint32_t at) {
-  const auto& decision = *writer_->At<table::Decision>(at);
-  const std::size_t octets = sizeof(decision) + (decision.count * sizeof(table::Outcome));
-  const char* from = writer_->view().At<char>(at, octets);
-  constexpr std::size_t kSealed = offsetof(table::Decision, crc32c) + sizeof(decision.crc32c);
-  if (from == nullptr || table::Crc32c(from + kSealed, octets - kSealed) != decision.crc32c) {
+  const auto parts = table::OpenDecision(writer_->view(), writer_->At<const table::Decision>(at));
+  constexpr std::size_t kSealed = offsetof(table::Decision, crc32c) + sizeof(std::uint32_t);
+  if (parts.decision == nullptr ||
+      table::Crc32c(reinterpret_cast<const char*>(parts.decision) + kSealed,
+                    parts.octets - kSealed) != parts.decision->crc32c) {
     return writer_->Damaged(table::Rule::kDecisionChecksum, at);
   }
-  ReleaseOutcomes({from, octets});
-  writer_->arena().Free(at, UnitsOf(octets));
+  ReleaseDecision(parts);
+  writer_->arena().Free(at, UnitsOf(parts.octets));
 }
 
 void Publisher::FreeZoneVersion(std::uint32_t at) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/check.h"
+#include "dataplane/table/location.h"
 
 namespace holdfast::control {
 
@@ -35,6 +37,7 @@ Status Recovery::Run() {
     std::ranges::sort(zone.records);
   }
   p_.blobs_->AppendExtents(used_);
+  p_.shared_->AppendExtents(used_);
   std::ranges::sort(used_);
   for (std::size_t i = 1; i < used_.size(); ++i) {
     if (used_[i - 1].at + used_[i - 1].units > used_[i].at) {
@@ -258,29 +261,54 @@ Status Recovery::AdoptPool(std::uint32_t slot_at) {
 }
 
 Status Recovery::AdoptDecision(std::uint32_t at) {
-  const auto* decision = view_.At<table::Decision>(at);
-  const std::size_t octets = sizeof(*decision) + (decision->count * sizeof(table::Outcome));
-  if (decision->count == 0 || decision->count > table::kMaxOutcomes ||
-      !view_.Holds(decision, octets)) {
+  const auto parts = table::OpenDecision(view_, view_.At<table::Decision>(at));
+  if (parts.decision == nullptr) {
     return Damaged("a decision", at);
   }
-  Take(at, octets);
-  const auto* outcomes = reinterpret_cast<const table::Outcome*>(decision + 1);
-  for (unsigned i = 0; i < decision->count; ++i) {
-    switch (outcomes[i].kind) {
+  Take(at, parts.octets);
+  if (parts.decision->location_at != 0) {
+    const auto location = table::OpenLocation(view_, parts.decision->location_at);
+    HF_TRY(AdoptShared(parts.decision->location_at,
+                       location.table == nullptr ? 0 : location.octets,
+                       "a location table"));
+  }
+  if (parts.decision->op == table::DecisionOp::kSwitch) {
+    const auto rows = table::OpenRowMap(view_, parts.map_at);
+    HF_TRY(AdoptShared(parts.map_at,
+                       rows.empty() ? 0 : sizeof(table::RowMap) + rows.size_bytes(),
+                       "a map of rows"));
+  }
+  for (const table::Outcome& outcome : parts.outcomes) {
+    switch (outcome.kind) {
       case table::OutcomeKind::kNodata:
         break;
       case table::OutcomeKind::kImage:
       case table::OutcomeKind::kSubset:
-        HF_TRY(AdoptImage(outcomes[i].at));
+        HF_TRY(AdoptImage(outcome.at));
         break;
       case table::OutcomeKind::kPool:
-        HF_TRY(AdoptPool(outcomes[i].at));
+        HF_TRY(AdoptPool(outcome.at));
         break;
       default:
         return Damaged("a decision", at);
     }
   }
+  return {};
+}
+
+/// @param octets  of the blob; 0: it is not readable.
+Status Recovery::AdoptShared(std::uint32_t at, std::uint64_t octets, const char* what) {
+  if (octets == 0) {
+    return Damaged(what, at);
+  }
+  if (!p_.shared_->Knows(at)) {
+    constexpr std::size_t kSealed = sizeof(std::uint32_t);
+    const auto* blob = view_.At<char>(at);
+    if (table::Crc32c(blob + kSealed, octets - kSealed) != LoadAs<std::uint32_t>(blob)) {
+      return Damaged(what, at);
+    }
+  }
+  p_.shared_->Adopt(at, octets);
   return {};
 }
 

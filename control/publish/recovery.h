@@ -25,6 +25,7 @@ class Recovery {
   Status AdoptImage(std::uint32_t at);
   Status AdoptPool(std::uint32_t slot_at);
   Status AdoptDecision(std::uint32_t at);
+  Status AdoptShared(std::uint32_t at, std::uint64_t octets, const char* what);
   Status AdoptZone(std::uint32_t slot_at, std::uint32_t record_at);
   Status AdoptZoneVersion(std::uint32_t at);
   Status AdoptHealth();

@@ -24,10 +24,16 @@ void Prefetch(const void* at) noexcept {
 }
 
 // Reads every message, hashes the names and sends for their buckets.
-void ParseAll(const Snapshot& snapshot, std::span<const Job> jobs, Query* query) noexcept {
+void ParseAll(const Snapshot& snapshot,
+              std::span<const Job> jobs,
+              bool client_subnet,
+              Query* query) noexcept {
   for (const Job& job : jobs) {
     Query& q = *query++;
     Parse(job, q);
+    if (!client_subnet) [[unlikely]] {
+      q.subnet.family = 0;
+    }
     if (q.todo == Todo::kLookUp) [[likely]] {
       q.key.hash = HashName(q.key.name, q.key.octets, snapshot.key());
       Prefetch(snapshot.BucketFor(q.key.hash));
@@ -76,7 +82,7 @@ void DecideAll(const Snapshot& snapshot, std::span<Query> queries, Random& rando
   }
   for (Query& q : queries) {
     if (q.entry != nullptr && q.entry->kind == RrsetKind::kPool) {
-      q.choice = Decide(snapshot, q.entry->at, random);
+      q.choice = Decide(snapshot, q.entry->at, q.Client(), random);
       Prefetch(snapshot.view().At<table::RrImage>(q.choice.at));
     }
   }
@@ -91,7 +97,7 @@ std::size_t LimitOf(const Job& job, const Query& query, const Scratch& scratch) 
                                   std::max<std::size_t>(query.client_octets, limit));
   }
   limit = std::min<std::size_t>(limit, job.room_octets);
-  return query.has_edns ? limit - kOptOctets : limit;
+  return query.has_edns ? limit - kOptOctets - query.subnet.ReplyOctets() : limit;
 }
 
 void CountReply(const Query& query, const Reply& reply, Tally& tally) noexcept {
@@ -178,7 +184,7 @@ void Answer(const Snapshot& snapshot, std::span<Job> jobs, Scratch& scratch) noe
     }
   } else {
     const std::span<Query> queries(scratch.query.data(), jobs.size());
-    ParseAll(snapshot, jobs, queries.data());
+    ParseAll(snapshot, jobs, scratch.client_subnet, queries.data());
     PrefetchRecords(snapshot, queries);
     if (FindAll(snapshot, queries) != 0) {
       DecideAll(snapshot, queries, scratch.random);

@@ -65,7 +65,8 @@ const char* CounterText(Counter counter) noexcept;
 
 struct Options {
   std::uint16_t udp_octets = 1232;  // our UDP limit, 512..4096 (RFC 9715 3.1)
-  std::uint64_t seed = 0;           // of the draws; 0: from the processor's own source
+  bool client_subnet = true;  // EDNS Client Subnet of a query counts, and is answered (RFC 7871)
+  std::uint64_t seed = 0;     // of the draws; 0: from the processor's own source
 };
 
 /// State of one answering thread: random numbers, counters, working space. Not shared.

@@ -78,8 +78,10 @@ class Composer {
       }
     }
     if (choice.kind == ChoiceKind::kNone) {
-      choice = Choose(snapshot_, entry->kind, entry->at, scratch_.random);
+      choice = Choose(snapshot_, entry->kind, entry->at, query_.Client(), scratch_.random);
     }
+    // A rule that has nothing for this client says so to its network alone.
+    reply_.scope = std::max(reply_.scope, choice.scope);
     if (choice.kind == ChoiceKind::kNodata) {
       return Negative(record.zone_at, Rcode::kNoError);
     }
@@ -117,7 +119,8 @@ class Composer {
       if (owner.at == 0 || owner.at >= kPointerLimit) {
         continue;  // its record was not drawn, or nothing can point so far
       }
-      const Choice choice = Choose(snapshot_, ref.kind, ref.at, scratch_.random);
+      const Choice choice = Choose(snapshot_, ref.kind, ref.at, query_.Client(), scratch_.random);
+      reply_.scope = std::max(reply_.scope, choice.scope);
       if (choice.kind == ChoiceKind::kNodata) {
         continue;
       }

@@ -7,36 +7,105 @@ namespace holdfast::answer {
 namespace {
 
 using table::Decision;
+using table::DecisionOp;
+using table::Outcome;
 using table::OutcomeKind;
 
-// The outcome whose share holds `draw`. The last one ends at 2^32-1, but that is not relied on.
-const table::Outcome& Drawn(const Decision& decision,
-                            std::uint16_t count,
-                            std::uint32_t draw) noexcept {
-  const auto* first = reinterpret_cast<const table::Outcome*>(&decision + 1);
-  const auto* last = first + count - 1;
-  if (count <= 8) {
+// The outcome whose share holds the draw. The last one ends at 2^32-1, but that is not relied on.
+// `outcomes` is not empty.
+const Outcome& Draw(std::span<const Outcome> outcomes, Random& random) noexcept {
+  const Outcome* first = outcomes.data();
+  const Outcome* last = first + outcomes.size() - 1;
+  if (first == last) {
+    return *first;
+  }
+  const std::uint32_t draw = random.Draw();
+  if (outcomes.size() <= 8) {
     while (first < last && first->upto < draw) {
       ++first;
     }
     return *first;
   }
   return *std::lower_bound(
-      first, last, draw, [](const table::Outcome& o, std::uint32_t d) { return o.upto < d; });
+      first, last, draw, [](const Outcome& o, std::uint32_t d) { return o.upto < d; });
+}
+
+/// Where the client is in the tables that the decisions on the way go by. One look-up serves all
+/// that go by the same one.
+class Whereabouts {
+ public:
+  Whereabouts(const table::View& view, const table::ClientPrefix& client) noexcept
+      : view_(view), client_(client) {}
+
+  [[nodiscard]] const table::Located& In(std::uint32_t location_at) noexcept {
+    if (location_at != at_) {
+      at_ = location_at;
+      located_ = table::Locate(table::OpenLocation(view_, location_at), client_);
+    }
+    return located_;
+  }
+
+ private:
+  const table::View& view_;
+  const table::ClientPrefix& client_;
+  std::uint32_t at_ = 0;
+  table::Located located_;
+};
+
+// The draw that a switch leads this client to; empty when an index leads nowhere.
+std::span<const Outcome> ListFor(const table::View& view,
+                                 const Decision* decision,
+                                 std::uint32_t class_at) noexcept {
+  const table::DecisionParts parts = table::OpenDecision(view, decision);
+  const auto row_of_class = table::OpenRowMap(view, parts.map_at);
+  const std::size_t row = class_at < row_of_class.size() ? row_of_class[class_at] : 0U;
+  if (parts.decision == nullptr || row_of_class.empty() || row >= parts.list_of_row.size())
+      [[unlikely]] {
+    return {};
+  }
+  const std::size_t list = parts.list_of_row[row];
+  if (list >= parts.list_end.size()) [[unlikely]] {
+    return {};
+  }
+  const std::size_t begin = list == 0 ? 0U : parts.list_end[list - 1];
+  const std::size_t end = parts.list_end[list];
+  if (begin >= end || end > parts.outcomes.size()) [[unlikely]] {
+    return {};
+  }
+  return parts.outcomes.subspan(begin, end - begin);
 }
 
 }  // namespace
 
-Choice Decide(const table::Snapshot& snapshot, std::uint32_t pool_at, Random& random) noexcept {
+Choice Decide(const table::Snapshot& snapshot,
+              std::uint32_t pool_at,
+              const table::ClientPrefix& client,
+              Random& random) noexcept {
   Choice choice{.kind = ChoiceKind::kUnreadable};
+  Whereabouts whereabouts(snapshot.view(), client);
   for (unsigned step = 0; step < table::kMaxSteps; ++step) {
     const Decision* decision = snapshot.DecisionOf(pool_at);
-    if (decision == nullptr || decision->op != table::DecisionOp::kDraw) [[unlikely]] {
+    if (decision == nullptr) [[unlikely]] {
       return choice;
     }
-    choice.last_resort |= (decision->flags & table::kDecisionLastResort) != 0;
-    const std::uint16_t count = decision->count;
-    const table::Outcome& outcome = Drawn(*decision, count, count == 1 ? 0 : random.Draw());
+    std::uint32_t class_at = 0;
+    if (const std::uint32_t location_at = decision->location_at; location_at != 0) {
+      const table::Located& located = whereabouts.In(location_at);
+      if (!located.readable) [[unlikely]] {
+        return choice;
+      }
+      // What the first decision goes by is the finest of all: what lies below is part of it.
+      choice.scope = std::max(choice.scope, located.scope);
+      class_at = located.class_at;
+    }
+    const std::span<const Outcome> outcomes =
+        decision->op == DecisionOp::kDraw ? table::OpenDecision(snapshot.view(), decision).outcomes
+                                          : ListFor(snapshot.view(), decision, class_at);
+    if (outcomes.empty()) [[unlikely]] {
+      return choice;
+    }
+    const Outcome& outcome = Draw(outcomes, random);
+    choice.last_resort |= (outcome.flags & table::kOutcomeLastResort) != 0;
     switch (outcome.kind) {
       case OutcomeKind::kNodata:
         choice.kind = ChoiceKind::kNodata;

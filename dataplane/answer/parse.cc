@@ -57,12 +57,41 @@ bool SkipOwner(const std::byte* m, std::size_t size, std::size_t& at) noexcept {
   return false;
 }
 
-bool OptionsAreWhole(const std::byte* m, std::size_t at, std::size_t end) noexcept {
+// EDNS Client Subnet as a query may carry it (RFC 7871 section 6): once, of a family we know, scope
+// 0, exactly the octets that the source length needs and no bit behind it.
+bool TakeSubnet(const std::byte* option, std::size_t octets, Subnet& subnet) noexcept {
+  if (subnet.family != 0 || octets < kSubnetHead) {
+    return false;
+  }
+  const std::uint16_t family = LoadBe16(option);
+  const unsigned length = Octet(option, 2);
+  const unsigned most = family == kSubnetIpv4 ? 32 : family == kSubnetIpv6 ? 128 : 0;
+  const std::size_t address_octets = octets - kSubnetHead;
+  if (most == 0 || length > most || Octet(option, 3) != 0 || address_octets != (length + 7) / 8) {
+    return false;
+  }
+  const unsigned spare = static_cast<unsigned>(address_octets * 8) - length;
+  if (spare != 0 && (Octet(option, octets - 1) & ((1U << spare) - 1)) != 0) {
+    return false;
+  }
+  subnet.family = family;
+  subnet.source_length = static_cast<std::uint8_t>(length);
+  subnet.address = {};
+  std::copy_n(option + kSubnetHead, address_octets, subnet.address.begin());
+  return true;
+}
+
+bool TakeOptions(const std::byte* m, std::size_t at, std::size_t end, Query& query) noexcept {
   while (at < end) {
     if (end - at < 4 || LoadBe16(m + at + 2) > end - at - 4) {
       return false;
     }
-    at += 4U + LoadBe16(m + at + 2);
+    const std::size_t octets = LoadBe16(m + at + 2);
+    if (LoadBe16(m + at) == wire::kOptionClientSubnet &&
+        !TakeSubnet(m + at + 4, octets, query.subnet)) {
+      return false;
+    }
+    at += 4 + octets;
   }
   return true;
 }
@@ -77,7 +106,7 @@ bool TakeOpt(const std::byte* m, std::size_t at, Query& query) noexcept {
   query.edns_version = static_cast<std::uint8_t>(Octet(m, at + 5));
   query.dnssec_ok = (Octet(m, at + 6) & 0x80U) != 0;
   const std::size_t rdata = at + kRecordTail;
-  return OptionsAreWhole(m, rdata, rdata + LoadBe16(m + at + 8));
+  return TakeOptions(m, rdata, rdata + LoadBe16(m + at + 8), query);
 }
 
 // Walks all records behind the question. An OPT in the additional section is taken over into
@@ -222,6 +251,9 @@ void Parse(const Job& job, Query& query) noexcept {
   query.record = nullptr;
   query.entry = nullptr;
   query.choice.kind = ChoiceKind::kNone;
+  query.job = &job;
+  query.subnet.family = 0;
+  query.subnet.source_length = 0;
   if (size < wire::kHeaderOctets) [[unlikely]] {
     query.todo = Todo::kDropShort;
     return;

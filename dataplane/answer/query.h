@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "dataplane/answer/answer.h"
+#include "dataplane/answer/client.h"
 #include "dataplane/answer/decide.h"
 #include "dataplane/table/view.h"
 #include "dataplane/wire/types.h"
@@ -35,6 +36,13 @@ struct alignas(64) Query {
   std::uint16_t client_octets = 0;  // UDP size of the OPT, as sent
   std::uint8_t edns_version = 0;
   table::NameKey key;  // of `folded`; octets are set by Parse, the hash by the stage after it
+  const Job* job = nullptr;
+  Subnet subnet;  // its address is set only when it has a family
+
+  /// Who asks. For decisions that depend on it.
+  [[nodiscard]] table::ClientPrefix Client() const noexcept {
+    return subnet.family != 0 ? PrefixOf(subnet) : PrefixOf(job->client, job->client_is_v6);
+  }
 
   // Set by the stages after it, for kLookUp.
   const table::NameRecord* record = nullptr;  // of the exact name, or null

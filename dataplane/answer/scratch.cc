@@ -13,8 +13,9 @@ ScratchPtr MakeScratch(const Options& options, std::span<std::uint64_t> counters
     std::random_device device;
     seed = (std::uint64_t{device()} << 32U) ^ device();
   }
-  const auto udp = std::clamp<std::uint16_t>(options.udp_octets, 512, 4096);
-  return ScratchPtr(new Scratch(udp, seed, counters));
+  Options bounded = options;
+  bounded.udp_octets = std::clamp<std::uint16_t>(options.udp_octets, 512, 4096);
+  return ScratchPtr(new Scratch(bounded, seed, counters));
 }
 
 void ScratchDelete::operator()(Scratch* scratch) const noexcept {

@@ -38,8 +38,11 @@ class Tally {
 
 class alignas(64) Scratch {
  public:
-  Scratch(std::uint16_t udp, std::uint64_t seed, std::span<std::uint64_t> shared) noexcept
-      : random(seed), counters(shared), udp_octets(udp) {}
+  Scratch(const Options& options, std::uint64_t seed, std::span<std::uint64_t> shared) noexcept
+      : random(seed),
+        counters(shared),
+        udp_octets(options.udp_octets),
+        client_subnet(options.client_subnet) {}
 
   std::array<Query, kMaxBurst> query;
   // The name that a CNAME or DNAME led to: the next one is folded into the other.
@@ -50,6 +53,7 @@ class alignas(64) Scratch {
   std::array<std::uint32_t, table::kMaxChain + 1> dnames;   // DNAME images that stand in the reply
   Tally tally;
   std::uint16_t udp_octets;
+  bool client_subnet;
 };
 
 }  // namespace holdfast::answer

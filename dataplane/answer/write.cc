@@ -294,8 +294,20 @@ std::size_t Close(const Query& query, std::uint16_t udp_octets, Reply& reply) no
   opt[6] = std::byte{0};  // our EDNS version
   opt[7] = query.dnssec_ok ? std::byte{0x80} : std::byte{0};
   opt[8] = std::byte{0};
-  StoreBe16(opt + 9, 0);
-  return reply.at + kOptOctets;
+  const Subnet& subnet = query.subnet;
+  StoreBe16(opt + 9, static_cast<std::uint16_t>(subnet.ReplyOctets()));
+  if (subnet.family == 0) [[likely]] {
+    return reply.at + kOptOctets;
+  }
+  // RFC 7871 7.2.1: family, source length and address as they came, and how far the answer holds.
+  std::byte* option = opt + kOptOctets;
+  StoreBe16(option, wire::kOptionClientSubnet);
+  StoreBe16(option + 2, static_cast<std::uint16_t>(kSubnetHead + subnet.AddressOctets()));
+  StoreBe16(option + 4, subnet.family);
+  option[6] = static_cast<std::byte>(subnet.source_length);
+  option[7] = static_cast<std::byte>(reply.scope);
+  CopyOctets(option + 8, subnet.address.data(), subnet.AddressOctets());
+  return reply.at + kOptOctets + subnet.ReplyOctets();
 }
 
 }  // namespace holdfast::answer

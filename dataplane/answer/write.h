@@ -27,6 +27,7 @@ struct Reply {
   std::uint16_t authorities = 0;
   std::uint16_t additionals = 0;  // without the OPT
   wire::Rcode rcode = wire::Rcode::kNoError;
+  std::uint8_t scope = 0;  // bits of the client's address that the reply depends on
   bool authoritative = false;
   bool truncated = false;
   bool referral = false;

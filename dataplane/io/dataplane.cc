@@ -140,7 +140,9 @@ std::vector<Core> MakeCores(const DataplaneOptions& options,
   }
   for (unsigned i = 0; i < cores.size(); ++i) {
     Core& core = cores[i];
-    core.scratch = answer::MakeScratch({.udp_octets = options.udp_octets}, tables.Counters(i));
+    core.scratch = answer::MakeScratch(
+        {.udp_octets = options.udp_octets, .client_subnet = options.client_subnet},
+        tables.Counters(i));
     core.work = {core.lanes, &tables, core.scratch.get(), i, options.burst};
     core.stop = &stop;
   }

@@ -25,6 +25,7 @@ struct DataplaneOptions {
   std::vector<PortRequest> ports;       // at least one
   std::chrono::seconds wait{0};         // for the first tables
   std::uint16_t udp_octets = 1232;      // answer::Options
+  bool client_subnet = true;            // answer::Options
   std::uint16_t burst = kMaxPollBurst;  // LcoreWork
   EalOptions eal;                       // its cpus: one lcore each; other_cpus and pci are set here
 };

@@ -119,6 +119,10 @@ bool SetSwitch(Arguments& arguments, std::string_view name) {
     arguments.udp = name == "--udp";
     return true;
   }
+  if (name == "--client-subnet" || name == "--no-client-subnet") {
+    arguments.server.answer.client_subnet = name == "--client-subnet";
+    return true;
+  }
   if (name == "--help") {
     arguments.help = true;
     return true;
@@ -176,6 +180,7 @@ std::string HelpText() {
   for (const Number& argument : kNumbers) {
     line(argument.name, " N", argument.help);
   }
+  line("--no-client-subnet", "", "pass over EDNS Client Subnet: clients count by their address");
   line("--no-udp", "", "leave UDP sockets alone");
   line("--version", "", "say which release this is");
   return text;

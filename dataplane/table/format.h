@@ -15,7 +15,7 @@ namespace holdfast::table {
 inline constexpr std::uint64_t kRootMagic = 0x31544F4F52464848;    // "HHFROOT1"
 inline constexpr std::uint64_t kImageMagic = 0x31474D4946464848;   // "HHFFIMG1"
 inline constexpr std::uint64_t kReaderMagic = 0x3152445246464848;  // "HHFFRDR1"
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint32_t kEndianMark = 0x01020304;
 
 // Limits that bound every loop of a reader, whatever the octets say.
@@ -23,7 +23,10 @@ inline constexpr unsigned kMaxVersions = 1024;     // versions followed from a s
 inline constexpr unsigned kMaxSpill = 16;          // buckets after its own that an entry may lie in
 inline constexpr unsigned kMaxSteps = 17;          // decisions of one answer: 16 aliases followed
 inline constexpr unsigned kMaxChain = 16;          // CNAMEs followed for one question
-inline constexpr unsigned kMaxOutcomes = 4096;     // outcomes of one decision
+inline constexpr unsigned kMaxOutcomes = 4096;     // outcomes of one draw
+inline constexpr unsigned kMaxLists = 65535;       // draws that one switch leads to
+inline constexpr unsigned kMaxRows = 65535;        // rows of a switch
+inline constexpr unsigned kMaxBlocks = 128;        // blocks around each other, of a location table
 inline constexpr unsigned kMaxAdditional = 8;      // references of one rrset image
 inline constexpr unsigned kMaxNameRrsets = 255;    // rrsets of one name
 inline constexpr unsigned kMaxReaderThreads = 63;  // threads of one reader process
@@ -205,6 +208,10 @@ struct PoolSlot {
 };
 static_assert(sizeof(PoolSlot) == 32);
 
+enum OutcomeFlags : std::uint8_t {
+  kOutcomeLastResort = 1  // nothing was healthy: the rule of last resort chose
+};
+
 enum class OutcomeKind : std::uint8_t {
   kNodata = 0,  // nothing to answer: NOERROR with the SOA
   kImage = 1,   // the whole rrset at `at`
@@ -217,31 +224,79 @@ struct Outcome {
       upto;  // chosen when draw <= upto, draw uniform in 0..2^32-1; ascending; last 2^32-1
   std::uint32_t at;
   OutcomeKind kind;
-  std::uint8_t take;  // kSubset: 1..8
-  std::uint16_t reserved;
+  std::uint8_t take;   // kSubset: 1..8
+  std::uint8_t flags;  // OutcomeFlags
+  std::uint8_t reserved;
 };
 static_assert(sizeof(Outcome) == 12);
 
 enum class DecisionOp : std::uint8_t {
-  kDraw = 1  // one of `count` outcomes by draw; no draw when there is one. (A switch on the
-             // client's class joins with the location policies.)
+  kDraw = 1,   // one of `count` outcomes by draw; no draw when there is one
+  kSwitch = 2  // the client's class leads to one of `count` draws: see SwitchHead
 };
 
-enum DecisionFlags : std::uint8_t {
-  kDecisionLastResort = 1  // nothing was healthy: the rule of last resort chose
-};
-
-/// What one pool answers, in one version. Immutable but for `older_at`. Outcome[count] follow.
+/// What one pool answers, in one version. Immutable but for `older_at`. kDraw: Outcome[count]
+/// follow. kSwitch: SwitchHead and what that names.
 struct Decision {
   std::uint64_t born;
   std::uint32_t older_at;
   std::uint32_t crc32c;  // of the fields after it and the outcomes
   DecisionOp op;
-  std::uint8_t flags;   // DecisionFlags
-  std::uint16_t count;  // 1..kMaxOutcomes
-  std::uint32_t reserved;
+  std::uint8_t reserved;
+  std::uint16_t count;  // kDraw: 1..kMaxOutcomes; kSwitch: 1..kMaxLists
+  // LocationTable of all that this pool may lead to, so that the scope given out does not depend on
+  // health; none: the client does not matter. Never none for kSwitch.
+  std::uint32_t location_at;
 };
 static_assert(sizeof(Decision) == 24);
+
+/// Behind a kSwitch Decision; then list_end[count] (32 bits each: where each draw's outcomes end,
+/// ascending), list_of_row[rows] (16 bits each, padded to an even count), Outcome[outcomes]. A
+/// client's class leads through the RowMap to a row, the row to a list, the list is drawn from.
+struct SwitchHead {
+  std::uint32_t map_at;    // RowMap
+  std::uint32_t outcomes;  // of all lists together
+  std::uint16_t rows;      // 1..kMaxRows
+  std::uint16_t reserved[3];
+};
+static_assert(sizeof(SwitchHead) == 16);
+
+/// Which clients are alike for a rule, whatever is healthy. Immutable, shared by content. uint16
+/// row[classes] follow.
+struct RowMap {
+  std::uint32_t crc32c;   // of the rest
+  std::uint32_t classes;  // of the LocationTable it goes with; a class past the end has row 0
+};
+static_assert(sizeof(RowMap) == 8);
+
+/// Where clients are: the addresses of each family in ranges, each with a record that leads to a
+/// class. Immutable, shared by content. Behind the 64 octets follow, without gaps: uint64
+/// v6_start[v6_ranges], uint32 v4_start[v4_ranges], uint32 v4_record[v4_ranges], uint32
+/// v6_record[v6_ranges], uint32 v4_top[2^v4_top_bits + 1], uint32 v6_top[2^v6_top_bits + 1],
+/// LocationRecord[records]. Starts ascend from 0; IPv6 counts in its upper 64 bits. top[i] is the
+/// range that holds the first address whose upper bits are i, its last entry the last range.
+struct LocationTable {
+  std::uint32_t crc32c;   // of the rest
+  std::uint32_t classes;  // of records: 0..classes - 1; 0 is the class of clients nobody knows
+  std::uint32_t records;  // 1..; record 0 leads to class 0
+  std::uint32_t v4_ranges;
+  std::uint32_t v6_ranges;
+  std::uint8_t v4_top_bits;  // 0..24
+  std::uint8_t v6_top_bits;  // 0..24
+  std::uint16_t reserved0;
+  std::uint32_t reserved[10];
+};
+static_assert(sizeof(LocationTable) == 64);
+
+/// The class of clients whose known address bits are at least `length`; for shorter ones `parent`
+/// decides. With length 0 it is the end.
+struct LocationRecord {
+  std::uint32_t class_at;
+  std::uint32_t parent;
+  std::uint8_t length;
+  std::uint8_t reserved[3];
+};
+static_assert(sizeof(LocationRecord) == 12);
 
 enum class ImageKind : std::uint8_t {
   kRrset = 1,     // answer section; every owner is the name being answered

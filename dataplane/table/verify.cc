@@ -1,10 +1,12 @@
 #include "dataplane/table/verify.h"
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
 #include <unordered_set>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/table/location.h"
 #include "dataplane/table/readers.h"
 
 namespace holdfast::table {
@@ -93,7 +95,10 @@ class Verifier {
   void Image(std::uint32_t at, ImageKind kind, std::uint16_t type);
   void ImageInside(const ImageParts& parts, std::uint32_t at);
   void Pool(std::uint32_t at, std::uint16_t type);
-  void Outcomes(const Decision& decision, std::uint16_t type, std::uint32_t at);
+  void Lists(const DecisionParts& parts, std::uint32_t at);
+  void RowsOf(const DecisionParts& parts);
+  void Location(std::uint32_t at);
+  void Outcomes(std::span<const Outcome> outcomes, std::uint16_t type, std::uint32_t at);
   void Zone(std::uint32_t at, std::string_view name, std::uint32_t record_at);
   void Health();
   std::string_view NameOf(const NameRecord& record) const;
@@ -338,31 +343,122 @@ void Verifier::Pool(std::uint32_t at, std::uint16_t type) {
   ++result_.pools;
   Chain<Decision>(slot->decision_at.load(std::memory_order_relaxed));
   const Decision* decision = snapshot_.DecisionOf(at);
-  if (decision == nullptr || decision->op != DecisionOp::kDraw) {
+  const DecisionParts parts = OpenDecision(view_, decision);
+  if (parts.decision == nullptr ||
+      (decision->op == DecisionOp::kSwitch && decision->location_at == 0)) {
     Broken(Rule::kDecisionPlace, at);
     return;
   }
   constexpr std::size_t kSealed = offsetof(Decision, crc32c) + kChecksum;
-  const std::size_t octets = sizeof(*decision) + (decision->count * sizeof(Outcome));
-  result_.octets += octets;
-  if (Crc32c(reinterpret_cast<const std::byte*>(decision) + kSealed, octets - kSealed) !=
+  result_.octets += parts.octets;
+  if (Crc32c(reinterpret_cast<const std::byte*>(decision) + kSealed, parts.octets - kSealed) !=
       decision->crc32c) {
     Broken(Rule::kDecisionChecksum, at);
     return;
   }
+  if (decision->location_at != 0) {
+    Location(decision->location_at);
+  }
   if (++depth_ > kMaxDepth) {
     Broken(Rule::kDepth, at);
   } else {
-    Outcomes(*decision, type, at);
+    if (decision->op == DecisionOp::kDraw) {
+      Outcomes(parts.outcomes, type, at);
+    } else {
+      Lists(parts, at);
+      std::size_t begin = 0;
+      for (const std::uint32_t end : parts.list_end) {
+        if (begin < end && end <= parts.outcomes.size()) {
+          Outcomes(parts.outcomes.subspan(begin, end - begin), type, at);
+        }
+        begin = end;
+      }
+    }
   }
   --depth_;
 }
 
-void Verifier::Outcomes(const Decision& decision, std::uint16_t type, std::uint32_t at) {
-  const auto* outcomes = reinterpret_cast<const Outcome*>(&decision + 1);
-  for (unsigned i = 0; i < decision.count; ++i) {
+void Verifier::Lists(const DecisionParts& parts, std::uint32_t at) {
+  std::uint32_t begin = 0;
+  for (const std::uint32_t end : parts.list_end) {
+    if (end <= begin || end - begin > kMaxOutcomes) {
+      Broken(Rule::kDecisionLists, at);
+      return;
+    }
+    begin = end;
+  }
+  const auto lists = parts.list_end.size();
+  if (begin != parts.outcomes.size() ||
+      std::ranges::any_of(parts.list_of_row,
+                          [lists](std::uint16_t list) { return list >= lists; })) {
+    Broken(Rule::kDecisionLists, at);
+  }
+  RowsOf(parts);
+}
+
+void Verifier::RowsOf(const DecisionParts& parts) {
+  const auto row_of_class = OpenRowMap(view_, parts.map_at);
+  const std::size_t octets = sizeof(RowMap) + row_of_class.size_bytes();
+  if (row_of_class.empty()) {
+    Broken(Rule::kRowMap, parts.map_at);
+    return;
+  }
+  if (First(parts.map_at, octets) && !ChecksumFits(view_.At<RowMap>(parts.map_at), octets)) {
+    Broken(Rule::kRowMap, parts.map_at);
+  }
+  if (*std::ranges::max_element(row_of_class) >= parts.list_of_row.size()) {
+    Broken(Rule::kRowMap, parts.map_at);
+  }
+}
+
+// Starts ascend from 0, records exist, and `top` says where each stretch begins.
+template <class Address>
+bool RangesFit(const LocationRanges<Address>& ranges, std::size_t records) {
+  const std::span start(ranges.start, ranges.count);
+  const std::span record(ranges.record, ranges.count);
+  if (start[0] != 0 || std::ranges::adjacent_find(start, std::greater_equal{}) != start.end() ||
+      *std::ranges::max_element(record) >= records) {
+    return false;
+  }
+  const std::size_t tops = std::size_t{1} << ranges.top_bits;
+  std::uint32_t range = 0;
+  for (std::size_t i = 0; i < tops; ++i) {
+    const auto first = static_cast<Address>(
+        ranges.top_bits == 0 ? 0 : Address(i) << ((sizeof(Address) * 8) - ranges.top_bits));
+    while (range + 1 < ranges.count && start[range + 1] <= first) {
+      ++range;
+    }
+    if (ranges.top[i] != range) {
+      return false;
+    }
+  }
+  return ranges.top[tops] == ranges.count - 1;
+}
+
+void Verifier::Location(std::uint32_t at) {
+  const LocationParts parts = OpenLocation(view_, at);
+  if (parts.table == nullptr) {
+    Broken(Rule::kLocationTable, at);
+    return;
+  }
+  if (!First(at, parts.octets)) {
+    return;
+  }
+  const auto leads_nowhere = [&](const LocationRecord& record) {
+    return record.class_at >= parts.table->classes || record.parent >= parts.records.size() ||
+           (record.length != 0 && parts.records[record.parent].length >= record.length);
+  };
+  if (!ChecksumFits(parts.table, parts.octets) || !RangesFit(parts.v4, parts.records.size()) ||
+      !RangesFit(parts.v6, parts.records.size()) || parts.records[0].class_at != 0 ||
+      parts.records[0].length != 0 || std::ranges::any_of(parts.records, leads_nowhere)) {
+    Broken(Rule::kLocationTable, at);
+  }
+}
+
+void Verifier::Outcomes(std::span<const Outcome> outcomes, std::uint16_t type, std::uint32_t at) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if ((i > 0 && outcomes[i].upto <= outcomes[i - 1].upto) ||
-        (i + 1U == decision.count && outcomes[i].upto != 0xFFFFFFFFU)) {
+        (i + 1U == outcomes.size() && outcomes[i].upto != 0xFFFFFFFFU)) {
       Broken(Rule::kDecisionOutcomes, at);
     }
     switch (outcomes[i].kind) {
@@ -487,6 +583,12 @@ const char* RuleText(Rule rule) noexcept {
       return "a decision has a wrong checksum";
     case Rule::kDecisionOutcomes:
       return "a decision's thresholds do not ascend to the end, or an outcome is of unknown kind";
+    case Rule::kDecisionLists:
+      return "a switch's draws do not fill its outcomes, or a row leads to none of them";
+    case Rule::kRowMap:
+      return "a map from classes to rows has a wrong place, checksum or row";
+    case Rule::kLocationTable:
+      return "a location table has a wrong place, checksum, order or record";
     case Rule::kZonePlace:
       return "a zone has no readable version, name or SOA";
     case Rule::kZoneChecksum:

@@ -31,6 +31,9 @@ enum class Rule : std::uint8_t {
   kDecisionPlace,     //
   kDecisionChecksum,  //
   kDecisionOutcomes,  // thresholds do not ascend to 2^32-1, or of unknown kind
+  kDecisionLists,     // a switch: lists do not fill the outcomes, or a row has no list
+  kRowMap,            // place, checksum, a row that the switch does not have
+  kLocationTable,     // place, checksum, order of its ranges, records that lead nowhere
   kZonePlace,         //
   kZoneChecksum,      //
   kHealthTable,       // entries do not lie in the image, or ids are not ascending

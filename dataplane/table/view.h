@@ -68,6 +68,66 @@ class View {
   std::uint64_t octets_ = 0;
 };
 
+/// What stands behind a Decision, each part checked to lie inside the image file.
+struct DecisionParts {
+  const Decision* decision = nullptr;          // null: not readable
+  std::uint64_t octets = 0;                    // of all of it
+  std::uint32_t map_at = 0;                    // kSwitch: RowMap
+  std::span<const std::uint32_t> list_end;     // kSwitch; may lead past the outcomes
+  std::span<const std::uint16_t> list_of_row;  // kSwitch; may lead past the lists
+  std::span<const Outcome> outcomes;           // of all lists together
+};
+
+inline DecisionParts OpenDecision(const View& view, const Decision* decision) noexcept {
+  DecisionParts parts;
+  if (decision == nullptr || decision->count == 0) [[unlikely]] {
+    return parts;
+  }
+  // Each field is read once: what was checked is what is used, also while the image changes.
+  const std::uint32_t count = decision->count;
+  if (decision->op == DecisionOp::kDraw) {
+    parts.octets = sizeof(Decision) + (count * sizeof(Outcome));
+    if (count <= kMaxOutcomes && view.Holds(decision, parts.octets)) [[likely]] {
+      parts.outcomes = {reinterpret_cast<const Outcome*>(decision + 1), count};
+      parts.decision = decision;
+    }
+    return parts;
+  }
+  const auto* head = reinterpret_cast<const SwitchHead*>(decision + 1);
+  if (decision->op != DecisionOp::kSwitch || !view.Holds(head, sizeof(*head))) [[unlikely]] {
+    return parts;
+  }
+  const std::uint64_t rows = head->rows;
+  const std::uint64_t outcomes = head->outcomes;
+  const std::uint64_t before = sizeof(Decision) + sizeof(SwitchHead) +
+                               (count * sizeof(std::uint32_t)) +
+                               (((rows + 1) & ~std::uint64_t{1}) * sizeof(std::uint16_t));
+  parts.octets = before + (outcomes * sizeof(Outcome));
+  if (rows == 0 || !view.Holds(decision, parts.octets)) [[unlikely]] {
+    return parts;
+  }
+  const auto* ends = reinterpret_cast<const std::uint32_t*>(head + 1);
+  parts.map_at = head->map_at;
+  parts.list_end = {ends, count};
+  parts.list_of_row = {reinterpret_cast<const std::uint16_t*>(ends + count), rows};
+  parts.outcomes = {
+      reinterpret_cast<const Outcome*>(reinterpret_cast<const std::byte*>(decision) + before),
+      outcomes};
+  parts.decision = decision;
+  return parts;
+}
+
+/// The rows of a RowMap by class; empty when it is not readable.
+inline std::span<const std::uint16_t> OpenRowMap(const View& view, std::uint32_t at) noexcept {
+  const auto* map = view.At<RowMap>(at);
+  const std::uint64_t classes = map == nullptr ? 0 : map->classes;
+  if (map == nullptr || !view.Holds(map, sizeof(*map) + (classes * sizeof(std::uint16_t))))
+      [[unlikely]] {
+    return {};
+  }
+  return {reinterpret_cast<const std::uint16_t*>(map + 1), classes};
+}
+
 /// The parts behind an RrImage's header, each checked to lie inside the image file.
 struct ImageParts {
   const RrImage* image = nullptr;  // null: not a readable image
@@ -211,20 +271,13 @@ class Snapshot {
                                  slot->version_at.load(std::memory_order_relaxed), generation_);
   }
 
-  /// The decision of a pool at this generation with all its outcomes inside the image, or null.
+  /// The decision of a pool at this generation, or null. What stands behind it: OpenDecision.
   [[nodiscard]] const Decision* DecisionOf(std::uint32_t pool_at) const noexcept {
     const auto* slot = view_.At<PoolSlot>(pool_at);
     if (slot == nullptr) [[unlikely]] {
       return nullptr;
     }
-    const auto* decision =
-        view_.Newest<Decision>(slot->decision_at.load(std::memory_order_relaxed), generation_);
-    if (decision == nullptr || decision->count == 0 || decision->count > kMaxOutcomes)
-        [[unlikely]] {
-      return nullptr;
-    }
-    const std::size_t octets = sizeof(Decision) + (decision->count * sizeof(Outcome));
-    return view_.Holds(decision, octets) ? decision : nullptr;
+    return view_.Newest<Decision>(slot->decision_at.load(std::memory_order_relaxed), generation_);
   }
 
  private:

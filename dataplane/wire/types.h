@@ -61,6 +61,8 @@ enum class Rcode : std::uint16_t {
   kBadCookie = 23
 };
 
+inline constexpr std::uint16_t kOptionClientSubnet = 8;  // EDNS option (RFC 7871)
+
 inline constexpr std::size_t kHeaderOctets = 12;
 inline constexpr std::size_t kMaxNameOctets = 255;  // RFC 1035 2.3.4, with the root's octet
 inline constexpr std::size_t kMaxLabelOctets = 63;  // RFC 1035 2.3.4

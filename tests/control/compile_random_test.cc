@@ -85,7 +85,7 @@ class Naive {
       }
       case Policy::kWeighted:
         return Weighted(pool, path);
-      case Policy::kMultivalue:
+      default:  // multivalue; policies that ask the client are not made here
         break;
     }
     std::set<std::string> values;

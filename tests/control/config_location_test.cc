@@ -346,6 +346,64 @@ TEST_F(LocationFolder, IsNotNeeded) {
   EXPECT_EQ(loaded->model.location, nullptr);
 }
 
+// A node whose zone has one record set with this location.
+std::string LocatedRecord(const std::string& where) {
+  return R"({"ResourceRecordSets": [{"Name": "w.t.", "Type": "A", "SetIdentifier": "s", "TTL": 60,
+    "ResourceRecords": [{"Value": "192.0.2.1"}], )" +
+         where + "}]}";
+}
+constexpr const char* kOneZone =
+    "[[zone]]\norigin = \"t\"\nfile = \"zone\"\nrecords = \"records\"\n";
+
+TEST_F(LocationFolder, RefusesPlacesThatNoFileKnows) {
+  Write("zone", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.test.\n");
+  Write("r.csv", "region,latitude,longitude\nb,0,0\n");
+  Write("l.csv", "client,region,ms\nUS,a,7\n");
+  Write("b", "{\"CidrBlocks\": [" + Block("10.0.0.0/8", "x") + "]}");
+  const std::string node = std::string(kOneZone) +
+                           "[location]\nregions = \"r.csv\"\nlatency = \"l.csv\"\n"
+                           "[cidr_collection.z]\nblocks = \"b\"\n";
+  const std::pair<const char*, const char*> cases[] = {
+      {R"("Region": "c")",
+       "Region 'c' is in no table of [location] regions or latency; expected one of: a, b"},
+      {R"("GeoProximityLocation": {"AWSRegion": "c"})",
+       "'c' is in no table of [location] regions or latency; expected one of: a, b"},
+      {R"("GeoProximityLocation": {"AWSRegion": "a"})",
+       "region 'a' has no coordinates; expected a row with them in [location] regions"},
+      {R"("CidrRoutingConfig": {"CollectionId": "y", "LocationName": "x"})",
+       "The CIDR collection you specified, doesn't exist: CollectionId 'y'; expected one of: z"},
+      {R"("CidrRoutingConfig": {"CollectionId": "z", "LocationName": "y"})",
+       "LocationName 'y' of collection 'z'; expected one of: *, x"}};
+  for (const auto& [where, expected] : cases) {
+    Write("records", LocatedRecord(where));
+    const auto loaded = Load(node);
+    ASSERT_FALSE(loaded) << where;
+    EXPECT_THAT(loaded.error().message, HasSubstr(expected));
+  }
+  for (const char* where : {R"("Region": "a")",
+                            R"("GeoProximityLocation": {"AWSRegion": "b"})",
+                            R"("CidrRoutingConfig": {"CollectionId": "z", "LocationName": "x"})"}) {
+    Write("records", LocatedRecord(where));
+    const auto loaded = Load(node);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_THAT(loaded->warnings, IsEmpty());
+  }
+}
+
+TEST_F(LocationFolder, WarnsThatNothingIsKnownWithoutFiles) {
+  Write("zone", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.test.\n");
+  for (const auto& [where, expected] :
+       {std::pair{R"("Region": "c")", "latency without [location] regions or latency"},
+        std::pair{R"("GeoLocation": {"CountryCode": "*"})",
+                  "geolocation without [location] geo"}}) {
+    Write("records", LocatedRecord(where));
+    const auto loaded = Load(kOneZone);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    ASSERT_EQ(loaded->warnings.size(), 1U);
+    EXPECT_THAT(loaded->warnings[0], HasSubstr(expected));
+  }
+}
+
 TEST_F(LocationFolder, SaysTheFaultsOfEveryFileAtOnce) {
   Write("p.csv", std::string(kPlaces) + "10.0.0.0/8,,ZZ,,,\n");
   Write("l.csv", "client,region\n");

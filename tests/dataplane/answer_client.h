@@ -19,7 +19,15 @@ namespace holdfast::test {
 class AnswerClient {
  public:
   explicit AnswerClient(std::uint64_t seed = 1, std::uint16_t udp_octets = 1232)
-      : scratch_(answer::MakeScratch({.udp_octets = udp_octets, .seed = seed}, counters_)) {}
+      : AnswerClient(answer::Options{.udp_octets = udp_octets, .seed = seed}) {}
+  explicit AnswerClient(const answer::Options& options)
+      : scratch_(answer::MakeScratch(options, counters_)) {}
+
+  /// Source address of what is asked from here on, front octets first; 0.0.0.0 until then.
+  void From(const std::array<std::byte, 16>& address, bool v6) {
+    address_ = address;
+    v6_ = v6;
+  }
 
   /// The reply's octets; nothing when the query was dropped.
   std::optional<std::string> Raw(const table::Snapshot& snapshot,
@@ -35,6 +43,8 @@ class AnswerClient {
     job.query_octets = static_cast<std::uint32_t>(message.size());
     job.room_octets = static_cast<std::uint32_t>(room);
     job.transport = transport;
+    job.client = address_;
+    job.client_is_v6 = v6_;
     answer::Answer(snapshot, {&job, 1}, *scratch_);
     if (job.outcome == answer::Outcome::kDrop) {
       return std::nullopt;
@@ -71,6 +81,8 @@ class AnswerClient {
  private:
   std::array<std::uint64_t, static_cast<std::size_t>(answer::Counter::kCount)> counters_{};
   answer::ScratchPtr scratch_;
+  std::array<std::byte, 16> address_{};
+  bool v6_ = false;
   std::size_t octets_ = 0;
 };
 

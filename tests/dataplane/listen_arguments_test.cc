@@ -20,6 +20,7 @@ TEST(SocketsArguments, HaveDefaultsThatTheHelpNames) {
   EXPECT_EQ(parsed->run_dir, "/run/x");
   EXPECT_EQ(parsed->server.threads, 1U);
   EXPECT_TRUE(parsed->udp);
+  EXPECT_TRUE(parsed->server.answer.client_subnet);
   EXPECT_FALSE(parsed->wait_seconds.has_value());
   const std::string help = HelpText();
   const TcpOptions& tcp = parsed->server.tcp;
@@ -43,6 +44,7 @@ TEST(SocketsArguments, AreTakenInBothForms) {
                              "--threads",
                              "3",
                              "--no-udp",
+                             "--no-client-subnet",
                              "--tcp-max-connections=7",
                              "--tcp-max-per-client",
                              "2",
@@ -56,6 +58,7 @@ TEST(SocketsArguments, AreTakenInBothForms) {
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(parsed->server.threads, 3U);
   EXPECT_FALSE(parsed->udp);
+  EXPECT_FALSE(parsed->server.answer.client_subnet);
   EXPECT_EQ(parsed->server.tcp.max_connections, 7U);
   EXPECT_EQ(parsed->server.tcp.max_per_client, 2U);
   EXPECT_EQ(parsed->server.tcp.idle_ms, 20U);

@@ -258,7 +258,7 @@ TEST_F(VerifyTest, FindsAPoolWithoutADecision) {
   Expect(Rule::kDecisionPlace);
 }
 TEST_F(VerifyTest, FindsADecisionWithAWrongChecksum) {
-  TheDecision().flags ^= 1;
+  TheDecision().reserved ^= 1;
   Expect(Rule::kDecisionChecksum);
 }
 TEST_F(VerifyTest, FindsThresholdsThatDoNotAscend) {

@@ -17,12 +17,17 @@ def packet(name, rrtype="A", **options):
     return dns.message.make_query(name, rrtype, **options).to_wire()[2:]
 
 
+def message(reply):
+    """A reply without its id, read."""
+    return dns.message.from_wire(b"\0\0" + reply)
+
+
 def meaning(reply):
     """(rcode, ((owner, type, ttl, value), ...) in their order) of a reply without its id."""
-    message = dns.message.from_wire(b"\0\0" + reply)
+    read = message(reply)
     answer = tuple((rrset.name.to_text(), dns.rdatatype.to_text(rrset.rdtype), rrset.ttl,
-                    item.to_text()) for rrset in message.answer for item in rrset)
-    return dns.rcode.to_text(message.rcode()), answer
+                    item.to_text()) for rrset in read.answer for item in rrset)
+    return dns.rcode.to_text(read.rcode()), answer
 
 
 def a_records(reply):

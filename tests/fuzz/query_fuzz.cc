@@ -13,6 +13,7 @@
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/check.h"
 #include "tests/dataplane/example_zone.h"
+#include "tests/dataplane/located_zone.h"
 #include "tests/dataplane/reply_reader.h"
 #include "tests/dataplane/test_tables.h"
 
@@ -27,9 +28,18 @@ constexpr std::size_t kFlips = 4;
 constexpr std::size_t kFlipOctets = kFlips * 4;
 constexpr std::uint16_t kUdpOctets = 1232;
 
+// Names that depend on where the client is, beside those of the example zone.
+control::Model Model() {
+  control::Model model = test::ExampleModel();
+  control::Model located = test::LocatedModel("located.test.");
+  model.zones.push_back(std::move(located.zones[0]));
+  model.location = std::move(located.location);
+  return model;
+}
+
 // Made once: tables as production makes them, and a copy on the heap that ends with its last octet.
 struct Fixture {
-  test::TestTables tables{test::ExampleModel()};
+  test::TestTables tables{Model()};
   test::FrozenImage image = tables.Freeze();
   std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
   answer::ScratchPtr scratch = answer::MakeScratch({.udp_octets = kUdpOctets, .seed = 1}, counters);

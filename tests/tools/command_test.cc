@@ -337,8 +337,9 @@ TEST(ExplainText, IndentsTheTreeAndSaysWhatWasDroppedAndWhy) {
 TEST(ExplainText, SaysWhatTheClientHasToDoWithIt) {
   const std::string text = ExplainText(json::parse(R"json({
     "name": "a.test.", "type": "A", "outcome": "nodata", "owner": "a.test.",
-    "answered_by_type": "A", "client": {"address": "192.0.2.7", "note": "nothing at all"}})json"));
-  EXPECT_EQ(text, "a.test. A: nodata\n  client 192.0.2.7: nothing at all\n");
+    "answered_by_type": "A",
+    "client": {"address": "192.0.2.7", "scope": 0, "note": "nothing at all"}})json"));
+  EXPECT_EQ(text, "a.test. A: nodata\n  client 192.0.2.7, scope /0: nothing at all\n");
 }
 
 TEST(MachineFaults, NameProcessorsAndUsersThatAreNotHere) {

@@ -549,6 +549,9 @@ TEST(Render, SaysWhatEachProcessNeedsToKnow) {
       "--tcp-total-ms 60000");
   EXPECT_EQ(ControlArguments(node), (std::vector<std::string>{"--config", "/etc/node.toml"}));
   EXPECT_FALSE(Line(SocketsArguments(node, "")).contains("--user"));
+  node.location.client_subnet = false;
+  EXPECT_TRUE(Line(SocketsArguments(node, "")).contains(" --no-client-subnet"));
+  EXPECT_TRUE(Line(DataplaneArguments(node)).contains(" --no-client-subnet"));
   node.sockets.udp = control::SocketsUdp::kNever;
   EXPECT_FALSE(SocketsWantUdp(node));
   node.sockets.udp = control::SocketsUdp::kFallback;

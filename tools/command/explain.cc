@@ -47,6 +47,11 @@ std::string Title(const json& member, const std::string& policy) {
     title += IsTrue(member, "primary") ? " primary" : " secondary";
   } else if (policy == "weighted") {
     title += " weight " + Text(member, "weight");
+  } else if (const json& where = Member(member, "where"); where.is_string()) {
+    title += " for " + Text(where);
+    if (policy == "geoproximity") {
+      title += ", bias " + Text(member, "bias");
+    }
   }
   if (const json& alias = Member(member, "alias"); alias.is_object()) {
     title += " -> " + Text(alias, "target");
@@ -108,7 +113,15 @@ std::string ExplainText(const json& result) {
   }
   line("generation", "generation");
   if (const json& client = Member(result, "client"); client.is_object()) {
-    text += "  client " + Text(client, "address") + ": " + Text(client, "note") + "\n";
+    text += "  client " + Text(client, "address") + ", scope /" + Text(client, "scope");
+    if (const json& known = Member(client, "known"); known.is_object()) {
+      for (const auto& [source, place] : known.items()) {
+        text += "\n    " + source + ": " + Text(place);
+      }
+    } else {
+      text += ": " + Text(client, "note");
+    }
+    text += "\n";
   }
   for (const json& rule : Elements(result, "rules")) {
     text += "  rule: " + Text(rule) + "\n";

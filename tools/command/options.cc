@@ -3,11 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <arpa/inet.h>
 #include <charconv>
 #include <cstdint>
 #include <iostream>
-#include <netinet/in.h>
+
+#include "control/location/prefix.h"
 
 namespace holdfast::tools {
 
@@ -208,11 +208,10 @@ class Grammar {
 
   static CLI::Validator Address() {
     return {[](const std::string& text) {
-              in6_addr address{};  // an IPv4 address fits, too
-              return inet_pton(AF_INET, text.c_str(), &address) == 1 ||
-                             inet_pton(AF_INET6, text.c_str(), &address) == 1
+              return control::ParsePrefix(text)
                          ? std::string()
-                         : "'" + text + "' is no address; expected one IPv4 or IPv6 address";
+                         : "'" + text +
+                               "' is no address; expected one IPv4 or IPv6 address or prefix";
             },
             ""};
   }

@@ -196,15 +196,39 @@ class Dump {
       return text + " (decision not readable)";
     }
     text += " since generation " + std::to_string(decision->born);
-    text += (decision->flags & table::kDecisionLastResort) != 0 ? ", last resort" : "";
-    const auto* outcomes = reinterpret_cast<const table::Outcome*>(decision + 1);
+    const table::DecisionParts parts = table::OpenDecision(view_, decision);
+    if (parts.decision == nullptr) {
+      return text + " (outcomes not readable)";
+    }
+    if (decision->location_at != 0) {
+      text += ", by location " + std::to_string(decision->location_at);
+    }
+    if (decision->op == table::DecisionOp::kDraw) {
+      return text + List(parts.outcomes, name);
+    }
+    text += ", " + std::to_string(parts.list_of_row.size()) + " kinds of clients";
+    std::size_t begin = 0;
+    for (std::size_t list = 0; list < parts.list_end.size(); ++list) {
+      const std::size_t end = std::min<std::size_t>(parts.list_end[list], parts.outcomes.size());
+      text += "; list " + std::to_string(list) + " for " +
+              std::to_string(std::ranges::count(parts.list_of_row, list)) + " of them" +
+              List(parts.outcomes.subspan(std::min(begin, end), end - std::min(begin, end)), name);
+      begin = end;
+    }
+    return text;
+  }
+
+  [[nodiscard]] std::string List(std::span<const table::Outcome> outcomes,
+                                 std::string_view name) const {
+    std::string text;
     std::uint64_t before = 0;
-    for (unsigned i = 0; i < decision->count; ++i) {
-      const std::uint64_t upto = std::uint64_t{outcomes[i].upto} + 1;
+    for (const table::Outcome& outcome : outcomes) {
+      const std::uint64_t upto = std::uint64_t{outcome.upto} + 1;
       const std::uint64_t permille = ((upto - std::min(upto, before)) * 1000) >> 32U;
       before = upto;
       text += "; " + std::to_string(permille / 10) + "." + std::to_string(permille % 10) + "% " +
-              Outcome(outcomes[i], name);
+              Outcome(outcome, name) +
+              ((outcome.flags & table::kOutcomeLastResort) != 0 ? " (last resort)" : "");
     }
     return text;
   }

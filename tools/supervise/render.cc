@@ -56,6 +56,9 @@ std::vector<std::string> DataplaneArguments(const control::NodeConfig& node) {
   if (!dataplane.hugepages) {
     words.Add("--no-huge");
   }
+  if (!node.location.client_subnet) {
+    words.Add("--no-client-subnet");
+  }
   words.Add("--file-prefix", dataplane.file_prefix);
   for (const control::PortConfig& port : dataplane.ports) {
     const std::string name = port.Name();
@@ -87,6 +90,9 @@ std::vector<std::string> SocketsArguments(const control::NodeConfig& node,
   words.Add("--tcp-max-connections", sockets.tcp_max_connections);
   words.Add("--tcp-idle-ms", sockets.tcp_idle_ms);
   words.Add("--tcp-total-ms", sockets.tcp_total_ms);
+  if (!node.location.client_subnet) {
+    words.Add("--no-client-subnet");
+  }
   return words.Take();
 }
 

@@ -1,0 +1,152 @@
+#include "control/compile/rows.h"
+
+#include <cstring>
+
+#include "dataplane/table/hash.h"
+
+namespace holdfast::control {
+namespace {
+
+template <class T>
+void Append(std::string& to, const T& value) {
+  to.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+void AppendText(std::string& to, const std::string& text) {
+  Append(to, static_cast<std::uint32_t>(text.size()));
+  to += text;
+}
+
+// Equal for rules whose rows are the same.
+std::string ShapeOf(Policy policy, std::span<const RowsMember> members, DomainId domain) {
+  std::string shape;
+  Append(shape, AsksTheClient(policy) ? policy : Policy::kSimple);
+  Append(shape, domain);
+  for (const RowsMember& member : members) {
+    if (member.where != nullptr) {
+      const RecordLocation& where = *member.where;
+      for (const auto& text : {where.region,
+                               where.geo.continent,
+                               where.geo.country,
+                               where.geo.subdivision,
+                               where.collection_id,
+                               where.cidr_location}) {
+        AppendText(shape, text);
+      }
+      Append(shape, where.place.has_value());
+      Append(shape, where.place.value_or(Coordinates{}).latitude);
+      Append(shape, where.place.value_or(Coordinates{}).longitude);
+      Append(shape, where.bias);
+    }
+    // Targets of one shape have one object for their rows.
+    Append(shape, member.evaluate_target_health ? member.target.get() : nullptr);
+  }
+  return shape;
+}
+
+TableBlob RowMapOf(const std::vector<Row>& row_of_class) {
+  const table::RowMap head{.crc32c = 0, .classes = static_cast<std::uint32_t>(row_of_class.size())};
+  auto octets = std::make_shared<std::string>();
+  Append(*octets, head);
+  octets->append(reinterpret_cast<const char*>(row_of_class.data()),
+                 row_of_class.size() * sizeof(Row));
+  const std::uint32_t crc =
+      table::Crc32c(octets->data() + sizeof(crc), octets->size() - sizeof(crc));
+  std::memcpy(octets->data(), &crc, sizeof(crc));
+  return octets;
+}
+
+}  // namespace
+
+Row RowIn(Clients& clients, const RuleRows* rows, DomainId from, ClientClass client) {
+  if (rows == nullptr || rows->row_of_class.empty()) {
+    return 0;
+  }
+  return rows->row_of_class[rows->domain == from ? client
+                                                 : clients.Projection(from, rows->domain)[client]];
+}
+
+DomainId RowsMaker::DomainFor(Policy policy, std::span<const RowsMember> members) {
+  DomainSources sources;
+  for (const RowsMember& member : members) {
+    if (member.where != nullptr) {
+      sources = Join(sources, clients_.SourcesOf(policy, *member.where));
+    }
+    if (member.target != nullptr) {
+      sources = Join(sources, clients_.Sources(member.target->domain));
+    }
+  }
+  return clients_.DomainOf(sources);
+}
+
+std::optional<RuleRowsPtr> RowsMaker::Make(Policy policy, std::span<const RowsMember> members) {
+  const DomainId domain = DomainFor(policy, members);
+  if (domain == kNoDomain && !AsksTheClient(policy)) {
+    return RuleRowsPtr();
+  }
+  std::string shape = ShapeOf(policy, members, domain);
+  if (const auto found = made_.find(shape); found != made_.end()) {
+    return found->second;
+  }
+  auto rows = MakeRows(policy, members, domain);
+  if (rows) {
+    made_.emplace(std::move(shape), *rows);
+  }
+  return rows;
+}
+
+std::optional<RuleRowsPtr> RowsMaker::MakeRows(Policy policy,
+                                               std::span<const RowsMember> members,
+                                               DomainId domain) {
+  auto out = std::make_shared<RuleRows>();
+  out->domain = domain;
+  const bool asks = AsksTheClient(policy);
+  // Whom a geolocation or IP-based group has nothing for depends on the client, so its health does.
+  const bool may_lack = policy == Policy::kGeolocation || policy == Policy::kCidr;
+  std::vector<const RecordLocation*> wheres;
+  for (const RowsMember& member : members) {
+    wheres.push_back(member.where);
+  }
+  std::map<std::vector<std::uint16_t>, std::uint16_t> health_of;
+  std::map<std::vector<std::uint16_t>, Row> row_of;
+  std::vector<std::uint16_t> candidates;
+  const std::size_t classes = domain == kNoDomain ? 1 : clients_.Classes(domain);
+  std::vector<Row> row_of_class(classes);
+  for (ClientClass client = 0; client < classes; ++client) {
+    candidates.clear();
+    if (asks) {
+      clients_.Candidates(policy, wheres, domain, client, candidates);
+    }
+    std::vector<std::uint16_t> below;  // what health may depend on
+    for (const RowsMember& member : members) {
+      if (member.evaluate_target_health && member.target != nullptr) {
+        below.push_back(
+            member.target->health_of_row[RowIn(clients_, member.target.get(), domain, client)]);
+      }
+    }
+    std::vector<std::uint16_t> key = below;
+    key.insert(key.end(), candidates.begin(), candidates.end());
+    const auto [row, fresh] = row_of.try_emplace(key, static_cast<Row>(row_of.size()));
+    if (fresh) {
+      if (row_of.size() > table::kMaxRows) {
+        return std::nullopt;
+      }
+      const auto& health_key = may_lack ? key : below;
+      out->health_of_row.push_back(
+          health_of.try_emplace(health_key, static_cast<std::uint16_t>(health_of.size()))
+              .first->second);
+      out->client_of_row.push_back(client);
+      if (asks) {
+        out->candidates.push_back(candidates);
+      }
+    }
+    row_of_class[client] = row->second;
+  }
+  out->healths = static_cast<std::uint16_t>(health_of.size());
+  if (row_of.size() > 1) {
+    out->row_map = RowMapOf(row_of_class);
+    out->row_of_class = std::move(row_of_class);
+  }
+  return out;
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,62 @@
+// How a rule goes by its clients, whatever is healthy: clients that it prefers the same records
+// for, and whose records are healthy together, are one row. Worked out once per shape of rule; a
+// transition folds health into rows. Control core only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "control/compile/clients.h"
+#include "control/model/model.h"
+
+namespace holdfast::control {
+
+using Row = std::uint16_t;
+
+struct RuleRows {
+  DomainId domain = kNoDomain;             // of everything the rule may lead to
+  std::vector<Row> row_of_class;           // by class of the domain; empty: one row
+  std::vector<ClientClass> client_of_row;  // a class of its clients, for each row
+  /// For each row the members that may serve, as kept, by preference; empty: the policy does not
+  /// ask, all may.
+  std::vector<std::vector<std::uint16_t>> candidates;
+  std::vector<std::uint16_t> health_of_row;  // rows of one number are healthy together
+  std::uint16_t healths = 1;                 // numbers there are
+  TableBlob row_map;                         // for readers; null: one row
+};
+using RuleRowsPtr = std::shared_ptr<const RuleRows>;
+
+/// What the rows of a rule depend on.
+struct RowsMember {
+  const RecordLocation* where = nullptr;  // null unless the policy asks the client
+  RuleRowsPtr target;                     // of an alias's target; null: none, or it has no domain
+  bool evaluate_target_health = false;
+};
+
+class RowsMaker {
+ public:
+  explicit RowsMaker(Clients& clients) : clients_(clients) {}
+
+  /// The rows of a rule with these members, in the order they are kept in; null when the client
+  /// does not matter. Nothing when there would be more than table::kMaxRows.
+  std::optional<RuleRowsPtr> Make(Policy policy, std::span<const RowsMember> members);
+
+ private:
+  [[nodiscard]] DomainId DomainFor(Policy policy, std::span<const RowsMember> members);
+  std::optional<RuleRowsPtr> MakeRows(Policy policy,
+                                      std::span<const RowsMember> members,
+                                      DomainId domain);
+
+  Clients& clients_;
+  std::map<std::string, RuleRowsPtr> made_;  // by shape
+};
+
+/// The row of a client's class of the domain `from` in rows whose sources are among that one's.
+Row RowIn(Clients& clients, const RuleRows* rows, DomainId from, ClientClass client);
+
+}  // namespace holdfast::control
