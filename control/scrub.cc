@@ -6,7 +6,9 @@
 #include <cstring>
 #include <string_view>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/table/hash.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -15,6 +17,7 @@ namespace {
 using table::NameRecord;
 
 constexpr std::uint32_t kPartBuckets = 8;  // the spill of 16 is read for each part
+constexpr std::uint64_t kSliceOctets = 64U << 10U;
 constexpr auto kFirstPause = std::chrono::seconds(2);
 constexpr auto kMostPause = std::chrono::hours(1);
 
@@ -48,13 +51,48 @@ Scrub::Found FoundIn(const table::View& view, const table::Defect& defect) {
 std::optional<Scrub::Found> Scrub::Part(const table::View& view,
                                         Generation g,
                                         std::uint32_t buckets) {
+  if (!large_.empty()) {
+    return Slice(view, g);
+  }
   auto result = at_ < buckets ? table::VerifyBuckets(view, g, at_, kPartBuckets)
                               : table::VerifyHealth(view, g);
   at_ += at_ < buckets ? std::min(kPartBuckets, buckets - at_) : 1;
+  for (const table::SharedBlob& blob : result.shared) {
+    if (large_met_.insert(blob.at).second) {
+      large_.push_back({.blob = blob, .began = g});
+    }
+  }
   if (result.defects.empty()) {
     return std::nullopt;
   }
   return FoundIn(view, result.defects.front());
+}
+
+// What was replaced since its first slice may hold something else by now: it is looked at again
+// where something leads to it. Only a load replaces such a blob.
+std::optional<Scrub::Found> Scrub::Slice(const table::View& view, Generation g) {
+  Large& large = large_.back();
+  const table::SharedBlob blob = large.blob;
+  const auto* octets = view.At<std::byte>(blob.at);
+  if (octets != nullptr && view.Holds(octets, blob.octets)) {
+    const std::uint64_t slice = std::min(kSliceOctets, blob.octets - large.done);
+    large.crc32c = table::Crc32c(octets + large.done, slice, large.crc32c);
+    large.done += slice;
+    if (large.done < blob.octets) {
+      return std::nullopt;
+    }
+    if (large.crc32c == LoadAs<std::uint32_t>(octets)) {
+      large_.pop_back();
+      return std::nullopt;
+    }
+  }
+  const bool replaced = large.began != g;
+  large_.pop_back();
+  if (replaced) {
+    large_met_.erase(blob.at);
+    return std::nullopt;
+  }
+  return FoundIn(view, {blob.rule, blob.at, blob.record_at});
 }
 
 std::optional<Scrub::Found> Scrub::Note(Found found) {
@@ -63,6 +101,8 @@ std::optional<Scrub::Found> Scrub::Note(Found found) {
   state_.last_defect = found.text;
   waits_ = true;
   began_.reset();
+  large_.clear();
+  large_met_.clear();
   return found;
 }
 
@@ -94,7 +134,7 @@ std::optional<Scrub::Found> Scrub::Step(const table::View& view,
   // One more than the buckets: the health table is the last part.
   const auto due = static_cast<std::uint64_t>((buckets + 1.0) * std::min(gone, 1.0));
   const std::uint64_t end_ns = MonotonicNs() + static_cast<std::uint64_t>(kStepBudget.count());
-  while (at_ < due) {
+  while (at_ < due || !large_.empty()) {
     if (auto found = Part(view, g, buckets)) {
       return Note(std::move(*found));
     }
@@ -102,7 +142,7 @@ std::optional<Scrub::Found> Scrub::Step(const table::View& view,
       break;
     }
   }
-  if (at_ > buckets) {
+  if (at_ > buckets && large_.empty()) {
     EndPass(now);
   }
   return std::nullopt;
@@ -116,6 +156,7 @@ void Scrub::EndPass(Time now) {
   state_.problem.clear();
   pause_ = Time{};
   began_.reset();
+  large_met_.clear();
 }
 
 void Scrub::Rebuilt(const Status& status, Time now) {

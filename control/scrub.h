@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "dataplane/base/result.h"
 #include "dataplane/table/verify.h"
@@ -18,8 +20,8 @@ namespace holdfast::control {
 class Scrub {
  public:
   using Time = std::chrono::nanoseconds;  // since any fixed moment
-  /// After so much of a step no further part (eight buckets, or the health table) is begun: that
-  /// is how long a transition may have to wait for a step.
+  /// After so much of a step no further part (eight buckets, the health table, or 64 KiB of a large
+  /// blob) is begun: that is how long a transition may have to wait for a step.
   static constexpr Time kStepBudget = std::chrono::microseconds(50);
 
   struct Found {
@@ -53,7 +55,15 @@ class Scrub {
   [[nodiscard]] unsigned percent() const noexcept;
 
  private:
+  // A RowMap or LocationTable under way: its checksum is taken a slice at a time.
+  struct Large {
+    table::SharedBlob blob;
+    Generation began;
+    std::uint64_t done = sizeof(std::uint32_t);  // behind the checksum itself
+    std::uint32_t crc32c = 0;
+  };
   std::optional<Found> Part(const table::View& view, Generation g, std::uint32_t buckets);
+  std::optional<Found> Slice(const table::View& view, Generation g);
   std::optional<Found> Note(Found found);
   void EndPass(Time now);
 
@@ -61,9 +71,11 @@ class Scrub {
   std::optional<Time> began_;  // the pass under way
   Time not_before_{};          // when the next may begin
   Time pause_{};
-  bool waits_ = false;         // for Rebuilt
-  std::uint32_t at_ = 0;       // the next bucket
-  std::uint32_t buckets_ = 0;  // of the index then
+  bool waits_ = false;                           // for Rebuilt
+  std::uint32_t at_ = 0;                         // the next bucket
+  std::uint32_t buckets_ = 0;                    // of the index then
+  std::vector<Large> large_;                     // met and not looked through yet
+  std::unordered_set<std::uint32_t> large_met_;  // in this pass, by place
 };
 
 }  // namespace holdfast::control

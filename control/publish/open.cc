@@ -234,6 +234,7 @@ Status Publisher::StartAnew(std::vector<std::string>& notes) {
                    image_seq_,
                    std::move(lock_),
                    std::move(writer_),
+                   std::move(shared_),
                    std::move(blobs_),
                    std::move(index_),
                    std::exchange(slots_, {}),
@@ -258,6 +259,7 @@ void Publisher::GoBack() {
   lock_ = std::move(before_->lock);
   index_ = std::move(before_->index);
   blobs_ = std::move(before_->blobs);
+  shared_ = std::move(before_->shared);
   writer_ = std::move(before_->writer);
   slots_ = std::move(before_->slots);
   pools_ = std::move(before_->pools);

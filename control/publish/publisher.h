@@ -162,6 +162,7 @@ class Publisher {
     std::uint16_t image_seq = 0;
     ImageLock lock;
     std::unique_ptr<ImageWriter> writer;
+    std::unique_ptr<SharedBlobs> shared;
     std::unique_ptr<Blobs> blobs;
     std::unique_ptr<NameIndex> index;
     std::map<RuleDigest, std::uint32_t> slots;

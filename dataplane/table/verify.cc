@@ -44,6 +44,7 @@ class Verifier {
     return std::move(result_);
   }
   VerifyResult RunBuckets(std::uint32_t first, std::uint32_t count) {
+    in_parts_ = true;
     Header();
     Index(first, count);
     return std::move(result_);
@@ -58,6 +59,16 @@ class Verifier {
     if (result_.defects.size() < most_) {
       result_.defects.push_back({rule, at, record_at_});
     }
+  }
+  // Whether a large blob is to be looked at here and now.
+  bool FirstShared(Rule rule, std::uint32_t at, std::uint64_t octets) {
+    if (!First(at, octets)) {
+      return false;
+    }
+    if (in_parts_) {
+      result_.shared.push_back({rule, at, octets, record_at_});
+    }
+    return !in_parts_;
   }
   // True at the first look at `at`.
   bool First(std::uint32_t at, std::size_t octets) {
@@ -108,6 +119,7 @@ class Verifier {
   Generation g_;
   std::size_t most_;
   unsigned depth_ = 0;
+  bool in_parts_ = false;
   std::uint32_t record_at_ = 0;  // what is looked at belongs to this one
   std::unordered_set<std::uint32_t> seen_;
   VerifyResult result_;
@@ -403,10 +415,11 @@ void Verifier::RowsOf(const DecisionParts& parts) {
     Broken(Rule::kRowMap, parts.map_at);
     return;
   }
-  if (First(parts.map_at, octets) && !ChecksumFits(view_.At<RowMap>(parts.map_at), octets)) {
+  if (FirstShared(Rule::kRowMap, parts.map_at, octets) &&
+      !ChecksumFits(view_.At<RowMap>(parts.map_at), octets)) {
     Broken(Rule::kRowMap, parts.map_at);
   }
-  if (*std::ranges::max_element(row_of_class) >= parts.list_of_row.size()) {
+  if (!in_parts_ && *std::ranges::max_element(row_of_class) >= parts.list_of_row.size()) {
     Broken(Rule::kRowMap, parts.map_at);
   }
 }
@@ -441,7 +454,7 @@ void Verifier::Location(std::uint32_t at) {
     Broken(Rule::kLocationTable, at);
     return;
   }
-  if (!First(at, parts.octets)) {
+  if (!FirstShared(Rule::kLocationTable, at, parts.octets)) {
     return;
   }
   const auto leads_nowhere = [&](const LocationRecord& record) {

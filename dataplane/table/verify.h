@@ -49,20 +49,29 @@ struct Defect {
   std::uint32_t record_at = 0;  // the NameRecord that leads there; 0: none does
 };
 
+/// A RowMap or LocationTable: of any size, and led to from everywhere.
+struct SharedBlob {
+  Rule rule;  // that damage of it breaks
+  std::uint32_t at;
+  std::uint64_t octets;  // lies in the image with all of them; the first four are the checksum
+  std::uint32_t record_at = 0;  // as of Defect
+};
+
 struct VerifyResult {
   std::vector<Defect> defects;  // at most `most`
   std::uint64_t names = 0;      // visible ones
   std::uint64_t pools = 0;
   std::uint64_t images = 0;
-  std::uint64_t octets = 0;  // of what was looked at, once each
+  std::uint64_t octets = 0;        // of what was looked at, once each
+  std::vector<SharedBlob> shared;  // VerifyBuckets: left to the caller, which sees all parts
 };
 
 /// Checks everything that is reachable at generation `g`. O(octets in use).
 VerifyResult VerifyImage(const View& view, Generation g, std::size_t most = 100);
 
 /// Checks a part of it, so that a scrub can go through an image bit by bit: the header and what the
-/// names in `count` buckets from `first` lead to. What several parts share is looked at in each.
-/// Finds nothing when there are no such buckets.
+/// names in `count` buckets from `first` lead to. What several parts share is looked at in each,
+/// but for large blobs: those are only named. Finds nothing when there are no such buckets.
 VerifyResult VerifyBuckets(
     const View& view, Generation g, std::uint32_t first, std::uint32_t count, std::size_t most = 1);
 /// The health table, all of it.

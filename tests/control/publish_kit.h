@@ -2,6 +2,7 @@
 // answers are told apart by one octet, what a reader sees of them, and whole states to go through.
 #pragma once
 
+#include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "control/publish/publisher.h"
+#include "dataplane/table/hash.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -50,6 +52,57 @@ inline CompiledPool Pool(std::uint64_t rule, std::uint8_t last) {
   pool.rule = Rule(rule);
   pool.type = 1;
   pool.outcomes.push_back({0xFFFFFFFF, table::OutcomeKind::kImage, 0, AddressImage(last)});
+  return pool;
+}
+
+template <class T>
+inline void AppendOctets(std::string& to, const T& value) {
+  to.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+inline TableBlob Sealed(std::string octets) {
+  const std::uint32_t crc = table::Crc32c(octets.data() + 4, octets.size() - 4);
+  std::memcpy(octets.data(), &crc, sizeof(crc));
+  return std::make_shared<const std::string>(std::move(octets));
+}
+
+// IPv4 clients below `border` are in class 0, the others in class 1, IPv6 ones in class 0. The rest
+// of the ranges only make it larger.
+inline TableBlob Located(std::uint32_t border, std::uint32_t ranges = 2) {
+  table::LocationTable head{};
+  head.classes = 2;
+  head.records = 2;
+  head.v4_ranges = ranges;
+  head.v6_ranges = 1;
+  std::string octets;
+  AppendOctets(octets, head);
+  AppendOctets(octets, std::uint64_t{0});  // v6_start
+  for (std::uint32_t i = 0; i < ranges; ++i) {
+    AppendOctets(octets, i == 0 ? 0 : border + i - 1);
+  }
+  for (std::uint32_t i = 0; i < ranges; ++i) {
+    AppendOctets(octets, i == 0 ? 0U : 1U);
+  }
+  AppendOctets(octets, std::uint32_t{0});  // v6_record
+  for (const std::uint32_t top : {0U, ranges - 1, 0U, 0U}) {
+    AppendOctets(octets, top);
+  }
+  AppendOctets(octets, table::LocationRecord{});
+  AppendOctets(octets, table::LocationRecord{.class_at = 1});
+  return Sealed(octets);
+}
+
+// As Pool for clients of class 0; `last` + 1 for those of class 1.
+inline CompiledPool Switch(std::uint64_t rule, std::uint8_t last, TableBlob location) {
+  CompiledPool pool = Pool(rule, last);
+  pool.outcomes.push_back(Pool(rule, static_cast<std::uint8_t>(last + 1)).outcomes[0]);
+  pool.location = std::move(location);
+  table::RowMap map{.crc32c = 0, .classes = 2};
+  std::string rows;
+  AppendOctets(rows, map);
+  AppendOctets(rows, std::uint32_t{1U << 16U});  // class 0: row 0, class 1: row 1
+  pool.row_map = Sealed(rows);
+  pool.list_of_row = {0, 1};
+  pool.list_ends = {1, 2};
   return pool;
 }
 
@@ -126,7 +179,11 @@ inline int LastOctet(const Snapshot& snapshot, const std::string& text) {
       if (decision == nullptr) {
         return -2;
       }
-      at = reinterpret_cast<const table::Outcome*>(decision + 1)->at;
+      const auto outcomes = table::OpenDecision(snapshot.view(), decision).outcomes;
+      if (outcomes.empty()) {
+        return -2;
+      }
+      at = outcomes[0].at;
     }
     const auto parts = table::OpenImage(snapshot.view(), at);
     return parts.wire.empty() ? -3 : static_cast<int>(parts.wire.back());
@@ -157,7 +214,7 @@ inline CompiledZone StateZone(int state) {
     names.push_back(
         Name("s" + std::to_string(i) + ".test.", {Static(static_cast<std::uint8_t>(state))}));
     names.push_back(
-        Name("r" + std::to_string(i) + ".test.", {Routed(static_cast<std::uint64_t>(i % 4))}));
+        Name("r" + std::to_string(i) + ".test.", {Routed(static_cast<std::uint64_t>(i % 5))}));
   }
   if (state % 2 == 0) {
     names.push_back(Name("even.test.", {Static(static_cast<std::uint8_t>(state))}));
@@ -173,6 +230,10 @@ inline Status PublishState(Publisher& publisher, int state) {
   for (std::uint64_t rule = 0; rule < 4; ++rule) {
     HF_TRY(publisher.PutPool(Pool(rule, static_cast<std::uint8_t>(state))));
   }
+  // Its table changes with every other state, as if location files had.
+  HF_TRY(publisher.PutPool(Switch(4,
+                                  static_cast<std::uint8_t>(state),
+                                  Located(static_cast<std::uint32_t>(state / 2 + 1) << 24U))));
   HF_TRY(publisher.PutZone(StateZone(state)));
   HF_TRY(publisher.PutHealth(
       {{"check", static_cast<std::uint8_t>(state % 3), state % 2 == 0, 0, state}}));

@@ -97,6 +97,22 @@ TEST_F(ScrubTest, FindsDamageAndSaysOfWhichNameThenWaits) {
   EXPECT_EQ(scrub_.state().rebuilt, 1U);
 }
 
+TEST_F(ScrubTest, LooksThroughALargeBlobSliceBySlice) {
+  constexpr std::uint32_t kRanges = 100000;  // 800 kB: a dozen slices
+  ASSERT_TRUE(publisher_->PutPool(Switch(4, 3, Located(1U << 24U, kRanges))));
+  ASSERT_TRUE(publisher_->Commit());
+  EXPECT_FALSE(Pass());
+  const Snapshot snapshot(publisher_->view(), publisher_->generation());
+  const PaddedName name(Wire("r4.test."), snapshot.key());
+  const auto* decision = snapshot.DecisionOf(snapshot.Find(name.key())->rrset[0].at);
+  const std::uint64_t at = std::uint64_t{decision->location_at} * kOffsetUnit;
+  Octet(at + (kRanges * 7)) ^= std::byte{1};
+  const auto found = Pass();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->defect.rule, table::Rule::kLocationTable);
+  EXPECT_THAT(found->text, HasSubstr("octet " + std::to_string(at) + " (r"));
+}
+
 TEST_F(ScrubTest, TakesWhatThePublisherCameAcrossOnce) {
   Octet(ImageOf("s7.test.") + sizeof(table::RrImage) + 13) ^= std::byte{1};
   ASSERT_TRUE(PublishState(*publisher_, 2));

@@ -29,6 +29,7 @@ from watch import report
 pytestmark = needs_programs
 
 SEED = 20261122
+FORMAT = 2  # table::kFormatVersion
 VERSION_AT, OCTETS_AT, CRC_AT, INDEX_AT, HEALTH_AT, USED_AT = 8, 16, 28, 64, 68, 76
 HEADER = 4096
 
@@ -321,8 +322,8 @@ def foreign_images(node, image):
     names = (Path(f"{stem}-{number}") for number in range(1, 100))
     yield plant(next(names), b"somebody else's file")
     yield plant(next(names), b"")
-    yield plant(next(names), of_version(whole, 0))
-    yield plant(next(names), of_version(whole, 2))
+    yield plant(next(names), of_version(whole, FORMAT - 1))
+    yield plant(next(names), of_version(whole, FORMAT + 1))
     yield plant(next(names), whole[:-4096])
     yield plant(next(names), whole + bytes(4096))
     link, pipe, folder = (next(names) for _ in range(3))
@@ -413,7 +414,7 @@ def test_A9_a_root_of_another_format_makes_way_and_is_kept(node):
     assert node.stop() == 0
     root = node.folder / "run" / "root"
     octets = bytearray(root.read_bytes())
-    struct.pack_into("<I", octets, VERSION_AT, 2)
+    struct.pack_into("<I", octets, VERSION_AT, FORMAT + 1)
     plant(root, octets)
     before = seen(root)
     took = start(node)
