@@ -185,9 +185,8 @@ Result<std::string> Publisher::DecisionOctets(const CompiledPool& pool) {
     octets.append(pool.list_of_row.size() % 2 * sizeof(std::uint16_t), '\0');
   }
   append(outcomes->data(), outcomes->size() * sizeof(table::Outcome));
-  constexpr std::size_t kSealed = offsetof(table::Decision, crc32c) + sizeof(decision.crc32c);
   std::memcpy(octets.data(), &decision, sizeof(decision));
-  decision.crc32c = table::Crc32c(octets.data() + kSealed, octets.size() - kSealed);
+  decision.crc32c = table::ChecksumOf(PartsOf(octets));
   std::memcpy(octets.data(), &decision, sizeof(decision));
   return octets;
 }

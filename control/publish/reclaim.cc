@@ -95,10 +95,7 @@ void Publisher::FreeRecord(std::uint32_t at) {
 
 void Publisher::FreeDecision(std::uint32_t at) {
   const auto parts = table::OpenDecision(writer_->view(), writer_->At<const table::Decision>(at));
-  constexpr std::size_t kSealed = offsetof(table::Decision, crc32c) + sizeof(std::uint32_t);
-  if (parts.decision == nullptr ||
-      table::Crc32c(reinterpret_cast<const char*>(parts.decision) + kSealed,
-                    parts.octets - kSealed) != parts.decision->crc32c) {
+  if (parts.decision == nullptr || table::ChecksumOf(parts) != parts.decision->crc32c) {
     return writer_->Damaged(table::Rule::kDecisionChecksum, at);
   }
   ReleaseDecision(parts);

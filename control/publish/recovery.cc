@@ -262,7 +262,7 @@ Status Recovery::AdoptPool(std::uint32_t slot_at) {
 
 Status Recovery::AdoptDecision(std::uint32_t at) {
   const auto parts = table::OpenDecision(view_, view_.At<table::Decision>(at));
-  if (parts.decision == nullptr) {
+  if (parts.decision == nullptr || table::ChecksumOf(parts) != parts.decision->crc32c) {
     return Damaged("a decision", at);
   }
   Take(at, parts.octets);

@@ -361,10 +361,8 @@ void Verifier::Pool(std::uint32_t at, std::uint16_t type) {
     Broken(Rule::kDecisionPlace, at);
     return;
   }
-  constexpr std::size_t kSealed = offsetof(Decision, crc32c) + kChecksum;
   result_.octets += parts.octets;
-  if (Crc32c(reinterpret_cast<const std::byte*>(decision) + kSealed, parts.octets - kSealed) !=
-      decision->crc32c) {
+  if (ChecksumOf(parts) != decision->crc32c) {
     Broken(Rule::kDecisionChecksum, at);
     return;
   }

@@ -117,6 +117,14 @@ inline DecisionParts OpenDecision(const View& view, const Decision* decision) no
   return parts;
 }
 
+/// The checksum that all of a decision has, its `born` and `older_at` left out. For who checks, not
+/// for who answers.
+inline std::uint32_t ChecksumOf(const DecisionParts& parts) noexcept {
+  constexpr std::size_t kBehind = offsetof(Decision, crc32c) + sizeof(std::uint32_t);
+  return Crc32c(reinterpret_cast<const std::byte*>(parts.decision) + kBehind,
+                parts.octets - kBehind);
+}
+
 /// The rows of a RowMap by class; empty when it is not readable.
 inline std::span<const std::uint16_t> OpenRowMap(const View& view, std::uint32_t at) noexcept {
   const auto* map = view.At<RowMap>(at);
