@@ -36,6 +36,11 @@ file = "zones/example.zone"
 records = "/abs/example.json"
 [health]
 checks = "checks.json"
+[location]
+geo = "/abs/places.mmdb"
+latency = "latency.csv"
+[cidr_collection.c]
+blocks = "blocks.json"
 [check."a.b \\"c\\" \\u007f"]
 interval_ms = 100
 """
@@ -59,6 +64,8 @@ def test_addresses_and_folders_are_the_labs_and_paths_are_absolute(io):
     assert node["zone"] == [{"origin": "example.test", "file": "/home/u/zones/example.zone",
                              "records": "/abs/example.json"}]
     assert node["health"] == {"checks": "/home/u/checks.json"}
+    assert node["location"] == {"geo": "/abs/places.mmdb", "latency": "/home/u/latency.csv"}
+    assert node["cidr_collection"] == {"c": {"blocks": "/home/u/blocks.json"}}
     assert node["check"] == {'a.b "c" \x7f': {"interval_ms": 100}}
 
 

@@ -78,13 +78,16 @@ def first_origin(config):
 
 def make_paths_absolute(config, folder):
     """Relative paths start at the folder of the user's file, and the copy lies elsewhere."""
-    for zone in tables(config, "zone"):
-        for key in ("file", "records"):
-            if isinstance(zone.get(key), str):
-                zone[key] = os.path.join(folder, zone[key])
-    health = config.get("health", {})  # not made where the file has none
-    if isinstance(health.get("checks"), str):
-        health["checks"] = os.path.join(folder, health["checks"])
+    collections = config.get("cidr_collection", {})  # like the others not made where it is not
+    holders = [(zone, ("file", "records")) for zone in tables(config, "zone")]
+    holders += [(config.get("health"), ("checks",)),
+                (config.get("location"), ("geo", "regions", "latency"))]
+    if isinstance(collections, dict):
+        holders += [(collection, ("blocks",)) for collection in collections.values()]
+    for holder, keys in holders:
+        for key in keys:
+            if isinstance(holder, dict) and isinstance(holder.get(key), str):
+                holder[key] = os.path.join(folder, holder[key])
 
 
 def render(config, folder, place, cores=None):
