@@ -52,6 +52,7 @@ LocationData DataOf(const std::string& text) {
   }
   SetPlaces(map, places.Places(), data);
   std::vector<CidrRow> blocks;
+  blocks.reserve(1000);
   for (std::uint64_t i = 0; i < 1000; ++i) {
     blocks.push_back({{false, 0x64000000 + (i << 12U), 20}, "isp"});
   }
@@ -61,7 +62,7 @@ LocationData DataOf(const std::string& text) {
 
 void ReadPlaces(benchmark::State& state) {
   const std::string text = Table(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     PlaceNumbers places;
     benchmark::DoNotOptimize(ReadOrExit(text, places));
   }
@@ -73,7 +74,7 @@ BENCHMARK(ReadPlaces)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 // Distances of every place to thirty regions, and the classes that come of them.
 void FillLatencies(benchmark::State& state) {
   LocationData data = DataOf(Table(static_cast<std::size_t>(state.range(0))));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     SetLatencies({}, data);
   }
   state.counters["classes"] = static_cast<double>(data.latency_class.size());
@@ -84,7 +85,7 @@ void JoinAll(benchmark::State& state) {
   LocationData data = DataOf(Table(static_cast<std::size_t>(state.range(0))));
   SetLatencies({}, data);
   std::size_t ranges = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const Domain domain = MakeDomain(data, {true, true, true, {0}});
     ranges = domain.records.v4.start.size() + domain.records.v6.start.size();
   }

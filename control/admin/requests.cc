@@ -70,7 +70,7 @@ Json TransitionsJson(const PublishTimes& times) {
 
 Json ScrubJson(const Scrub& scrub, std::uint32_t every_seconds) {
   const Scrub::State& state = scrub.state();
-  const auto or_null = [](bool there, auto value) { return there ? Json(value) : Json(); };
+  const auto or_null = [](bool there, const auto& value) { return there ? Json(value) : Json(); };
   return {{"every_s", every_seconds},
           {"percent", scrub.percent()},
           {"passes", state.passes},

@@ -292,8 +292,8 @@ void Clients::ByLatency(Members members,
     double at = kFar;
     if (in_china && member->region == kChinaRegion) {
       at = -1;
-    } else if (region < latencies.size() && latencies[region].has_value()) {
-      at = *latencies[region];
+    } else if (region < latencies.size()) {
+      at = latencies[region].transform([](std::uint32_t us) { return us * 1.0; }).value_or(kFar);
     }
     cost.push_back(at);
   }

@@ -38,7 +38,9 @@ std::string ShapeOf(Policy policy, std::span<const RowsMember> members, DomainId
       Append(shape, where.bias);
     }
     // Targets of one shape have one object for their rows.
-    Append(shape, member.evaluate_target_health ? member.target.get() : nullptr);
+    Append(shape,
+           reinterpret_cast<std::uintptr_t>(member.evaluate_target_health ? member.target.get()
+                                                                          : nullptr));
   }
   return shape;
 }

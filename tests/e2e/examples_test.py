@@ -28,7 +28,7 @@ def fixture_walked():
 
 def test_every_configuration_fails_over_as_its_page_says(walked):
     assert walked.returncode == 0, walked.stdout + walked.stderr
-    shown = re.findall(r"^```\n(.*?)^```$", (EXAMPLE / "README.md").read_text(),
+    shown = re.findall(r"^```text\n(.*?)^```$", (EXAMPLE / "README.md").read_text(),
                        re.MULTILINE | re.DOTALL)
     assert "".join(shown) == walked.stdout
     assert walked.stdout.count("www.") == 7
