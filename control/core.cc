@@ -12,6 +12,7 @@
 #include "control/model/rules.h"
 #include "control/model/stored_zone.h"
 #include "control/place.h"
+#include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/name.h"
 
@@ -350,6 +351,7 @@ void Core::NotBuiltAnew(const Error& why) {
 }
 
 Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()>& put) {
+  HF_CHECK(prepared.compiled.evaluation != nullptr);
   // Checks first: a new one has a defined state before a record asks for it.
   const auto before = model_;
   HF_TRY(monitor_->Configure(prepared.model->checks));

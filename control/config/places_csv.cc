@@ -54,11 +54,10 @@ class PlacesReader {
     if (const auto fault = CompleteGeo(place.geo)) {
       Refuse(row, *fault);
     }
-    const auto at = ReadCoordinates(row.fields[4], row.fields[5]);
-    if (!at) {
+    if (const auto at = ReadCoordinates(row.fields[4], row.fields[5])) {
+      place.cell = at->transform([this](const Coordinates& c) { return RoundToGrid(c, grid_); });
+    } else {
       Refuse(row, at.error().message);
-    } else if (*at) {
-      place.cell = RoundToGrid(**at, grid_);
     }
     if (findings_.Ok()) {
       rows_.push_back({*prefix, places_.Of(place), row.line});

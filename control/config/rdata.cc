@@ -29,7 +29,8 @@ namespace {
 
 using wire::Type;
 
-constexpr std::string_view kRoot("", 1);
+constexpr char kRootOctets[] = {0};
+constexpr std::string_view kRoot(kRootOctets, 1);
 constexpr std::size_t kMaxRdataOctets = 65535;
 // libldns copies rdata text to buffers of 64 KiB and cuts off the rest without a word.
 constexpr std::size_t kMaxLdnsText = 65000;

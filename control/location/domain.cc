@@ -37,11 +37,11 @@ class DomainMaker {
 
   template <class Address>
   void Join(Ranges<Address> PrefixMap::* family) {
-    static const Ranges<Address> not_asked;
+    static const Ranges<Address> kNotAsked;
     std::vector<const Ranges<Address>*> ranges{
-        sources_.geo ? &(data_.geo.*family) : &not_asked,
-        sources_.cell ? &(data_.cell.*family) : &not_asked,
-        sources_.latency ? &(data_.latency.*family) : &not_asked};
+        sources_.geo ? &(data_.geo.*family) : &kNotAsked,
+        sources_.cell ? &(data_.cell.*family) : &kNotAsked,
+        sources_.latency ? &(data_.latency.*family) : &kNotAsked};
     for (const std::uint32_t collection : sources_.collections) {
       ranges.push_back(&(data_.collections[collection].blocks.*family));
     }

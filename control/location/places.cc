@@ -154,10 +154,7 @@ void SetLatencies(const LatencyTable& table, LocationData& data) {
     latencies.push_back(LatenciesOf(basis, table, data));
   }
   const auto numbers =
-      NumberClasses(latencies,
-                    data.latency_class,
-                    Latencies(data.regions.size()),
-                    [](const Latencies& each) -> const Latencies& { return each; });
+      NumberClasses(latencies, data.latency_class, Latencies(data.regions.size()), std::identity{});
   data.latency = Renumber(joined, numbers);
 }
 
