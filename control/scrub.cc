@@ -152,7 +152,7 @@ void Scrub::EndPass(Time now) {
   ++state_.passes;
   state_.last_pass_ms = WallMs();
   state_.last_pass_took_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now - *began_).count();
+      std::chrono::duration_cast<std::chrono::milliseconds>(now - began_.value_or(now)).count();
   state_.problem.clear();
   pause_ = Time{};
   began_.reset();

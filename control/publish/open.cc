@@ -251,21 +251,23 @@ Status Publisher::StartAnew(std::vector<std::string>& notes) {
 // Readers that were told of the new image leave it when they are told of the old one under a number
 // that is new to them: who has mapped an image under a number does not look at its file again.
 void Publisher::GoBack() {
-  // Not when there was no room to make one: the number is the old one's still.
-  const bool told = image_seq_ != before_->image_seq && AnnouncedSeq() == image_seq_;
-  auto seq = static_cast<std::uint16_t>(image_seq_ + 1);
-  image_path_ = std::move(before_->image_path);
-  image_seq_ = before_->image_seq;
-  lock_ = std::move(before_->lock);
-  index_ = std::move(before_->index);
-  blobs_ = std::move(before_->blobs);
-  shared_ = std::move(before_->shared);
-  writer_ = std::move(before_->writer);
-  slots_ = std::move(before_->slots);
-  pools_ = std::move(before_->pools);
-  zones_ = std::move(before_->zones);
-  waiting_ = std::move(before_->waiting);
+  HF_CHECK(before_.has_value());
+  Before before = *std::move(before_);
   before_.reset();
+  // Not when there was no room to make one: the number is the old one's still.
+  const bool told = image_seq_ != before.image_seq && AnnouncedSeq() == image_seq_;
+  auto seq = static_cast<std::uint16_t>(image_seq_ + 1);
+  image_path_ = std::move(before.image_path);
+  image_seq_ = before.image_seq;
+  lock_ = std::move(before.lock);
+  index_ = std::move(before.index);
+  blobs_ = std::move(before.blobs);
+  shared_ = std::move(before.shared);
+  writer_ = std::move(before.writer);
+  slots_ = std::move(before.slots);
+  pools_ = std::move(before.pools);
+  zones_ = std::move(before.zones);
+  waiting_ = std::move(before.waiting);
   announced_ = true;
   if (told) {
     if ((seq - image_seq_) % table::kImageNames == 0) {
@@ -313,7 +315,7 @@ void Publisher::RemoveImagesBut(std::initializer_list<std::uint16_t> kept) {
 void Publisher::Tell(std::uint16_t seq, const std::string& path) {
   char* name = root_->names[seq % table::kImageNames];
   std::memset(name, 0, sizeof(root_->names[0]));
-  std::memcpy(name, path.data(), path.size());
+  std::ranges::copy(path, name);
   root_->announced_seq.store(seq, std::memory_order_release);
 }
 

@@ -1,5 +1,6 @@
 #include "control/publish/shared_blobs.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 
@@ -34,7 +35,7 @@ Result<std::uint32_t> SharedBlobs::Use(const TableBlob& blob) {
       return Fail(ErrorCode::kExhausted, "the tables are full; raise [tables] size");
     }
     auto* to = writer_.At<char>(at);
-    std::memcpy(to, blob->data(), blob->size());
+    std::ranges::copy(*blob, to);
     std::memset(to + blob->size(), 0, (UnitsOf(blob->size()) * kOffsetUnit) - blob->size());
     blobs_.emplace(at, Blob{.octets = blob->size(), .references = 0, .hash = hash, .source = {}});
     by_hash_.emplace(hash, at);
