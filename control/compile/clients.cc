@@ -337,9 +337,11 @@ void Clients::ByDistance(Members members,
     }
     const double distance = here ? DistanceKm(*here, *there) : 0;
     const double share = member->bias / 100.0;
-    cost.push_back(data_->bias == GeoproximityBias::k2022 && member->bias < 0
-                       ? distance / (1 + share)
-                       : distance * (1 - share));
+    const double biased = data_->bias == GeoproximityBias::k2022 && member->bias < 0
+                              ? distance / (1 + share)
+                              : distance * (1 - share);
+    // Whole millimetres: distances that are equal must not be told apart by the last bit of a sine.
+    cost.push_back(std::round(biased * 1e6));
   }
   InOrder(cost, out);
 }
