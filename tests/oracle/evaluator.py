@@ -60,6 +60,15 @@ def answers(zone, qname, qtype, client, health):
     return dict(shares)
 
 
+def own_answers(zone, qname, qtype, client, health):
+    """{answer: share} of the name alone, NXDOMAIN and NODATA among them: no CNAME is followed."""
+    owner = match(zone, labels(qname))
+    if owner is None:
+        return {NXDOMAIN: Fraction(1)}
+    key = owner, qtype if (owner, qtype) in zone.groups else "CNAME"
+    return dict(select(Walk(zone, client, health), key, ()))
+
+
 # ---- names before policies (section 2) ------------------------------------------------------
 
 

@@ -312,6 +312,16 @@ def test_geoproximity(client, bias, permitted):
     hold(answers(zone, f"www.{ORIGIN}", "A", Client(client, None, locations), {}), permitted)
 
 
+def test_distances_that_are_equal_are_told_apart_by_the_identifier():
+    # Half of 52 degrees is 26 degrees, but not to the last bit of their sines.
+    places = ({"Coordinates": {"Latitude": "0", "Longitude": "26"}},
+              {"Coordinates": {"Latitude": "0", "Longitude": "52"}, "Bias": 50})
+    locations = located("10.0.0.0/8,,,,0,0")
+    for order in (places, places[::-1]):
+        hold(answers(proximity(*order), f"www.{ORIGIN}", "A",
+                     Client("10.0.0.1", None, locations), {}), ".1")
+
+
 def test_distances_are_of_the_great_circle():
     assert distance_km((0, 0), (0, 180)) == pytest.approx(20015.115)
     assert distance_km((90, 0), (-90, 55)) == pytest.approx(20015.115)

@@ -2,13 +2,13 @@
 permit, and everything about as often as it says.
 """
 
-import math
 import random
 from collections import Counter
 from fractions import Fraction
 
 import pytest
-from evaluator import AnyOf, Chased, answers
+from draws import drawn_as, hold_to_share
+from evaluator import AnyOf, answers
 from json_zone import from_json, to_json
 from location_files import random_clients, random_files
 from locations import Locations
@@ -28,32 +28,6 @@ def made(seed):
     dice = random.Random(seed)
     files = random_files(dice)
     return dice, files, random_tree(dice, files.locations(), origin=f"t{seed}.test")
-
-
-def drawn_as(outcome, draw):
-    """The answer of the outcome that a draw is; None when it is none of them."""
-    links, end = draw
-    for answer in outcome:
-        cnames, wanted = (answer.cnames, answer.end) if isinstance(answer, Chased) else ((), answer)
-        got = links, end
-        if end == "LEFT" and len(links) == 1:  # told as the CNAME alone
-            got = (), (links[0][1], frozenset([links[0][2]]))
-        if cnames == got[0] and is_drawn(wanted, got[1]):
-            return answer
-    return None
-
-
-def is_drawn(wanted, got):
-    if isinstance(wanted, AnyOf):
-        return not isinstance(got, str) and got[0] == wanted.ttl and \
-            len(got[1]) == wanted.take and got[1] <= wanted.values
-    return got == wanted
-
-
-def hold_to_share(count, total, share, what):
-    """Within 6 sigma; a few more where so few are expected that sigma says little."""
-    sigma = math.sqrt(total * share * (1 - share))
-    assert abs(count - total * share) <= 6 * sigma + 3, (what, count, total, share)
 
 
 def hold_to_walker(dice, outcome, walker, qname, qtype):

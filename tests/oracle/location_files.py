@@ -16,7 +16,8 @@ NOWHERE = ("aa-nowhere-1", "xx-nowhere-1")  # regions that no file says a place 
 COUNTRIES = {"US": ("NY", "CA", "WA"), "UA": ("30", "46"), "JP": (), "DE": (), "CN": (), "BR": (),
              "ZA": (), "AU": ()}
 CONTINENTS = ("AF", "AN", "AS", "EU", "NA", "OC", "SA")
-ROOTS = ("10.0.0.0/8", "100.64.0.0/10", "203.0.113.0/24", "2001:db8::/32", "fd00::/8")
+ROOTS = ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "203.0.113.0/24", "2001:db8::/32",
+         "fd00::/8")
 GEO_HEADER = "network,continent,country,subdivision,latitude,longitude"
 
 
@@ -91,6 +92,8 @@ def random_geo(dice, prefixes):
         state = dice.choice(["", *states]) if states else ""
         continent = "" if country else dice.choice(["", *CONTINENTS])
         place = f"{dice.uniform(-90, 90):.4f},{dice.uniform(-180, 180):.4f}"
+        if dice.random() < 0.2:  # where much is equally far
+            place = dice.choice(["90,0", "-90,17", "0,0", "0,180", "0,-180"])
         text = str(prefix)
         if prefix.version == 4 and prefix.prefixlen == 32 and dice.random() < 0.5:
             text = str(prefix.network_address)

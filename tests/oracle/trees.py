@@ -9,11 +9,15 @@ from evaluator import MAX_ALIAS_STEPS
 from location_files import CONTINENTS, COUNTRIES, NOWHERE, REGIONS
 from zone import AliasTarget, RecordSet, Zone, labels, name_text
 
-TYPES = ("A", "A", "A", "AAAA", "TXT", "CNAME")
+TYPES = ("A", "A", "A", "AAAA", "TXT", "CNAME", "MX")
 ROUTED = ("weighted", "failover", "latency", "geolocation", "geoproximity", "ip-based",
           "multivalue")
 TTLS = (0, 5, 30, 60, 60, 300, 86400, 2147483647)
 WEIGHTS = (0, 0, 1, 1, 2, 3, 10, 255)
+# From the poles, from 0 0 and from 0 180 some of these are equally far, in sums that differ in the
+# last bit; with a bias of 50 the farther ones too.
+EQUALLY_FAR = (("52", "0"), ("-52", "0"), ("0", "52"), ("0", "-52"), ("0", "26"), ("26", "0"),
+               ("52", "90"), ("-52", "180"))
 MOST_WAYS = 250
 GONE = "gone"  # begins the ids of checks that are named but do not exist
 
@@ -130,8 +134,8 @@ class TreeMaker:
     def size(self, most=100):
         if self.deep:
             return self.dice.randrange(1, 4)
-        return self.dice.randint(13, most) if self.dice.random() < 0.05 else \
-            self.dice.randrange(1, 13)
+        large = most > 13 and self.dice.random() < 0.05
+        return self.dice.randint(13, most) if large else self.dice.randrange(1, min(13, most + 1))
 
     # ---- members of each policy: the fields that make it ------------------------------------
 
@@ -167,6 +171,12 @@ class TreeMaker:
             places.append({"Coordinates": {
                 "Latitude": f"{self.dice.uniform(-90, 90):.2f}",
                 "Longitude": f"{self.dice.uniform(-180, 180):.2f}"}})
+        if self.dice.random() < 0.3:
+            places = [{"Coordinates": {"Latitude": latitude, "Longitude": longitude}}
+                      for latitude, longitude in EQUALLY_FAR]
+            return [{"GeoProximityLocation": one | (
+                {"Bias": 50} if "52" in str(one) and self.dice.random() < 0.5 else {})}
+                    for one in self.dice.sample(places, self.size(len(places)))]
         chosen = self.dice.sample(places, self.size(30))
         for one in chosen:
             if self.dice.random() < 0.7:
@@ -231,11 +241,12 @@ class TreeMaker:
             return f"2001:db8::{number:x}"
         if rrtype == "TXT":
             return f'"text {number}"'
-        others = sorted({name for name, _ in self.groups if self.cheap(name)})
-        if others and self.dice.random() < 0.25:
+        before = f"{number % 100} " if rrtype == "MX" else ""
+        others = sorted({name for name, _ in self.groups if before or self.cheap(name)})
+        if others and self.dice.random() < (0.8 if before else 0.25):
             name = self.dice.choice(others)
-            return "any" + name[1:] if name.startswith("*") else name
-        return self.dice.choice([f"c{number}.example.net.", f"none.{self.origin}."])
+            return before + ("any" + name[1:] if name.startswith("*") else name)
+        return before + self.dice.choice([f"c{number}.example.net.", f"none.{self.origin}."])
 
     def cheap(self, name):
         """CNAMEs may lead to what ends soon, or a walk would branch at each of them."""

@@ -55,6 +55,9 @@ def rdata_text(rrtype, value):
         return str(ipaddress.ip_address(value))
     if rrtype in ("CNAME", "PTR", "NS"):
         return name_text(labels(value))
+    if rrtype == "MX":
+        preference, target = value.split(" ")
+        return f"{int(preference)} {name_text(labels(target))}"
     return value
 
 
