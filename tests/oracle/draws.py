@@ -27,7 +27,11 @@ def is_drawn(wanted, got):
     return got == wanted
 
 
-def hold_to_share(count, total, share, what):
+def is_near_share(count, total, share):
     """Within 6 sigma; a few more where so few are expected that sigma says little."""
     sigma = math.sqrt(total * share * (1 - share))
-    assert abs(count - total * share) <= 6 * sigma + 3, (what, count, total, share)
+    return abs(count - total * share) <= 6 * sigma + 3
+
+
+def hold_to_share(count, total, share, what):
+    assert is_near_share(count, total, share), (what, count, total, share)

@@ -38,9 +38,10 @@ def some_snapshots(zone, count=4, seed=0):
             *({check: dice.random() < 0.5 for check in zone.checks} for _ in range(count - 2))]
 
 
-def clients_inside(client, scope, samples):
+def clients_inside(client, scope, samples, most=None):
     """Those a cache gives the reply to: every subnet inside the scope, longer and shorter than the
-    one asked with. A scope beyond what was asked keeps it for just that subnet (RFC 7871 7.3.1)."""
+    one asked with. A scope beyond what was asked keeps it for just that subnet (RFC 7871 7.3.1).
+    @param most  so many of the addresses that would be tried; None: all."""
     asked = client.prefix
     if scope > asked.prefixlen:
         return [client]
@@ -50,6 +51,8 @@ def clients_inside(client, scope, samples):
         samples = [network[dice.randrange(network.num_addresses)] for _ in range(samples)]
     tried = [ipaddress.ip_address(one) for one in samples]
     tried += edges(client.locations, network)
+    if most is not None:
+        tried = dice.sample(tried, min(most, len(tried)))
     found = []
     for address in tried:
         any_length = dice.randint(max(1, scope), asked.max_prefixlen)

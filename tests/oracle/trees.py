@@ -75,6 +75,7 @@ class TreeMaker:
     def __init__(self, dice, locations, origin, zone_id, policies):
         self.dice, self.origin, self.zone_id = dice, origin, zone_id
         self.collections = locations.collections
+        self.regions = sorted(locations.regions)  # those whose place is known
         self.policies = [one for one in policies if one != "ip-based" or self.collections]
         self.deep = dice.random() < 0.25  # few members, long chains
         self.checks = tuple(f"check-{n}" for n in range(dice.randrange(1, 9)))
@@ -166,7 +167,7 @@ class TreeMaker:
                 for one in self.dice.sample(places, min(len(places), self.size()))]
 
     def geoproximity(self):
-        places = [{"AWSRegion": one} for one in (*REGIONS, *NOWHERE)]
+        places = [{"AWSRegion": one} for one in self.regions]
         for _ in range(17):
             places.append({"Coordinates": {
                 "Latitude": f"{self.dice.uniform(-90, 90):.2f}",
@@ -177,7 +178,7 @@ class TreeMaker:
             return [{"GeoProximityLocation": one | (
                 {"Bias": 50} if "52" in str(one) and self.dice.random() < 0.5 else {})}
                     for one in self.dice.sample(places, self.size(len(places)))]
-        chosen = self.dice.sample(places, self.size(30))
+        chosen = self.dice.sample(places, min(len(places), self.size(30)))
         for one in chosen:
             if self.dice.random() < 0.7:
                 one["Bias"] = self.dice.choice([-99, -50, 0, 10, 50, 99])
