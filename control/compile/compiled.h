@@ -30,6 +30,7 @@ using AnswerRef = std::variant<ImageSpecPtr, RuleDigest>;
 struct AdditionalSpec {
   std::uint16_t type = 0;     // A or AAAA
   std::uint16_t name_at = 0;  // in the wire octets of the image that carries this
+  std::uint32_t name = 0;     // which name of the zone that is; not published
   AnswerRef answer;           // an image here has no `additional` of its own
 };
 

@@ -313,6 +313,7 @@ bool Groups::AddAddresses(ImageSpec& image, std::uint32_t name, std::size_t name
     if (auto answer = Answer(entry)) {
       image.additional.push_back({.type = type,
                                   .name_at = static_cast<std::uint16_t>(name_at),
+                                  .name = name,
                                   .answer = *std::move(answer)});
     }
   }

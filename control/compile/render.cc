@@ -272,7 +272,12 @@ ImageSpec UniteImages(std::span<const ImageSpec* const> images, bool distinct) {
         }
       }
       for (; extra != image->additional.end() && extra->name_at < end; ++extra) {
-        if (keep && out.additional.size() < table::kMaxAdditional) {
+        // Once for a name that several members lead to: each of two would be drawn for itself, and
+        // the reply would hold parts of both as one rrset.
+        const bool again = std::ranges::any_of(out.additional, [&](const AdditionalSpec& before) {
+          return before.name == extra->name && before.type == extra->type;
+        });
+        if (keep && !again && out.additional.size() < table::kMaxAdditional) {
           out.additional.push_back(*extra);
           out.additional.back().name_at = static_cast<std::uint16_t>(extra->name_at + shift);
         }

@@ -251,6 +251,29 @@ TEST(Decision, DrawsFromTheDistinctRecordsOfMultivalue) {
   EXPECT_EQ(ttls[1].ttl, 20U);
 }
 
+TEST(Decision, LooksOnceForTheAddressesOfANameThatSeveralMultivalueRecordsLeadTo) {
+  Trees trees;
+  trees.Group("mail", "A", "W1 .1, W1 .2");
+  trees.Group("other", "A", ".3 [-]");
+  for (const char* target : {"mail", "other", "mail"}) {
+    trees.AddMember("mx", "MX", "MV x");
+    auto& records = trees.text.zone.record_sets;
+    records.back().rdata = {
+        Mx(static_cast<unsigned>(records.size()), std::string(target) + ".example.test.")};
+  }
+  const auto compiled = CompileOf(trees);
+  Served served(compiled.zones[0], compiled.pools);
+  const auto& image = std::get<ImageSpecPtr>(
+      served
+          .Pool(std::get<RuleDigest>(
+              FindRrset(*FindName(compiled.zones[0], trees.text.Name("mx")), "MX")->answer))
+          .outcomes.at(0)
+          .answer);
+  EXPECT_EQ(image->record_ends.size(), 3U);
+  ASSERT_EQ(image->additional.size(), 2U);
+  EXPECT_NE(image->additional[0].answer, image->additional[1].answer);
+}
+
 TEST(Compile, RefusesGroupsThatNoRuleFits) {
   struct Case {
     const char* members;

@@ -232,8 +232,9 @@ class Batch:
         """A reply that is new; its scope is looked at, by states of health of all kinds."""
         at, question = self.questions[number]
         found = read(reply, question)
-        about = number, found.links, frozenset(found.additional)
-        if self.scopes.setdefault(about, found.scope) != found.scope:
+        about = number, found.links, tuple(self.judges[at].beside(question, found))
+        if self.judges[at].has_all_beside(question, found) and \
+                self.scopes.setdefault(about, found.scope) != found.scope:
             self.differ(number, f"scope {found.scope}, was {self.scopes[about]} for the same names")
         fault = self.judges[at].scope_fault(question, found, some_snapshots(self.zones[at], 3))
         if fault:

@@ -41,8 +41,10 @@ def read(wire, question):
     flags = dns.flags.to_text(message.flags)
     if "TC" in flags or "AA" not in flags:
         raise ValueError(f"flags {flags}")
-    if sum(map(len, message.answer)) != int.from_bytes(wire[4:6], "big"):
-        raise ValueError("a record stands twice in the answer")
+    records = [int.from_bytes(wire[at:at + 2], "big") for at in (4, 8)]
+    if [sum(map(len, section)) for section in (message.answer, message.additional)] != \
+            [records[0], records[1] - (message.edns >= 0)]:
+        raise ValueError(f"a record stands twice: {message}")
     name, links, rest = name_text(labels(question.name)), [], rrsets(message.answer)
     while rest and rest[0][1] == "CNAME" != question.type:
         owner, _, (ttl, (target,)) = rest.pop(0)
@@ -115,34 +117,42 @@ class Judge:
         if drawn_as(outcome, (reply.links, reply.end)) is None:
             return f"{reply.links, reply.end} is none of {list(outcome)}"
         for (owner, rrtype), what in reply.additional.items():
-            if labels(owner) not in self.targets(question, reply) or rrtype not in ("A", "AAAA"):
+            if (owner, rrtype) not in self.beside(question, reply):
                 return f"{owner} {rrtype} beside {reply.end}"
             if not any(is_drawn(one, what)
                        for one in self.own(Question(owner, rrtype, question.client), health)):
                 return f"additional {owner} {rrtype} {what}"
         return self.missing(question, reply, health)
 
-    def targets(self, question, reply):
-        """Names of this zone that the answer's records lead to: those that may have addresses beside
-        them."""
+    def beside(self, question, reply):
+        """Addresses of this zone that the answer's records lead to, (owner, type)."""
         if question.type != "MX" or isinstance(reply.end, str):
-            return set()
+            return []
         targets = {labels(value.split(" ")[1]) for value in reply.end[1]}
-        return {name for name in targets if name in self.zone.names}
+        return [(name_text(name), rrtype) for name in sorted(targets) for rrtype in ("A", "AAAA")
+                if (name, rrtype) in self.zone.groups]
 
     def missing(self, question, reply, health):
         """Addresses that there is room for and that a name has for certain."""
-        wanted = {(name, rrtype) for name in self.targets(question, reply)
-                  for rrtype in ("A", "AAAA") if (name, rrtype) in self.zone.groups}
-        if not wanted or len(wanted) > MOST_ADDITIONAL or reply.octets >= LARGE_OCTETS or \
-                len(reply.end[1]) >= MOST_ADDITIONAL:  # perhaps drawn from more
+        if reply.octets >= LARGE_OCTETS or not self.has_all_beside(question, reply):
             return None
-        for name, rrtype in wanted:
-            about = Question(name_text(name), rrtype, question.client)
-            if (about.name, rrtype) not in reply.additional and \
-                    NODATA not in self.own(about, health):
-                return f"{about.name} {rrtype} is not beside {reply.end}"
+        for name, rrtype in self.beside(question, reply):
+            if (name, rrtype) not in reply.additional and \
+                    NODATA not in self.own(Question(name, rrtype, question.client), health):
+                return f"{name} {rrtype} is not beside {reply.end}"
         return None
+
+    def asked_beside(self, question, reply):
+        """Of the addresses beside an answer those that it was certainly made from, be it that they
+        are not there."""
+        return self.beside(question, reply) if self.has_all_beside(question, reply) else \
+            sorted(reply.additional)
+
+    def has_all_beside(self, question, reply):
+        """Whether all those addresses were looked up: the server takes so many of a group, and its
+        answer may be drawn from more than are seen."""
+        return len(self.beside(question, reply)) <= MOST_ADDITIONAL and \
+            (isinstance(reply.end, str) or len(reply.end[1]) < MOST_ADDITIONAL)
 
     def scope_fault(self, question, reply, snapshots, most=6):
         """Somebody to whom a cache may give this reply and who would be told otherwise, at any name
@@ -154,7 +164,7 @@ class Judge:
             return f"scope {reply.scope} of nobody" if reply.scope else None
         about = [Question(name, question.type, question.client)
                  for name in (question.name, *(target for *_, target in reply.links))]
-        about += [Question(name, rrtype, question.client) for name, rrtype in reply.additional]
+        about += [Question(*one, question.client) for one in self.asked_beside(question, reply)]
         apex = labels(self.zone.origin)
         others = clients_inside(question.client, reply.scope, 2, most)
         for one in about:

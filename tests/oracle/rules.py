@@ -72,6 +72,11 @@ def record_faults(zone, record, locations):
         yield f"weight {record.Weight}"
     if policy == "geoproximity":
         yield from place_faults(record.GeoProximityLocation)
+        if not {record.GeoProximityLocation.get("AWSRegion")} <= {None, *locations.regions}:
+            yield f"nobody knows where {record.GeoProximityLocation['AWSRegion']} is"
+    if policy == "latency" and record.Region not in locations.regions and \
+            record.Region not in {region for _, region, _ in locations.latency}:
+        yield f"no latency to {record.Region}"
     if policy == "ip-based":
         yield from cidr_faults(record.CidrRoutingConfig, locations)
     if record.AliasTarget:

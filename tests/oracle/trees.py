@@ -6,7 +6,7 @@ may take below a group is bounded, because the evaluator takes every one of them
 from dataclasses import dataclass
 
 from evaluator import MAX_ALIAS_STEPS
-from location_files import CONTINENTS, COUNTRIES, NOWHERE, REGIONS
+from location_files import CONTINENTS, COUNTRIES
 from zone import AliasTarget, RecordSet, Zone, labels, name_text
 
 TYPES = ("A", "A", "A", "AAAA", "TXT", "CNAME", "MX")
@@ -76,6 +76,7 @@ class TreeMaker:
         self.dice, self.origin, self.zone_id = dice, origin, zone_id
         self.collections = locations.collections
         self.regions = sorted(locations.regions)  # those whose place is known
+        self.measured = sorted({*self.regions, *(region for _, region, _ in locations.latency)})
         self.policies = [one for one in policies if one != "ip-based" or self.collections]
         self.deep = dice.random() < 0.25  # few members, long chains
         self.checks = tuple(f"check-{n}" for n in range(dice.randrange(1, 9)))
@@ -154,9 +155,8 @@ class TreeMaker:
         return [{"Failover": one} for one in both[:self.dice.choice([1, 2, 2, 2])]]
 
     def latency(self):
-        regions = [*REGIONS, *NOWHERE]
-        return [{"Region": one}
-                for one in self.dice.sample(regions, min(len(regions), self.size()))]
+        return [{"Region": one} for one in self.dice.sample(
+            self.measured, min(len(self.measured), self.size()))]
 
     def geolocation(self):
         places = [{"CountryCode": "*"}] + [{"ContinentCode": one} for one in CONTINENTS]
