@@ -1,5 +1,5 @@
-"""All 95 worked cases of the routing spec (section 9) as data: those of tests/e2e/routing_cases.py,
-those of location with the files and clients that make them so, and those about other properties.
+"""All 95 worked cases of the routing spec (section 9) as data, in the notation of routing_cases.py,
+with the files and clients that make those of location so.
 One set of location files serves all of them, so that one node can run all of them too:
 record_sets(case.groups, ...) is its JSON, FILES.write(folder) its [location], subnets(client) the
 EDNS Client Subnets to ask with.
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from location_files import GEO_HEADER, LocationFiles
-from routing_cases import CASES
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,78 @@ def subnets(client):
         return (client.removeprefix("ECS "),)
     return (None,) if client.endswith("no ECS") else SUBNETS[client]
 
+
+def _multi(count, healthy):
+    return ", ".join(f"MV .{n} [{'H' if n <= healthy else 'U'}]" for n in range(1, count + 1))
+
+
+# number: (groups, query, permitted)
+CASES = {
+    1: ({"www": ".1+.2+.3 [-]"}, "www A", "{.1, .2, .3}"),
+    2: ({"www": ".1 [U]"}, "www A", ".1"),
+    3: ({"www": "W10 .1 [H], W20 .2 [H], W20 .3 [H]"}, "www A", ".1 1/5; .2 2/5; .3 2/5"),
+    4: ({"www": "W10 .1 [H], W20 .2 [H], W20 .3 [U]"}, "www A", ".1 1/3; .2 2/3"),
+    5: ({"www": "W10 .1 [U], W20 .2 [U], W20 .3 [-]"}, "www A", ".3"),
+    6: ({"www": "W10 .1 [U], W20 .2 [U], W20 .3 [U]"}, "www A", ".1 1/5; .2 2/5; .3 2/5"),
+    7: ({"www": "W1 .1 [-], W255 .2 [-]"}, "www A", ".1 1/256; .2 255/256"),
+    8: ({"www": "W1 .1 [U], W1 .2 [U], W0 .3 [H]"}, "www A", ".3"),
+    9: ({"www": "W1 .1 [U], W1 .2 [U], W0 .3 [U]"}, "www A", ".1 1/2; .2 1/2"),
+    10: ({"www": "W1 .1 [U], W1 .2 [H], W0 .3 [U]"}, "www A", ".2"),
+    11: ({"www": "W1 .1 [H], W1 .2 [H], W0 .3 [H]"}, "www A", ".1 1/2; .2 1/2"),
+    12: ({"www": "W1 .1 [U], W1 .2 [U], W0 .3 [-]"}, "www A", ".3"),
+    13: ({"www": "W1 .1 [U], W1 .2 [H], W0 .3 [-]"}, "www A", ".2"),
+    14: ({"www": "W0 .1 [-], W0 .2 [-]"}, "www A", ".1 1/2; .2 1/2"),
+    15: ({"www": "W0 .1 [H], W0 .2 [U], W0 .3 [H]"}, "www A", ".1 1/2; .3 1/2"),
+    16: ({"www": "W0 .1 [U], W0 .2 [U]"}, "www A", ".1 1/2; .2 1/2"),
+    17: ({"www": "PRI .1 [H], SEC .2 [H]"}, "www A", ".1"),
+    18: ({"www": "PRI .1 [U], SEC .2 [H]"}, "www A", ".2"),
+    19: ({"www": "PRI .1 [U], SEC .2 [U]"}, "www A", ".1"),
+    20: ({"www": "PRI .1 [H], SEC .2 [U]"}, "www A", ".1"),
+    21: ({"www": "PRI .1 [U], SEC .2 [-]"}, "www A", ".2"),
+    22: ({"www": "PRI =>p/N [-], SEC .9 [H]", "p": "W1 .1 [U], W1 .2 [U]"}, "www A",
+         ".1 1/2; .2 1/2"),
+    23: ({"www": "PRI =>p/Y [-], SEC .9 [H]", "p": "W1 .1 [U], W1 .2 [U]"}, "www A", ".9"),
+    24: ({"www": "PRI =>p/Y [-], SEC .9 [H]", "p": "W1 .1 [U], W1 .2 [H]"}, "www A", ".2"),
+    25: ({"www": "PRI =>p/Y [-], SEC =>s/Y [-]", "p": "W1 .1 [U], W3 .2 [U]",
+          "s": "W1 .8 [U], W1 .9 [U]"}, "www A", ".1 1/4; .2 3/4"),
+    26: ({"www": "PRI =>p/Y [U], SEC .9 [H]", "p": "W1 .1 [H], W1 .2 [H]"}, "www A", ".9"),
+    27: ({"www": "PRI =>p/Y [U], SEC .9 [U]", "p": "W1 .1 [H], W1 .2 [U]"}, "www A", ".1"),
+    28: ({"www": "PRI =>p/N [U], SEC .9 [H]", "p": "W1 .1 [H]"}, "www A", ".9"),
+    29: ({"www": "PRI =>p/Y [-], SEC =>s/Y [-]", "p": "W1 .1 [U], W1 .2 [U]",
+          "s": "W1 .8 [U], W1 .9 [-]"}, "www A", ".9"),
+    30: ({"www": "SEC .2 [U]"}, "www A", ".2"),
+    43: ({"www": "=>p/Y [-]", "p": "W1 .1 [U], W1 .2 [U]"}, "www A", ".1 1/2; .2 1/2"),
+    44: ({"www": "W90 =>a/Y [-], W10 =>b/Y [-]", "a": "PRI .1 [U], SEC .2 [U]",
+          "b": "PRI .3 [U], SEC .4 [H]"}, "www A", ".4"),
+    46: ({"www": "PRI =>m/Y [-], SEC .9 [H]", "m": "MV .1 [H], MV .2 [U], MV .3 [H]"}, "www A",
+         "{.1, .3}"),
+    47: ({"www": "PRI =>p/Y [-], SEC .9 [H]", "p": ".1 [U]"}, "www A", ".9"),
+    48: ({"www": "PRI =>p/Y [-], SEC .9 [H]", "p": ".1 [-]"}, "www A", ".1"),
+    51: ({"www": _multi(5, 5)}, "www A", "{.1, .2, .3, .4, .5}"),
+    52: ({"www": _multi(10, 10)}, "www A", "any 8 of {.1, .2, .3, .4, .5, .6, .7, .8, .9, .10}"),
+    53: ({"www": _multi(10, 7)}, "www A", "{.1, .2, .3, .4, .5, .6, .7}"),
+    54: ({"www": _multi(3, 0)}, "www A", "{.1, .2, .3}"),
+    55: ({"www": _multi(9, 0)}, "www A", "any 8 of {.1, .2, .3, .4, .5, .6, .7, .8, .9}"),
+    56: ({"www": "MV .1 [U], MV .2 [U], MV .3 [-], MV .4 [U]"}, "www A", ".3"),
+    76: ({"www": ".1 [-]"}, "www AAAA", "NODATA"),
+    77: ({"www": ".1 [-]"}, "ftp A", "NXDOMAIN"),
+    78: ({"a.b": ".1 [-]"}, "b A", "NODATA"),
+    79: ({"*": "W1 .1 [U], W1 .2 [H]"}, "foo.bar A", ".2"),
+    80: ({"*": "W1 .1 [U], W1 .2 [U]"}, "foo A", ".1 1/2; .2 1/2"),
+    81: ({"*": "W1 .9 [H]", "www": "W1 .1 [U]"}, "www A", ".1"),
+    82: ({"*": ".9 [-]", "* AAAA": "::9 [-]", "www": ".1 [-]"}, "www AAAA", "NODATA"),
+    83: ({"*": ".9 [-]", "www": ".1 [-]"}, "x.www A", "NXDOMAIN"),
+    84: ({"*": "=>pair/Y [-]", "pair": "PRI .1 [U], SEC .2 [H]"}, "any A", ".2"),
+    85: ({"www": "=>p/Y [-]", "p": ".1 [H]", "p AAAA": "::1 [U]"}, "www AAAA", "NODATA"),
+    87: ({"www": "=>a/Y [-]", "a": "=>b/N [-]", "b": "=>c/Y [-]", "c": "ttl17 .1 [H]"}, "www A",
+         ".1@17"),
+    88: ({"www": "=>p/N [-]", "p": "W1 ttl60 .1 [H], W2 ttl60 .2 [H]"}, "www A",
+         ".1@60 1/3; .2@60 2/3"),
+    91: ({"www CNAME": "W1 a.example.net. [-], W1 b.example.net. [-]"}, "www AAAA",
+         "a.example.net. 1/2; b.example.net. 1/2"),
+    92: ({"www": "W10 .1 [X], W20 .2 [H], W20 .3 [U]"}, "www A", ".1 1/3; .2 2/3"),
+    95: ({"www": "W1 .1 [U], W1 .2 [U]"}, "www TXT", "NODATA"),
+}
 
 US, AP = "us nearer than ap", "ap nearer than us"
 _ROOT = "@us =>us/Y [-], @ap =>ap/Y [-]"
