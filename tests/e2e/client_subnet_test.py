@@ -33,8 +33,8 @@ def answers(node, subnet):
     read = message(reply)
     assert read.edns == 0
     value, = [item.address for rrset in read.answer for item in rrset]
-    without = Who(ADDRESSES[0])
-    return int(value.rsplit(".", 1)[1]), scope_of(read, question.client if read.options else without)
+    asked = question.client if read.options else Who(ADDRESSES[0])
+    return int(value.rsplit(".", 1)[1]), scope_of(read, asked)
 
 
 @pytest.mark.parametrize("subnet", ["198.51.100.0/24", "2001:db8::/48", "192.0.2.0/24"])

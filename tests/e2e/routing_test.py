@@ -1,7 +1,8 @@
-"""The worked cases of the routing spec against running processes, by their numbers. One node serves a
-zone for each; health comes from checks that ask real endpoints. All cases are asked in the state of
-health that they are written for, then while their checks recover and fail one after the other, then
-as written again: what `explain` permits with exact shares, what the wire answers, how far that holds.
+"""The worked cases of the routing spec against running processes, by their numbers. One node serves
+a zone for each; health comes from checks that ask real endpoints. All cases are asked in the state
+of health that they are written for, after each of their checks recovered or failed, one more at a
+time, and as written again: what `explain` permits with exact shares, what the wire answers, how far
+that holds.
 
 HOLDFAST_ROUTING_QUERIES says by how many queries shares are told; tools/test --long takes 100,000.
 """
@@ -34,8 +35,8 @@ LOCATIONS = FILES.locations()
 EACH = 4
 UP, DOWN = ([f"{name}-{number}" for number in range(EACH)] for name in ("up", "down"))
 WRITTEN = {check: True for check in UP} | {check: False for check in (*DOWN, "flip")}
-CHANGES = [{}, {"flip": True}, *({check: True} for check in DOWN), *({check: False} for check in UP),
-           WRITTEN]
+CHANGES = [{}, {"flip": True}, *({check: True} for check in DOWN),
+           *({check: False} for check in UP), WRITTEN]
 
 
 class Seen(NamedTuple):

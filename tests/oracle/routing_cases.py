@@ -58,7 +58,7 @@ def geo_location(text):
 
 def record_sets(groups, origin, zone_id, check_of=CHECKS.get):
     """Route 53's JSON of some groups.
-    @param check_of  the id of the check that a letter means, called once for each in their order."""
+    @param check_of  the id of the check that a letter means; called for each in their order."""
     made = []
     for owner, members in groups.items():
         label, _, rrtype = owner.partition(" ")
