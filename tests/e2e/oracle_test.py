@@ -6,6 +6,7 @@ HOLDFAST_TREES says how many, HOLDFAST_TREES_SEED which; tools/test --long takes
 """
 
 import os
+from collections import Counter
 
 from holdfast_node import needs_programs
 from random_trees import Batch
@@ -17,11 +18,11 @@ TREES = int(os.environ.get("HOLDFAST_TREES", "600"))
 SEED = int(os.environ.get("HOLDFAST_TREES_SEED", "1"))
 OF_A_NODE = 200
 FLIPS = 4  # of each node
-FREQUENCIES = TREES // 100, 5000  # trees that draw, queries for each
+DRAWN, DRAWS = TREES // 100, 5000  # trees whose frequencies are counted, queries for each
 
 
 def test_random_trees_are_answered_as_the_evaluator_says(tmp_path):
-    counts, differences = None, []
+    counts, differences = Counter(), []
     for number in range(-(-TREES // OF_A_NODE)):
         batch = Batch(tmp_path / str(number), SEED * 1_000_000 + number,
                       min(OF_A_NODE, TREES - number * OF_A_NODE))
@@ -30,12 +31,12 @@ def test_random_trees_are_answered_as_the_evaluator_says(tmp_path):
             for _ in range(FLIPS):
                 batch.flip()
                 batch.compare()
-            wanted = max(0, FREQUENCIES[0] - (counts or batch.counts)["frequencies"])
-            batch.compare_frequencies(min(wanted, 10), FREQUENCIES[1])
-        counts = batch.counts if counts is None else counts + batch.counts
+            batch.compare_frequencies(min(10, DRAWN - counts["frequencies"]), DRAWS)
+        counts += batch.counts
         differences += batch.differences
-    tell(f"ORACLE trees ok {counts['trees']} trees, {counts['explains']} explains, "
-           f"{counts['queries']} queries, {counts['flips']} flips, {counts['frequencies']} trees "
-           f"by frequency, {len(differences)} differences; seed {SEED}")
+    tell(f"ORACLE trees {'FAILED' if differences else 'ok'} {counts['trees']} trees, "
+         f"{counts['explains']} explains, {counts['queries']} queries, {counts['flips']} flips, "
+         f"{counts['frequencies']} trees by frequency, {len(differences)} differences; "
+         f"seed {SEED}")
     assert not differences, "\n".join(differences[:10])
-    assert counts["frequencies"] == FREQUENCIES[0] and counts["queries"] >= 50 * TREES
+    assert counts["frequencies"] == DRAWN and counts["queries"] >= 50 * TREES

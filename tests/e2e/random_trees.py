@@ -51,8 +51,8 @@ class Batch:
                 self.questions.append(
                     (number, Question(name, rrtype, self.dice.choice(clients))))
         self.packets = [packet(question) for _, question in self.questions]
-        self.known = {}   # (question's number, reply): Reply
-        self.scopes = {}  # (question's number, names of the reply): scope
+        self.known = {}  # (question's number, reply): Reply
+        self.scopes = {}  # (question's number, names that a reply was made from): scopes
 
     def make_zone(self, number, locations):
         origin = f"t{number:04}.test"
@@ -89,7 +89,7 @@ class Batch:
                                    [item(one) for one in zone.record_sets])
                      for zone in self.zones}
             self.node = stack.enter_context(contextlib.closing(Node(
-                self.folder, zones, [Check(name, end, interval_ms=100, fall=4)
+                self.folder, zones, [Check(name, end, interval_ms=100, fall=8)
                                      for name, end in self.ends.items()],
                 size="64M", tail=self.files.write(self.folder))))
             self.node.start()
@@ -160,13 +160,16 @@ class Batch:
         """A reply that is new; its scope is looked at, by states of health of all kinds."""
         at, question = self.questions[number]
         found = read(reply, question)
-        about = number, found.links, tuple(self.judges[at].beside(question, found))
-        if self.judges[at].has_all_beside(question, found) and \
-                self.scopes.setdefault(about, found.scope) != found.scope:
-            self.differ(number, f"scope {found.scope}, was {self.scopes[about]} for the same names")
-        fault = self.judges[at].scope_fault(question, found, some_snapshots(self.zones[at], 3))
-        if fault:
-            self.differ(number, fault)
+        judge = self.judges[at]
+        scopes = self.scopes.setdefault(
+            (number, found.links, *judge.asked_beside(question, found)), set())
+        if found.scope not in scopes:
+            scopes.add(found.scope)
+            fault = judge.scope_fault(question, found, some_snapshots(self.zones[at], 3))
+            if fault:
+                self.differ(number, fault)
+            if len(scopes) > 1 and judge.has_all_beside(question, found):
+                self.differ(number, f"scopes {scopes} by the same names")
         return found
 
     def differ(self, number, what):
