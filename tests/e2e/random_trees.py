@@ -60,12 +60,12 @@ class Batch:
 
     def source(self, locations):
         """An address of this machine's loopback, most in a prefix that some file names."""
-        inside = [one for one in locations.networks()
-                  if one.version == 4 and one.network_address.is_loopback and one.prefixlen > 8]
+        inside = [one for one in locations.networks() if one.version == 4 and
+                  one.network_address.is_loopback and 8 < one.prefixlen < 31]
         if not inside or self.dice.random() < 0.2:
             return f"127.{self.dice.randrange(1, 255)}.7.9"
-        network = self.dice.choice(inside)
-        return str(network[self.dice.randrange(network.num_addresses)])
+        network = self.dice.choice(inside)  # its ends may be of the whole loopback: no addresses
+        return str(network[self.dice.randrange(1, network.num_addresses - 1)])
 
     def clients(self, locations):
         """Most with a subnet, of both families; those without ask from here."""
