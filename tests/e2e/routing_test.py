@@ -24,6 +24,7 @@ from replies import Judge, Question, read
 from routing_cases import Permitted, record_sets
 from routing_cases_all import ALL, FILES, subnets
 from scope import some_snapshots
+from watch import tell
 from zone import Zone
 
 pytestmark = needs_programs
@@ -79,7 +80,7 @@ def fixture_node(make):
             for check, healthy in WRITTEN.items()}
     zones = {origin_of(number): (ZONE.format(origin=origin_of(number)), json_of(number))
              for number in ALL}
-    node = make.node(zones, [Check(check, end, fall=8) for check, end in ends.items()])
+    node = make.node(zones, [Check(check, end, fall=16) for check, end in ends.items()])
     node.tail = FILES.write(node.folder)
     node.write_config()
     node.ends = ends
@@ -123,6 +124,9 @@ def fixture_seen(node, client):
                     replies = Counter(reply for _, reply in client.ask(
                         [packet(question)] * (SHARED if drawn else QUERIES)))
                     found[number].append(Seen(question, health, said, replies))
+    asked = [one for seen in found.values() for one in seen]
+    tell(f"ROUTING {len(found)} cases, {len(CHANGES)} states of health, {len(asked)} explains, "
+         f"{sum(one.replies.total() for one in asked)} queries, up to {SHARED} a share")
     return found
 
 
