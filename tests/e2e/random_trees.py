@@ -183,7 +183,7 @@ class Batch:
     def flip(self):
         """One check changes, by its endpoint or by command. What is answered meanwhile must be of
         the state before or of the one after."""
-        check = self.dice.choice(self.checks)
+        check, asked = self.dice.choice(self.checks), self.counts["queries"]
         before, self.health = self.health, self.health | {check: not self.health[check]}
         if check in self.ordered or self.dice.random() < 0.3:
             self.ordered.add(check)
@@ -199,6 +199,7 @@ class Batch:
         for number, reply in seen:
             self.judge(number, reply, [before, self.health])
         self.counts["flips"] += 1
+        self.counts["meanwhile"] += self.counts["queries"] - asked
 
     # ---- how often ---------------------------------------------------------------------------
 
