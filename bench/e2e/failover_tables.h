@@ -1,13 +1,13 @@
-// The tables of the failover bench: names whose answer one health check decides, among others that
-// it does not touch, kept up to date as the control core does it.
+// The tables of the failover and the recompile bench: names whose answer one health check decides,
+// among others that it does not touch.
 #pragma once
 
-#include <memory>
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "control/compile/compile.h"
-#include "control/publish/publisher.h"
+#include "bench/tables/published.h"
+#include "control/model/model.h"
 #include "health/transition.h"
 
 namespace holdfast::bench {
@@ -17,6 +17,11 @@ struct FailoverShape {
   bool own_rules = false;              // each has records of its own; else all share one rule
   std::size_t others = 0;              // names with a static address beside them
   std::string directory = "/dev/shm";  // where the image lies
+
+  /// Room for all of it and for what a transition replaces.
+  [[nodiscard]] std::uint64_t ImageOctets() const noexcept {
+    return (64U << 20U) + ((names + others) * 512);
+  }
 };
 
 inline constexpr const char* kFailoverCheck = "flips";
@@ -24,25 +29,23 @@ inline constexpr const char* kFailoverCheck = "flips";
 inline constexpr unsigned char kPrimaryOctet = 1;
 inline constexpr unsigned char kSecondaryOctet = 2;
 
-class FailoverTables {
+/// A zone of static addresses: bench.test. with SOA and `names` names, and the check
+/// kFailoverCheck.
+control::Model StaticModel(std::size_t names);
+/// The same with `shape.others` static names, and those that flip.
+control::Model FailoverModel(const FailoverShape& shape);
+
+class FailoverTables : public PublishedTables {
  public:
   /// Stops the program with a sentence when the tables cannot be made.
   explicit FailoverTables(const FailoverShape& shape);
-  ~FailoverTables();
-  FailoverTables(const FailoverTables&) = delete;
-  FailoverTables& operator=(const FailoverTables&) = delete;
 
   /// Recompiles what the transitions touch and publishes once, as control::Core does.
   control::Committed Publish(const std::vector<health::Transition>& transitions);
-  [[nodiscard]] control::Publisher& publisher() noexcept { return *publisher_; }
-  [[nodiscard]] const std::string& run_dir() const noexcept { return folder_; }
   /// Messages that ask for the names that flip, type A, no EDNS: a reply ends with the address.
   [[nodiscard]] const std::vector<std::string>& queries() const noexcept { return queries_; }
 
  private:
-  std::string folder_;
-  std::unique_ptr<control::Publisher> publisher_;
-  std::unique_ptr<control::Evaluation> evaluation_;
   std::vector<std::string> queries_;
 };
 

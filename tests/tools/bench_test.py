@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import benchcompile
 import benchfailover
 import benchguard
 import benchmicro
@@ -30,6 +31,36 @@ def test_answer_prints_one_object_with_every_row():
         assert set(row) == {"name", "value", "unit", "min", "max", "runs"}
         assert row["unit"] == "cycles/query" and row["runs"] == 1
         assert 10 < row["min"] <= row["value"] <= row["max"]
+
+
+@pytest.mark.skipif("HOLDFAST_RECOMPILE_BENCH" not in os.environ, reason="built without benchmarks")
+def test_compile_measures_every_shape_that_has_room(tmp_path):
+    done = subprocess.run([ROOT / "tools" / "bench", "compile", "--quick", "--json", "--program",
+                           os.environ["HOLDFAST_RECOMPILE_BENCH"], "--directory", tmp_path],
+                          capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
+    shapes = {shape.name for shape in benchcompile.SHAPES if shape.dependents <= 10_000}
+    assert {"/".join(name.split("/")[:2]) for name in rows} == shapes
+    for row in rows.values():
+        assert 0 < row["min"] <= row["value"] <= row["max"]
+    for name in shapes:  # what is published was compiled before
+        assert rows[f"{name}/published"]["value"] < rows[f"{name}/recompile"]["value"]
+    assert "shared/1k/recompile/pools" not in rows  # they share one
+    assert rows["private/1k/octets_per_pool"]["value"] >= 64
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_compile_rates_count_pools_where_there_are_several():
+    report = {"names": 10, "pools": 4, "name_octets": 1000, "pool_octets": 800, "compile_s": 1.0,
+              "publish_s": 0.5, "peak_octets": 1 << 20,
+              "runs": [{"transitions": 2, "pools": 8, "recompile_s": 1.0, "publish_s": 3.0}]}
+    shape = benchcompile.SHAPES[1]
+    rows = {row.name.removeprefix(f"{shape.name}/"): row.value
+            for row in benchcompile.rows_of(shape, report)}
+    assert rows == {"recompile": 2.0, "recompile/pools": 8.0, "published": 0.5,
+                    "published/pools": 2.0, "load": 1.5, "peak": 1.0, "octets_per_name": 100.0,
+                    "octets_per_pool": 200.0}
 
 
 @pytest.mark.parametrize("percent, wanted", [(50, 5), (99, 10), (100, 10), (1, 1)])

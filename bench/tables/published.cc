@@ -1,0 +1,81 @@
+// See published.h.
+#include "bench/tables/published.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "bench/tables/must.h"
+#include "dataplane/base/clock.h"
+
+namespace holdfast::bench {
+namespace {
+
+double SecondsSince(std::uint64_t from_ns) {
+  return static_cast<double>(MonotonicNs() - from_ns) / 1e9;
+}
+
+std::uint64_t UsedOctets(control::Publisher& publisher) {
+  const auto use = publisher.Use();
+  return use.total_octets - use.free_octets;
+}
+
+}  // namespace
+
+PublishedTables::PublishedTables(const control::Model& model,
+                                 const std::string& directory,
+                                 std::uint64_t octets) {
+  folder_ = directory + "/holdfast-bench-XXXXXX";
+  if (::mkdtemp(folder_.data()) == nullptr) {
+    GiveUp(("cannot make a folder in " + directory).c_str());
+  }
+  control::PublisherOptions options;
+  options.run_dir = folder_;
+  options.image = {.directory = folder_, .octets = octets, .stem = "bench"};
+  std::vector<std::string> notes;
+  publisher_ = Must(control::Publisher::Open(options, notes));
+
+  std::uint64_t began_ns = MonotonicNs();
+  auto compiled = Must(control::Compile(model, {}, 0));
+  made_.compile_seconds = SecondsSince(began_ns);
+  for (const auto& pool : compiled.pools) {
+    made_.outcomes += pool.outcomes.size();
+  }
+
+  began_ns = MonotonicNs();
+  const std::uint64_t empty = UsedOctets(*publisher_);
+  for (const auto& pool : compiled.pools) {
+    Must(publisher_->PutPool(pool));
+  }
+  const std::uint64_t with_pools = UsedOctets(*publisher_);
+  for (const auto& zone : compiled.zones) {
+    Must(publisher_->PutZone(zone));
+  }
+  Must(publisher_->PutHealth(compiled.health));
+  Must(publisher_->Commit());
+  made_.publish_seconds = SecondsSince(began_ns);
+  publisher_->Reclaim();
+  const auto use = publisher_->Use();
+  made_.pools = use.pools;
+  made_.names = use.names;
+  made_.pool_octets = with_pools - empty;
+  made_.name_octets = UsedOctets(*publisher_) - with_pools;
+  evaluation_ = std::move(compiled.evaluation);
+}
+
+PublishedTables::~PublishedTables() {
+  publisher_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+control::Committed PublishedTables::Publish(const std::vector<control::CompiledPool>& pools,
+                                            std::span<const control::CompiledHealth> changed) {
+  for (const auto& pool : pools) {
+    Must(publisher_->PutPool(pool));
+  }
+  Must(publisher_->PutHealthOf(changed));
+  return Must(publisher_->Commit());
+}
+
+}  // namespace holdfast::bench
