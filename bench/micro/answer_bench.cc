@@ -18,6 +18,7 @@ namespace holdfast::bench {
 namespace {
 
 using answer::Counter;
+using control::Policy;
 
 constexpr std::size_t kStretch = 64;  // bursts between two looks at the clock
 
@@ -46,8 +47,7 @@ void AnswerBursts(benchmark::State& state, const LoadKind& kind) {
   // Google Benchmark calls each row several times; the tables of the last row asked for are kept.
   static std::unique_ptr<Load> load;
   static LoadKind loaded{.names = 0};
-  if (loaded.names != kind.names || loaded.exist != kind.exist ||
-      loaded.weighted != kind.weighted) {
+  if (loaded != kind) {
     load.reset();
     load = std::make_unique<Load>(kind);
     loaded = kind;
@@ -58,13 +58,14 @@ void AnswerBursts(benchmark::State& state, const LoadKind& kind) {
   Burst burst;
   std::size_t next = 0;
   Measure(state, [&] {
-    const auto jobs = burst.Fill(load->queries(), next);
+    const auto jobs = burst.Fill(load->queries(), load->clients(), next);
     answer::Answer(snapshot, jobs, *scratch);
     Burst::Checksum(jobs);
   });
   // A row that answered something else than it says would be no measurement.
   const auto right = kind.exist ? Counter::kNoError : Counter::kNxDomain;
-  if (counters[static_cast<std::size_t>(right)] != next) {
+  if (counters[static_cast<std::size_t>(right)] != next ||
+      counters[static_cast<std::size_t>(Counter::kNodata)] != 0) {
     state.SkipWithError("replies of another kind than the row's");
   }
 }
@@ -73,7 +74,7 @@ void CopyAlone(benchmark::State& state) {
   const Load load({.names = 1000});
   Burst burst;
   std::size_t next = 0;
-  Measure(state, [&] { burst.Fill(load.queries(), next); });
+  Measure(state, [&] { burst.Fill(load.queries(), load.clients(), next); });
 }
 
 void RegisterRows() {
@@ -87,7 +88,11 @@ void RegisterRows() {
       {"hit/100k", {.names = 100'000}},
       {"hit/1M", {.names = 1'000'000}},
       {"nxdomain/1M", {.names = 1'000'000, .exist = false}},
-      {"weighted/1k", {.names = 1000, .weighted = true}},
+      {"weighted/1k", {.names = 1000, .policy = Policy::kWeighted}},
+      {"multivalue/1k", {.names = 1000, .policy = Policy::kMultivalue}},
+      {"geo/1k", {.names = 1000, .policy = Policy::kGeolocation}},
+      {"latency/1k", {.names = 1000, .policy = Policy::kLatency}},
+      {"cidr/1k", {.names = 1000, .policy = Policy::kCidr}},
   };
   for (const Row& row : kRows) {
     benchmark::RegisterBenchmark(row.name, AnswerBursts, row.kind);

@@ -31,7 +31,8 @@ int Run(std::size_t wanted) {
   const auto scratch = answer::MakeScratch({.seed = 1}, counters);
   Burst burst;
   for (std::size_t done = 0; done < wanted;) {
-    const auto jobs = burst.Fill(load.queries(), done, std::min(kBurst, wanted - done));
+    const auto jobs =
+        burst.Fill(load.queries(), load.clients(), done, std::min(kBurst, wanted - done));
     AnswerBurst(load.snapshot(), jobs, *scratch);
   }
   const auto right = counters[static_cast<std::size_t>(answer::Counter::kNoError)];

@@ -8,33 +8,23 @@
 #include <filesystem>
 #include <random>
 #include <sys/mman.h>
-#include <type_traits>
 #include <unordered_set>
 
-#include "control/compile/compile.h"
-#include "control/publish/publisher.h"
+#include "bench/tables/must.h"
+#include "bench/tables/places.h"
+#include "bench/tables/published.h"
 #include "dataplane/base/bytes.h"
-#include "dataplane/table/readers.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
 namespace holdfast::bench {
 namespace {
 
+using control::Policy;
+
 constexpr std::size_t kQueries = 1U << 16U;
 constexpr auto kTypeA = static_cast<std::uint16_t>(wire::Type::kA);
 constexpr const char* kOrigin = "bench.test.";
-
-template <class T>
-T Must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "answer bench: %s\n", result.error().message.c_str());
-    std::exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) {
-    return std::move(*result);
-  }
-}
 
 std::string Be32Octets(std::uint32_t value) {
   std::string octets(4, '\0');
@@ -63,8 +53,8 @@ std::string OwnerOf(const std::string& label, const std::string& origin) {
   return std::string(1, static_cast<char>(label.size())) + label + origin;
 }
 
-void AddName(control::Zone& zone, const std::string& owner, bool weighted, std::uint32_t& address) {
-  if (!weighted) {
+void AddName(control::Zone& zone, const std::string& owner, Policy policy, std::uint32_t& address) {
+  if (policy == Policy::kSimple) {
     zone.rrsets.push_back({.owner = owner,
                            .type = kTypeA,
                            .ttl = 60,
@@ -72,20 +62,30 @@ void AddName(control::Zone& zone, const std::string& owner, bool weighted, std::
                            .source = {}});
     return;
   }
-  for (const unsigned weight : {1U, 2U, 7U}) {
+  static constexpr std::array<std::uint8_t, 3> kWeights = {1, 2, 7};
+  const std::size_t records = policy == Policy::kWeighted ? kWeights.size() : 10;
+  const bool has_default = policy == Policy::kGeolocation || policy == Policy::kCidr;
+  for (std::size_t i = 0; i < records + (has_default ? 1 : 0); ++i) {
     auto& set = zone.record_sets.emplace_back();
     set.name = owner;
     set.type = kTypeA;
-    set.set_identifier = std::to_string(weight);
-    set.policy = control::Policy::kWeighted;
-    set.weight = static_cast<std::uint8_t>(weight);
+    set.set_identifier = std::to_string(i);
+    set.policy = policy;
     set.ttl = 60;
     set.rdata = {Be32Octets(++address)};
+    if (policy == Policy::kWeighted) {
+      set.weight = kWeights[i];
+    } else if (control::AsksTheClient(policy)) {
+      SetWhere(set, policy, i == records ? kDefaultPlace : i);
+    }
   }
 }
 
-control::Model MakeModel(const std::vector<std::string>& labels, bool weighted) {
+control::Model MakeModel(const std::vector<std::string>& labels, Policy policy) {
   control::Model model;
+  if (control::AsksTheClient(policy)) {
+    model.location = MakePlaces({});
+  }
   auto& zone = model.zones.emplace_back();
   zone.origin = Must(wire::FromText(kOrigin));
   zone.id = kOrigin;
@@ -106,7 +106,7 @@ control::Model MakeModel(const std::vector<std::string>& labels, bool weighted) 
                          .source = {}});
   std::uint32_t address = 0x0A000000;
   for (const auto& label : labels) {
-    AddName(zone, OwnerOf(label, zone.origin), weighted, address);
+    AddName(zone, OwnerOf(label, zone.origin), policy, address);
   }
   return model;
 }
@@ -122,23 +122,6 @@ std::string MakeQuery(const std::string& owner, std::uint16_t id, bool edns) {
   }
   return message;
 }
-
-// A folder of its own for one publish, gone afterwards.
-struct Folder {
-  Folder() : path((std::filesystem::temp_directory_path() / "holdfast-bench-XXXXXX").string()) {
-    if (::mkdtemp(path.data()) == nullptr) {
-      std::perror("answer bench: mkdtemp");
-      std::exit(1);
-    }
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string path;
-};
 
 }  // namespace
 
@@ -162,6 +145,11 @@ Load::Load(const LoadKind& kind) {
     queries_.push_back(std::string_view(octets_).substr(start, end - start));
     start = end;
   }
+  const std::uint32_t clients = LastClient({}) - kFirstClient + 1;
+  for (std::size_t i = 0; i < kQueries; ++i) {
+    StoreBe32(clients_.emplace_back().data(),
+              kFirstClient + static_cast<std::uint32_t>(random() % clients));
+  }
 }
 
 Load::~Load() {
@@ -169,22 +157,12 @@ Load::~Load() {
 }
 
 void Load::Publish(const std::vector<std::string>& labels, const LoadKind& kind) {
-  const Folder folder;
-  control::PublisherOptions options;
-  options.run_dir = folder.path;
-  options.image = {
-      .directory = folder.path, .octets = (64U << 20U) + (kind.names * 512), .stem = "bench"};
-  std::vector<std::string> notes;
-  const auto publisher = Must(control::Publisher::Open(options, notes));
-  const auto compiled = Must(control::Compile(MakeModel(labels, kind.weighted), {}, 0));
-  for (const auto& pool : compiled.pools) {
-    Must(publisher->PutPool(pool));
-  }
-  for (const auto& zone : compiled.zones) {
-    Must(publisher->PutZone(zone));
-  }
-  generation_ = Must(publisher->Commit()).generation;
-  const auto file = Must(table::Mapping::Map(publisher->image_path(), false));
+  const std::uint64_t octets =
+      (64U << 20U) + (kind.names * (kind.policy == Policy::kSimple ? 512 : 4096));
+  PublishedTables tables(
+      MakeModel(labels, kind.policy), std::filesystem::temp_directory_path().string(), octets);
+  generation_ = tables.publisher().generation();
+  const auto file = Must(table::Mapping::Map(tables.publisher().image_path(), false));
   image_octets_ = file.size();
   void* memory =
       ::mmap(nullptr, image_octets_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -2,11 +2,13 @@
 // as production does it, and a ring of query messages for them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/model/model.h"
 #include "dataplane/table/view.h"
 
 namespace holdfast::bench {
@@ -14,7 +16,10 @@ namespace holdfast::bench {
 struct LoadKind {
   std::size_t names = 1;  // below a two-label zone, labels of 6-16 letters, one A record each
   bool exist = true;      // what is asked for; else names of the same form that are not there
-  bool weighted = false;  // three weighted records under each name, a rule of its own each
+  // Each name has a rule of its own: three weighted records, ten multivalue ones, or ten places and
+  // the default among 250 classes of clients in 100,000 networks (IP-based: among 1,000 blocks).
+  control::Policy policy = control::Policy::kSimple;
+  bool operator==(const LoadKind&) const = default;
 };
 
 class Load {
@@ -29,6 +34,9 @@ class Load {
   /// Type A, uniform over the names, half of them with EDNS; a power of two of them. They lie one
   /// behind the other, so that the copy is measured and no misses of the bench's own.
   [[nodiscard]] const std::vector<std::string_view>& queries() const noexcept { return queries_; }
+  /// Who asks, as a Job says it: IPv4, uniform over those networks; a power of two of them.
+  using Client = std::array<std::byte, 16>;
+  [[nodiscard]] const std::vector<Client>& clients() const noexcept { return clients_; }
 
  private:
   void Publish(const std::vector<std::string>& labels, const LoadKind& kind);
@@ -38,6 +46,7 @@ class Load {
   Generation generation_;
   std::string octets_;  // of the queries, one behind the other
   std::vector<std::string_view> queries_;
+  std::vector<Client> clients_;
 };
 
 }  // namespace holdfast::bench

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/micro/answer_tables.h"
 #include "dataplane/answer/answer.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/wire/checksum.h"
@@ -27,14 +28,16 @@ class Burst {
     }
   }
 
-  /// Copies in the next `count` queries, at most 32, round and round.
+  /// Copies in the next `count` queries, at most 32, round and round, and who asks.
   /// @return their jobs; they stay the burst's
   std::span<answer::Job> Fill(const std::vector<std::string_view>& queries,
+                              const std::vector<Load::Client>& clients,
                               std::size_t& next,
                               std::size_t count = kBurst) noexcept {
     const auto jobs = std::span(jobs_).first(count);
     for (auto& job : jobs) {
-      // Their number is a power of two.
+      // Their numbers are powers of two.
+      job.client = clients[next & (clients.size() - 1)];
       const std::string_view query = queries[next++ & (queries.size() - 1)];
       std::memcpy(job.message, query.data(), query.size());
       job.query_octets = static_cast<std::uint32_t>(query.size());

@@ -15,7 +15,8 @@ import benchwire
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ANSWER_ROWS = {"hit/1", "hit/1k", "hit/100k", "hit/1M", "nxdomain/1M", "weighted/1k"}
+ANSWER_ROWS = {"hit/1", "hit/1k", "hit/100k", "hit/1M", "nxdomain/1M", "weighted/1k",
+               "multivalue/1k", "geo/1k", "latency/1k", "cidr/1k"}
 
 
 @pytest.mark.skipif("HOLDFAST_ANSWER_BENCH" not in os.environ, reason="built without benchmarks")
@@ -80,6 +81,12 @@ def test_a_missing_or_failed_benchmark_is_refused():
     with pytest.raises(benchreport.BenchError, match="hit/1: wrong replies"):
         benchmicro.samples_of({"benchmarks": [
             {**good, "error_occurred": True, "error_message": "wrong replies"}]})
+
+
+def test_an_aim_that_is_a_ratio_says_what_it_is():
+    samples = {"hit/1k": [90.0, 100.0, 400.0], "geo/1k": [150.0, 151.0, 149.0]}
+    assert benchmicro.aim_of("geo/1k", samples) == "<= 2 x hit/1k: 1.50 x"
+    assert benchmicro.aim_of("hit/1k", samples) == "<= 100"
 
 
 def test_failover_rows_have_the_spread_of_the_runs():
