@@ -12,21 +12,25 @@
 namespace holdfast::bench {
 namespace {
 
-constexpr std::uint8_t kBlockLength = 20;
+constexpr std::uint8_t kBlockLength = 14;
+constexpr std::uint32_t kBlockStride = 1U << 21U;
 
-// Networks one behind the other; each is as long as its address allows, at most a /20.
+// Networks one behind the other, sparse and dense as the Internet's are: most /16 are one, some of
+// them up to 32. @return the last address of the last one.
 template <class Each>
 std::uint32_t WalkNetworks(std::size_t networks, Each each) {
+  static constexpr std::array<std::uint8_t, 16> kSplits = {
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 5};
   std::mt19937 random(7);
   std::uint32_t at = kFirstClient;
-  for (std::size_t i = 0; i < networks; ++i) {
-    auto length = static_cast<std::uint8_t>(20 + (random() % 5));
-    while ((at & ((std::uint32_t{1} << (32U - length)) - 1)) != 0) {
-      ++length;
+  for (std::size_t i = 0; i < networks;) {
+    const std::uint8_t split = kSplits[random() % kSplits.size()];
+    const auto length = static_cast<std::uint8_t>(16 + split);
+    for (std::size_t part = 0; part < std::size_t{1} << split && i < networks; ++part, ++i) {
+      each(control::Prefix{.v6 = false, .bits = at, .length = length},
+           static_cast<std::uint32_t>(random()));
+      at += std::uint32_t{1} << (32U - length);
     }
-    each(control::Prefix{.v6 = false, .bits = at, .length = length},
-         static_cast<std::uint32_t>(random()));
-    at += std::uint32_t{1} << (32U - length);
   }
   return at - 1;
 }

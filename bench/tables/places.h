@@ -12,16 +12,16 @@
 namespace holdfast::bench {
 
 struct PlacesShape {
-  std::size_t networks = 100'000;  // IPv4 /20 to /24, 20.0.0.0 and on, without gaps
+  std::size_t networks = 100'000;  // IPv4 /16 to /21, 1.0.0.0 and on, without gaps
   std::size_t countries = 250;     // 1..500: as many classes of clients
   std::size_t regions = 100;       // 0..100
-  std::size_t blocks = 1000;       // of the collection: /20 from 20.0.0.0 on
+  std::size_t blocks = 1000;       // of the collection: a /14 in each /11 from 1.0.0.0 on
 };
 
 std::shared_ptr<const control::LocationData> MakePlaces(const PlacesShape& shape);
 
 /// First and last address that lies in the networks of that shape.
-inline constexpr std::uint32_t kFirstClient = 20U << 24U;
+inline constexpr std::uint32_t kFirstClient = 1U << 24U;
 std::uint32_t LastClient(const PlacesShape& shape);
 
 /// "AA", "AB"...; below PlacesShape::countries.

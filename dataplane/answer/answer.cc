@@ -4,6 +4,7 @@
 #include "dataplane/answer/answer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "dataplane/answer/compose.h"
 #include "dataplane/answer/decide.h"
@@ -70,19 +71,54 @@ unsigned FindAll(const Snapshot& snapshot, std::span<Query> queries) noexcept {
   return pools;
 }
 
+// Who asks for a routed name whose decision depends on that.
+struct Asker {
+  std::uint32_t location_at;
+  table::ClientPrefix client;
+};
+
+bool IsRouted(const Query& query) noexcept {
+  return query.entry != nullptr && query.entry->kind == RrsetKind::kPool;
+}
+
+// For decisions that depend on the client: where the search for it begins, then the ranges there.
+void PrefetchLocations(const Snapshot& snapshot,
+                       std::span<const Query> queries,
+                       OpenTable& open) noexcept {
+  std::array<Asker, kMaxBurst> askers;
+  std::size_t count = 0;
+  for (const Query& q : queries) {
+    if (!IsRouted(q)) {
+      continue;
+    }
+    const auto* decision = snapshot.DecisionOf(q.entry->at);
+    const std::uint32_t location_at = decision == nullptr ? 0 : decision->location_at;
+    if (location_at != 0) {
+      askers[count] = {.location_at = location_at, .client = q.Client()};
+      PrefetchTop(open.At(location_at), askers[count].client);
+      ++count;
+    }
+  }
+  for (const Asker& one : std::span(askers).first(count)) {
+    PrefetchRanges(open.At(one.location_at), one.client);
+  }
+}
+
 // Routed names: slot -> decision -> image, each sent for one stage before it is read.
 void DecideAll(const Snapshot& snapshot, std::span<Query> queries, Random& random) noexcept {
   for (const Query& q : queries) {
-    if (q.entry != nullptr && q.entry->kind == RrsetKind::kPool) {
+    if (IsRouted(q)) {
       if (const auto* slot = snapshot.view().At<table::PoolSlot>(q.entry->at)) {
         Prefetch(
             snapshot.view().At<table::Decision>(slot->decision_at.load(std::memory_order_relaxed)));
       }
     }
   }
+  OpenTable open(snapshot.view());
+  PrefetchLocations(snapshot, queries, open);
   for (Query& q : queries) {
-    if (q.entry != nullptr && q.entry->kind == RrsetKind::kPool) {
-      q.choice = Decide(snapshot, q.entry->at, q.Client(), random);
+    if (IsRouted(q)) {
+      q.choice = Decide(snapshot, q.entry->at, q.Client(), random, open);
       Prefetch(snapshot.view().At<table::RrImage>(q.choice.at));
     }
   }

@@ -34,19 +34,19 @@ const Outcome& Draw(std::span<const Outcome> outcomes, Random& random) noexcept 
 /// that go by the same one.
 class Whereabouts {
  public:
-  Whereabouts(const table::View& view, const table::ClientPrefix& client) noexcept
-      : view_(view), client_(client) {}
+  Whereabouts(OpenTable& open, const table::ClientPrefix& client) noexcept
+      : open_(open), client_(client) {}
 
   [[nodiscard]] const table::Located& In(std::uint32_t location_at) noexcept {
     if (location_at != at_) {
       at_ = location_at;
-      located_ = table::Locate(table::OpenLocation(view_, location_at), client_);
+      located_ = table::Locate(open_.At(location_at), client_);
     }
     return located_;
   }
 
  private:
-  const table::View& view_;
+  OpenTable& open_;
   const table::ClientPrefix& client_;
   std::uint32_t at_ = 0;
   table::Located located_;
@@ -80,9 +80,10 @@ std::span<const Outcome> ListFor(const table::View& view,
 Choice Decide(const table::Snapshot& snapshot,
               std::uint32_t pool_at,
               const table::ClientPrefix& client,
-              Random& random) noexcept {
+              Random& random,
+              OpenTable& open) noexcept {
   Choice choice{.kind = ChoiceKind::kUnreadable};
-  Whereabouts whereabouts(snapshot.view(), client);
+  Whereabouts whereabouts(open, client);
   for (unsigned step = 0; step < table::kMaxSteps; ++step) {
     const Decision* decision = snapshot.DecisionOf(pool_at);
     if (decision == nullptr) [[unlikely]] {

@@ -26,11 +26,34 @@ struct Choice {
   std::uint8_t scope = 0;    // bits of the client's address that the answer depends on
 };
 
+/// A location table, opened: the decisions of a burst mostly go by the same one, which then is
+/// checked once for all of them.
+class OpenTable {
+ public:
+  explicit OpenTable(const table::View& view) noexcept : view_(view) {}
+
+  /// The table at `location_at`, not 0. Valid until another one is asked for.
+  [[nodiscard]] const table::LocationParts& At(std::uint32_t location_at) noexcept {
+    if (location_at != at_) [[unlikely]] {
+      at_ = location_at;
+      parts_ = table::OpenLocation(view_, location_at);
+    }
+    return parts_;
+  }
+
+ private:
+  const table::View& view_;
+  std::uint32_t at_ = 0;
+  table::LocationParts parts_;
+};
+
 /// Runs the decision of the pool at `pool_at`, and of those it goes on with.
+/// @param open  of the same view.
 Choice Decide(const table::Snapshot& snapshot,
               std::uint32_t pool_at,
               const table::ClientPrefix& client,
-              Random& random) noexcept;
+              Random& random,
+              OpenTable& open) noexcept;
 
 /// What an rrset entry or an additional reference leads to: the image itself, or its pool's choice.
 inline Choice Choose(const table::Snapshot& snapshot,
@@ -41,8 +64,11 @@ inline Choice Choose(const table::Snapshot& snapshot,
   if (kind == table::RrsetKind::kImage) [[likely]] {
     return {.at = at, .kind = ChoiceKind::kImage};
   }
-  return kind == table::RrsetKind::kPool ? Decide(snapshot, at, client, random)
-                                         : Choice{.kind = ChoiceKind::kUnreadable};
+  if (kind != table::RrsetKind::kPool) [[unlikely]] {
+    return {.kind = ChoiceKind::kUnreadable};
+  }
+  OpenTable open(snapshot.view());
+  return Decide(snapshot, at, client, random, open);
 }
 
 }  // namespace holdfast::answer
