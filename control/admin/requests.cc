@@ -206,6 +206,18 @@ Json Failure(const Error& error) {
           {"error", {{"code", ErrorCodeText(error.code)}, {"message", error.message}}}};
 }
 
+Json AnswersJson(std::span<const ExplainedAnswer> answers) {
+  Json out = Json::array();
+  for (const ExplainedAnswer& answer : answers) {
+    Json json{{"share", answer.share.Text()}, {"ttl", answer.ttl}, {"records", answer.values}};
+    if (answer.take != 0) {
+      json["take"] = answer.take;
+    }
+    out.push_back(std::move(json));
+  }
+  return out;
+}
+
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms) {
   const TableUse use = core.publisher().Use();
   Json zones = Json::array();
@@ -277,14 +289,6 @@ Result<Json> ExplainResult(const Model& model,
   if (!explained) {
     return std::unexpected(explained.error());
   }
-  Json answers = Json::array();
-  for (const ExplainedAnswer& answer : explained->answers) {
-    Json json{{"share", answer.share.Text()}, {"ttl", answer.ttl}, {"records", answer.values}};
-    if (answer.take != 0) {
-      json["take"] = answer.take;
-    }
-    answers.push_back(json);
-  }
   Json json{{"name", wire::ToText(*qname)},
             {"type", wire::TypeText(*qtype)},
             {"outcome", ExplainedStatusText(explained->status)},
@@ -293,7 +297,7 @@ Result<Json> ExplainResult(const Model& model,
             {"answered_by_type", explained->type},
             {"last_resort", explained->last_resort},
             {"generation", generation.value()},
-            {"answers", answers}};
+            {"answers", AnswersJson(explained->answers)}};
   if (!client.empty() || explained->asks_client) {
     json["client"] = ClientJson(*explained, client);
   }

@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "control/compile/permitted.h"
 #include "control/core.h"
 
 namespace holdfast::control {
@@ -35,6 +37,9 @@ Json Success(Json result);
 Json Failure(const Error& error);
 /// "invalid", "not_found", "exhausted", "conflict", "unavailable", "io".
 const char* ErrorCodeText(ErrorCode code) noexcept;
+
+/// Permitted answers: [{"share", "ttl", "records", "take" where not all are answered}].
+Json AnswersJson(std::span<const ExplainedAnswer> answers);
 
 /// The result of "status". Control core.
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms);

@@ -20,6 +20,7 @@
 #include <tuple>
 #include <unistd.h>
 
+#include "control/admin/plan.h"
 #include "control/model/stored_zone.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/name.h"
@@ -47,6 +48,12 @@ std::string WhoAnswersOn(Core& core) {
   return who.empty() ? "no process answers from the tables any more"
                      : "answers go on from generation " +
                            std::to_string(core.publisher().generation().value()) + ": " + who;
+}
+
+// As it goes out. Made where the reply was: a worker's may be long, and the loop must not wait.
+std::string LineOf(const Json& reply) {
+  // What a name or a path holds need not be UTF-8: replaced rather than thrown at the client.
+  return reply.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 class Server {
@@ -84,7 +91,7 @@ class Server {
   void Save();
   void SaveLoad();
   class Connection;
-  using Reply = std::function<void(const Json&)>;
+  using Reply = std::function<void(const std::string& line)>;
   void Accept();
   void Answer(const std::string& line, Reply reply);
   void Dispatch(const Json& request, Reply reply);
@@ -133,7 +140,7 @@ class Server {
   template <class Work>
   void OnWorker(Work work, Reply reply) {
     Load([this, work = std::move(work), reply = std::move(reply)] {
-      asio::post(io_, [reply, result = work()] { reply(result); });
+      asio::post(io_, [reply, line = LineOf(work())] { reply(line); });
     });
   }
 
@@ -322,15 +329,14 @@ class Server::Connection : public std::enable_shared_from_this<Connection> {
           if (!error) {
             const std::string line = self->buffer_.substr(0, octets - 1);
             self->buffer_.erase(0, octets);
-            self->server_.Answer(line, [self](const Json& reply) { self->Write(reply); });
+            self->server_.Answer(line, [self](const std::string& reply) { self->Write(reply); });
           }
         });  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): asio frees what it keeps for this
   }
 
  private:
-  void Write(const Json& reply) {
-    // What a name or a path holds need not be UTF-8: replaced rather than thrown at the client.
-    reply_ = reply.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  void Write(const std::string& reply) {
+    reply_ = reply;
     asio::async_write(
         socket_,
         asio::buffer(reply_),
@@ -372,12 +378,13 @@ void Server::Accept() {
 void Server::Answer(const std::string& line, Reply reply) {
   const Json request = Json::parse(line, nullptr, false);
   if (!request.is_object() || !request.contains("op") || !request["op"].is_string()) {
-    return reply(
-        Failure({ErrorCode::kInvalid, "expected a line with one JSON object that has an \"op\""}));
+    return reply(LineOf(
+        Failure({ErrorCode::kInvalid, "expected a line with one JSON object that has an \"op\""})));
   }
   for (const auto& [key, value] : request.items()) {
     if (!value.is_string()) {
-      return reply(Failure({ErrorCode::kInvalid, "field \"" + key + "\" must be a string"}));
+      return reply(
+          LineOf(Failure({ErrorCode::kInvalid, "field \"" + key + "\" must be a string"})));
     }
   }
   Dispatch(request, std::move(reply));
@@ -387,15 +394,15 @@ void Server::Dispatch(const Json& request, Reply reply) {
   const auto text = [&](const char* field) { return request.value(field, std::string()); };
   const std::string op = text("op");
   if (op == "ping") {
-    return reply(Success(Json::object()));
+    return reply(LineOf(Success(Json::object())));
   }
   if (op == "status") {
     Json status = StatusResult(core_, instruments_, started_ms_);
     status["last_reload"] = last_reload_;
-    return reply(Success(std::move(status)));
+    return reply(LineOf(Success(std::move(status))));
   }
   if (op == "health_set") {
-    return reply(HealthSet(text("check"), text("to")));
+    return reply(LineOf(HealthSet(text("check"), text("to"))));
   }
   if (op == "explain") {
     return OnWorker(
@@ -406,6 +413,20 @@ void Server::Dispatch(const Json& request, Reply reply) {
          type = text("type"),
          client = text("client")] {
           const auto result = ExplainResult(*model, health, generation, name, type, client);
+          return result ? Success(*result) : Failure(result.error());
+        },
+        std::move(reply));
+  }
+  if (op == "plan") {
+    return OnWorker(
+        [model = core_.model(),
+         health = core_.publisher().Health(),
+         generation = core_.publisher().generation(),
+         node = core_.node(),
+         wanted =
+             PlanRequest{
+                 .file = text("file"), .origin = text("zone"), .all = text("all") == "yes"}] {
+          const auto result = PlanResult(wanted, node, *model, health, generation);
           return result ? Success(*result) : Failure(result.error());
         },
         std::move(reply));
@@ -421,10 +442,11 @@ void Server::Dispatch(const Json& request, Reply reply) {
   if (op == "zone_drop") {
     return OnWorker([this, origin = text("origin")] { return ZoneDrop(origin); }, std::move(reply));
   }
-  reply(Failure({ErrorCode::kInvalid,
-                 "unknown op '" + op +
-                     "'; expected ping, status, explain, health_set, reload, zone_load or "
-                     "zone_drop"}));
+  reply(LineOf(
+      Failure({ErrorCode::kInvalid,
+               "unknown op '" + op +
+                   "'; expected ping, status, explain, health_set, plan, reload, zone_load or "
+                   "zone_drop"})));
 }
 
 Json Server::HealthSet(const std::string& check, const std::string& to) {

@@ -1,15 +1,13 @@
 #include "control/compile/explain.h"
 
 #include <algorithm>
-#include <map>
+#include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include "control/compile/decide.h"
 #include "control/compile/excerpt.h"
 #include "control/compile/groups.h"
-#include "control/compile/render.h"
 #include "control/compile/zone_index.h"
 #include "control/config/rdata.h"
 #include "control/model/record_groups.h"
@@ -23,37 +21,12 @@ constexpr auto kCname = static_cast<std::uint16_t>(wire::Type::kCname);
 constexpr auto kSoa = static_cast<std::uint16_t>(wire::Type::kSoa);
 constexpr auto kDs = static_cast<std::uint16_t>(wire::Type::kDs);
 
-// TTL, how many are drawn, sorted rdata.
-using AnswerKey = std::tuple<std::uint32_t, unsigned, std::vector<std::string>>;
-using Distribution = std::map<AnswerKey, Share>;
-
-// Where a name leads in a zone, as the answer function finds it (RFC 1034 4.3.2, RFC 4592).
-struct Match {
-  ExplainedStatus status = ExplainedStatus::kAnswer;
-  std::uint32_t name = 0;
-};
-
-Match FindOwner(const ZoneIndex& index, const std::string& qname, std::uint16_t qtype) {
-  std::string_view name = qname;
-  while (index.Find(name) == kNoIndex || index.names()[index.Find(name)].hidden) {
-    name = wire::Parent(name);
-  }
-  const std::uint32_t encloser = index.Find(name);
-  const auto& at = index.names()[encloser];
-  const bool exact = name == qname;
-  if ((at.flags & table::kNameCut) != 0 && !(exact && qtype == kDs)) {
-    return {.status = ExplainedStatus::kReferral, .name = encloser};
-  }
-  if (exact) {
-    return {.name = encloser};
-  }
-  if ((at.flags & table::kNameDname) != 0) {
-    return {.status = ExplainedStatus::kRedirected, .name = encloser};
-  }
-  if ((at.flags & table::kNameWildcard) != 0) {
-    return {.name = index.Find(wire::WildcardOf(name))};
-  }
-  return {.status = ExplainedStatus::kNxdomain, .name = encloser};
+NameMatch FindOwner(const ZoneIndex& index, const std::string& qname, std::uint16_t qtype) {
+  return MatchName(qname, qtype, [&](std::string_view name) -> std::optional<std::uint8_t> {
+    const std::uint32_t at = index.Find(name);
+    return at == kNoIndex || index.names()[at].hidden ? std::nullopt
+                                                      : std::optional(index.names()[at].flags);
+  });
 }
 
 class Explainer {
@@ -83,51 +56,15 @@ class Explainer {
     Decider decider(pools_);
     decider_ = &decider;
     decider.Begin(health);
+    PermittedTo permitted(pools_, decider, zone_.origin, domain_, client_);
+    permitted_ = &permitted;
     out.tree = Tree(entry, rule);
-    const std::uint16_t type = index_.entries()[entry].type;
-    for (const auto& [key, share] : Answers(rule, out.last_resort)) {
-      const auto& [ttl, take, rdata] = key;
-      ExplainedAnswer answer{.share = share, .ttl = ttl, .take = take, .values = {}};
-      for (const auto& each : rdata) {
-        answer.values.push_back(RdataText(type, each));
-      }
-      out.answers.push_back(std::move(answer));
-    }
+    out.answers = InWords(permitted.Of(rule), index_.entries()[entry].type);
+    out.last_resort = permitted.last_resort();
   }
 
  private:
-  [[nodiscard]] Row RowOf(RuleId rule) const {
-    return RowIn(pools_.clients(), pools_.rule(rule).rows.get(), domain_, client_);
-  }
-
-  // What the decision of `rule`, and those it goes on with, can answer.
-  Distribution Answers(RuleId rule, bool& last_resort) {
-    if (const auto found = distributions_.find(rule); found != distributions_.end()) {
-      return found->second;
-    }
-    Distribution out;
-    const Folded folded = decider_->Fold(rule, RowOf(rule));
-    for (const auto& outcome : folded.outcomes) {
-      last_resort |= outcome.last_resort;
-      const Share share(outcome.numerator, folded.denominator);
-      if (outcome.kind == table::OutcomeKind::kPool) {
-        for (const auto& [key, theirs] : Answers(outcome.pool, last_resort)) {
-          Share part = theirs;
-          out[key] += part *= share;
-        }
-        continue;
-      }
-      AnswerKey key;
-      if (outcome.image != nullptr) {
-        auto rdata = ImageRdata(*outcome.image, zone_.origin);
-        std::ranges::sort(rdata);
-        key = {outcome.image->ttl, outcome.take, std::move(rdata)};
-      }
-      out[key] += share;
-    }
-    distributions_.emplace(rule, out);
-    return out;
-  }
+  [[nodiscard]] Row RowOf(RuleId rule) const { return permitted_->RowOf(rule); }
 
   std::shared_ptr<ExplainedGroup> Tree(std::uint32_t at, RuleId id) {
     if (!told_.emplace(at, id).second) {
@@ -244,7 +181,7 @@ class Explainer {
   Decider* decider_ = nullptr;
   DomainId domain_ = kNoDomain;  // of the whole tree
   ClientClass client_ = 0;
-  std::map<RuleId, Distribution> distributions_;
+  PermittedTo* permitted_ = nullptr;
   std::set<std::pair<std::uint32_t, RuleId>> told_;
 };
 
@@ -286,15 +223,16 @@ Status ExplainInZone(const Model& model,
     out.status = ExplainedStatus::kNotLoaded;
     return {};
   }
-  const Match match = FindOwner(*index, qname, qtype);
+  const NameMatch match = FindOwner(*index, qname, qtype);
   out.status = match.status;
-  out.owner = wire::ToText(index->names()[match.name].name);
+  out.owner = wire::ToText(match.owner);
   if (match.status != ExplainedStatus::kAnswer) {
     return {};
   }
-  std::uint32_t entry = index->FindServed(match.name, qtype);
+  const std::uint32_t owner = index->Find(match.owner);
+  std::uint32_t entry = index->FindServed(owner, qtype);
   if (entry == kNoIndex) {
-    entry = index->FindServed(match.name, kCname);
+    entry = index->FindServed(owner, kCname);
   }
   if (entry == kNoIndex) {
     out.status = ExplainedStatus::kNodata;

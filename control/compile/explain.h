@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "control/compile/compiled.h"
+#include "control/compile/match.h"
+#include "control/compile/permitted.h"
 #include "control/compile/share.h"
 #include "control/model/model.h"
 #include "dataplane/base/result.h"
@@ -52,25 +54,6 @@ struct ExplainedGroup {
   bool last_resort = false;  // nothing was healthy: all were taken as healthy
   std::vector<ExplainedMember> members;
 };
-
-struct ExplainedAnswer {
-  Share share;
-  std::uint32_t ttl = 0;
-  unsigned take = 0;                // so many of the values, drawn per query; 0: all
-  std::vector<std::string> values;  // text, sorted; none: NODATA
-};
-
-enum class ExplainedStatus {
-  kAnswer,      // `answers` says which; one without values is NODATA
-  kNodata,      // the name exists, the type does not
-  kNxdomain,    // no such name and no wildcard
-  kReferral,    // `owner` is delegated
-  kRedirected,  // `owner` holds a DNAME
-  kNotLoaded,   // the zone has no data: SERVFAIL
-  kNotServed    // in none of the zones: REFUSED
-};
-/// "answer", "nodata", "nxdomain"...
-const char* ExplainedStatusText(ExplainedStatus status) noexcept;
 
 struct Explanation {
   ExplainedStatus status = ExplainedStatus::kNotServed;

@@ -16,6 +16,7 @@
 #include "tools/command/explain.h"
 #include "tools/command/fields.h"
 #include "tools/command/machine.h"
+#include "tools/command/plan.h"
 #include "tools/command/status.h"
 #include "tools/command/tables.h"
 #include "tools/supervise/run_lock.h"
@@ -95,6 +96,11 @@ json RequestOf(const CommandLine& line) {
       }
       return request;
     }
+    case Verb::kPlan:
+      return {{"op", "plan"},
+              {"file", std::filesystem::absolute(line.file).lexically_normal().string()},
+              {"zone", line.origin},
+              {"all", line.all ? "yes" : "no"}};
     case Verb::kZoneLoad:
       // Control has another working folder.
       return {{"op", "zone_load"},
@@ -171,12 +177,21 @@ Result<json> Ask(const std::string& run_dir, const CommandLine& line) {
 }
 
 int Show(const CommandLine& line, const json& result) {
+  if (line.verb == Verb::kPlan) {
+    for (const json& warning : Elements(result, "warnings")) {
+      Complain("warning: " + Text(warning));
+    }
+  }
   if (line.json) {
     Print(Dump(result));
     return kDone;
   }
   if (line.verb == Verb::kExplain) {
     Print(ExplainText(result));
+    return kDone;
+  }
+  if (line.verb == Verb::kPlan) {
+    Print(PlanText(result));
     return kDone;
   }
   return Published(result);

@@ -52,6 +52,7 @@ class Grammar {
                      "client, and the output says so")
         ->type_name("ADDRESS")
         ->check(Address());
+    AddPlan();
     AddZone();
     AddHealth();
     AddTables();
@@ -127,6 +128,27 @@ class Grammar {
   CLI::App* WithJson(CLI::App* command) {
     command->add_flag("--json", line_.json, "Print control's JSON object");
     return command;
+  }
+
+  void AddPlan() {
+    CLI::App* plan = WithJson(WithNode(
+        Command(app_,
+                Verb::kPlan,
+                "plan",
+                "Show which answers would change if a file were loaded, under the health of the "
+                "moment; nothing is stored or served. Exit status 0 whether answers change or "
+                "not, 1 where a load would refuse the file")));
+    plan->add_option("file",
+                     line_.file,
+                     "Zone file or record sets (JSON), in place of what the zone has of that kind")
+        ->required()
+        ->check(CLI::ExistingFile);
+    plan->add_option("--zone",
+                     line_.origin,
+                     "Zone it is for, like example.test; else the one that has this file, whose "
+                     "$ORIGIN the file begins with, or that holds all names of the record sets")
+        ->type_name("ORIGIN");
+    plan->add_flag("--all", line_.all, "Show every change, not only a screenful");
   }
 
   void AddZone() {

@@ -14,6 +14,7 @@ enum class Verb {
   kReload,
   kStatus,
   kExplain,
+  kPlan,
   kZoneLoad,
   kZoneDrop,
   kHealthSet,
@@ -26,13 +27,14 @@ struct CommandLine {
   Verb verb = Verb::kRun;
   std::string config;   // file; may be empty where run_dir is given
   std::string run_dir;  // instead of a file, for the commands that ask a running node
-  bool json = false;    // status, explain
+  bool json = false;    // status, explain, plan
+  bool all = false;     // plan
   std::chrono::milliseconds patience{0};
   std::string name;              // explain
   std::string type;              // explain
   std::string client;            // explain; may be empty
-  std::string origin;            // zone load, zone drop
-  std::string file;              // zone load
+  std::string origin;            // zone load, zone drop; plan: may be empty
+  std::string file;              // zone load, plan
   std::string check;             // health set
   std::string to;                // health set: healthy, unhealthy, auto
   std::string image;             // tables: a file, instead of what a node publishes

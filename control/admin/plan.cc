@@ -1,0 +1,234 @@
+// See plan.h.
+#include "control/admin/plan.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "control/compile/plan.h"
+#include "control/config/json.h"
+#include "control/config/record_sets.h"
+#include "control/config/text_file.h"
+#include "control/config/zone_file.h"
+#include "control/model/findings.h"
+#include "control/model/rules.h"
+#include "dataplane/wire/name.h"
+
+namespace holdfast::control {
+namespace {
+
+constexpr const char* kSayZone = "; name the zone with --zone";
+
+// Record sets are one JSON object; no zone file begins with a brace.
+Result<bool> HoldsRecordSets(const std::string& path) {
+  std::ifstream file(path);
+  char first = '\0';
+  if (!file || std::filesystem::is_directory(path) || !(file >> first)) {
+    const auto text = ReadFile(path, 1);  // says why
+    return text
+               ? Fail(ErrorCode::kInvalid, path + ": is empty; expected record sets or a zone file")
+               : std::unexpected(text.error());
+  }
+  return first == '{' || first == '[';
+}
+
+bool IsSameFile(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return !b.empty() && std::filesystem::equivalent(a, b, error);
+}
+
+// The deepest served zone that all names of the record sets lie in.
+Result<std::string> ZoneOfRecordSets(const std::string& path, const Model& served) {
+  const auto text = ReadFile(path, kMaxJsonOctets);
+  if (!text) {
+    return std::unexpected(text.error());
+  }
+  Findings findings;
+  std::optional<std::string> common;  // the deepest name above all of them
+  const auto on_item = [&](const Value& item) {
+    const Value* name = item.Find("Name");
+    const auto wire = name == nullptr ? wire::FromText("") : wire::FromText(name->text);
+    if (!wire) {
+      return;  // the load will say it
+    }
+    const std::string folded = wire::Fold(*wire);
+    if (!common) {
+      common = folded;
+    }
+    while (!wire::IsAtOrBelow(folded, *common)) {
+      common = std::string(wire::Parent(*common));
+    }
+  };
+  ReadJsonList(*text, path, "ResourceRecordSets", on_item, findings);
+  if (!findings.Ok()) {
+    return std::unexpected(findings.ToError());
+  }
+  if (!common) {
+    return Fail(ErrorCode::kNotFound, path + ": holds no record set" + kSayZone);
+  }
+  const Zone* best = nullptr;
+  for (const Zone& zone : served.zones) {
+    if (wire::IsAtOrBelow(*common, zone.origin) &&
+        (best == nullptr || zone.origin.size() > best->origin.size())) {
+      best = &zone;
+    }
+  }
+  return best != nullptr ? Result<std::string>(best->origin)
+                         : Fail(ErrorCode::kNotFound,
+                                path + ": no zone served here holds all its names, which lie in " +
+                                    wire::ToText(*common) + kSayZone);
+}
+
+// What an absolute $ORIGIN says before the first record.
+Result<std::string> ZoneOfZoneFile(const std::string& path) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const auto begin = line.find_first_not_of(" \t\r");
+    if (begin == std::string::npos || line[begin] == ';') {
+      continue;
+    }
+    if (line[begin] != '$') {
+      break;
+    }
+    constexpr std::string_view kOrigin = "$ORIGIN";
+    if (!line.starts_with(kOrigin)) {
+      continue;  // $TTL
+    }
+    const auto from = line.find_first_not_of(" \t", kOrigin.size());
+    const auto to = line.find_first_of(" \t\r;", from == std::string::npos ? 0 : from);
+    const std::string word = from == std::string::npos ? "" : line.substr(from, to - from);
+    const auto origin = wire::FromText(word);
+    if (origin && word.ends_with('.')) {
+      return wire::Fold(*origin);
+    }
+    break;
+  }
+  return Fail(
+      ErrorCode::kNotFound,
+      path + ": does not begin with an absolute $ORIGIN and is no zone's file here" + kSayZone);
+}
+
+Result<std::string> OriginOf(const PlanRequest& request,
+                             bool record_sets,
+                             const NodeConfig& node,
+                             const Model& served) {
+  if (!request.origin.empty()) {
+    const auto name = wire::FromText(request.origin);
+    return name ? Result<std::string>(wire::Fold(*name))
+                : Fail(ErrorCode::kInvalid,
+                       "origin '" + request.origin + "': " + name.error().message);
+  }
+  for (const ZoneConfig& zone : node.zones) {
+    if (IsSameFile(request.file, record_sets ? zone.records : zone.file)) {
+      return zone.origin;
+    }
+  }
+  return record_sets ? ZoneOfRecordSets(request.file, served) : ZoneOfZoneFile(request.file);
+}
+
+// The zone with the file in place of what it has of that kind.
+Zone PlannedZone(const std::string& origin,
+                 const std::string& file,
+                 bool record_sets,
+                 const Model& served,
+                 Findings& findings) {
+  Zone zone{.origin = origin, .id = DefaultZoneId(origin), .source = {.file = file}};
+  const auto now = std::ranges::find(served.zones, origin, &Zone::origin);
+  if (now != served.zones.end()) {
+    zone.id = now->id;
+    if (record_sets) {
+      zone.rrsets = now->rrsets;
+      zone.source = now->source;
+    } else {
+      zone.record_sets = now->record_sets;
+    }
+  }
+  if (record_sets) {
+    ReadRecordSets(file, zone, findings);
+  } else {
+    ReadZoneFile(file, zone, findings);
+  }
+  if (findings.Ok()) {
+    CheckZone(zone, findings);
+  }
+  if (findings.Ok()) {
+    CheckLocations(zone, served.location.get(), findings);
+  }
+  if (findings.Ok()) {
+    LintZone(zone, served.checks, findings);
+  }
+  return zone;
+}
+
+Json AnswerJson(const PlannedAnswer& planned) {
+  return {{"outcome", ExplainedStatusText(planned.status)},
+          {"type", planned.type},
+          {"answers", AnswersJson(planned.answers)}};
+}
+
+Json ChangeJson(const PlannedChange& change) {
+  Json clients = Json::array();
+  for (const PlannedClients& some : change.clients) {
+    Json known = Json::object();
+    for (const auto& [source, place] : some.known) {
+      known[source] = place;
+    }
+    clients.push_back({{"known", known},
+                       {"classes", some.classes},
+                       {"before", AnswerJson(some.before)},
+                       {"after", AnswerJson(some.after)}});
+  }
+  return {{"name", change.name},
+          {"type", change.type},
+          {"classes", change.classes},
+          {"changed_classes", change.changed_classes},
+          {"clients", clients}};
+}
+
+}  // namespace
+
+Result<Json> PlanResult(const PlanRequest& request,
+                        const NodeConfig& node,
+                        const Model& served,
+                        std::span<const CompiledHealth> health,
+                        Generation generation) {
+  const auto record_sets = HoldsRecordSets(request.file);
+  if (!record_sets) {
+    return std::unexpected(record_sets.error());
+  }
+  const auto origin = OriginOf(request, *record_sets, node, served);
+  if (!origin) {
+    return std::unexpected(origin.error());
+  }
+  Findings findings;
+  const Zone zone = PlannedZone(*origin, request.file, *record_sets, served, findings);
+  if (!findings.Ok()) {
+    return std::unexpected(findings.ToError());
+  }
+  const auto plan = PlanZone(served, zone, health, request.all ? kMostPlannedOfAll : kMostPlanned);
+  if (!plan) {
+    return std::unexpected(plan.error());
+  }
+  Json changes = Json::array();
+  for (const PlannedChange& change : plan->changes) {
+    changes.push_back(ChangeJson(change));
+  }
+  auto warnings = findings.Warnings();
+  std::ranges::copy(plan->warnings, std::back_inserter(warnings));
+  return Json{{"zone", wire::ToText(*origin)},
+              {"file", request.file},
+              {"kind", *record_sets ? "record sets" : "zone file"},
+              {"generation", generation.value()},
+              {"names_compared", plan->compared},
+              {"names_that_come", plan->come},
+              {"names_that_go", plan->go},
+              {"changed", plan->changed},
+              {"changes", changes},
+              {"warnings", warnings}};
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,60 @@
+// Where a name leads in a zone, as the answer function finds it (RFC 1034 4.3.2, RFC 4592), for
+// explain and plan, which look for names each in a list of its own.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dataplane/table/format.h"
+#include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
+
+namespace holdfast::control {
+
+enum class ExplainedStatus {
+  kAnswer,      // `answers` says which; one without values is NODATA
+  kNodata,      // the name exists, the type does not
+  kNxdomain,    // no such name and no wildcard
+  kReferral,    // `owner` is delegated
+  kRedirected,  // `owner` holds a DNAME
+  kNotLoaded,   // the zone has no data: SERVFAIL
+  kNotServed    // in none of the zones: REFUSED
+};
+/// "answer", "nodata", "nxdomain"...
+const char* ExplainedStatusText(ExplainedStatus status) noexcept;
+
+struct NameMatch {
+  ExplainedStatus status = ExplainedStatus::kAnswer;
+  std::string owner;  // folded: the name, a wildcard, what is above it
+};
+
+/// @param qname     folded, at or below the origin of a zone.
+/// @param flags_of  flags (table::NameFlags) of a name that the zone shows, given its folded wire
+/// form; nothing for others. The origin is shown.
+template <class FlagsOf>
+NameMatch MatchName(std::string_view qname, std::uint16_t qtype, FlagsOf flags_of) {
+  std::string_view name = qname;
+  std::optional<std::uint8_t> flags = flags_of(name);
+  while (!flags) {
+    name = wire::Parent(name);
+    flags = flags_of(name);
+  }
+  const bool exact = name.size() == qname.size();
+  const bool above = exact && qtype == static_cast<std::uint16_t>(wire::Type::kDs);
+  if ((*flags & table::kNameCut) != 0 && !above) {
+    return {.status = ExplainedStatus::kReferral, .owner = std::string(name)};
+  }
+  if (exact) {
+    return {.owner = std::string(name)};
+  }
+  if ((*flags & table::kNameDname) != 0) {
+    return {.status = ExplainedStatus::kRedirected, .owner = std::string(name)};
+  }
+  if ((*flags & table::kNameWildcard) != 0) {
+    return {.owner = wire::WildcardOf(name)};
+  }
+  return {.status = ExplainedStatus::kNxdomain, .owner = std::string(name)};
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,263 @@
+// What `plan` finds: changes of answers, told from changes of text; and, over random zones, the
+// same names and types as asking explain before and after would find.
+#include <gtest/gtest.h>
+#include <random>
+#include <set>
+
+#include "control/compile/explain.h"
+#include "control/compile/plan.h"
+#include "tests/control/compile_kit.h"
+#include "tests/dataplane/located_zone.h"
+
+namespace holdfast::control {
+namespace {
+
+using namespace kit;  // NOLINT(google-build-using-namespace)
+
+RecordSet Weighted(const ZoneText& zone,
+                   const std::string& name,
+                   const std::string& id,
+                   std::uint8_t weight,
+                   const std::string& address,
+                   const std::string& check = "") {
+  RecordSet set{.name = zone.Name(name), .type = 1, .set_identifier = id};
+  set.policy = Policy::kWeighted;
+  set.weight = weight;
+  set.ttl = 30;
+  set.rdata = {V4(address)};
+  set.health_check_id = check;
+  return set;
+}
+
+Model Of(const ZoneText& zone) {
+  return {.zones = {zone.zone}, .checks = {{.id = "down"}}};
+}
+
+const std::vector<CompiledHealth> kDown = {{.id = "down", .healthy = false}};
+
+Plan PlanOrDie(const Model& served, const Zone& after, std::size_t most = 100) {
+  auto plan = PlanZone(served, after, kDown, most);
+  EXPECT_TRUE(plan) << (plan ? "" : plan.error().message);
+  return plan ? *std::move(plan) : Plan{};
+}
+
+// "www.p.test. A: answer 1 192.0.2.1 -> nodata".
+std::string Text(const PlannedAnswer& answer) {
+  std::string text = ExplainedStatusText(answer.status);
+  for (const auto& one : answer.answers) {
+    text += " " + one.share.Text() + " ttl " + std::to_string(one.ttl);
+    for (const auto& value : one.values) {
+      text += " " + value;
+    }
+  }
+  return text;
+}
+std::vector<std::string> Texts(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const auto& change : plan.changes) {
+    for (const auto& clients : change.clients) {
+      out.push_back(change.name + " " + change.type + ": " + Text(clients.before) + " -> " +
+                    Text(clients.after));
+    }
+  }
+  return out;
+}
+
+using Lines = std::vector<std::string>;
+
+TEST(Plan, FindsNothingWhereOnlyTextChanges) {
+  ZoneText before("p.test.");
+  before.zone.record_sets = {Weighted(before, "www", "a", 1, "192.0.2.1"),
+                             Weighted(before, "www", "b", 3, "192.0.2.2"),
+                             Weighted(before, "www", "dead", 1, "192.0.2.3", "down")};
+  ZoneText after("p.test.");
+  after.zone.record_sets = {Weighted(after, "www", "gone", 9, "192.0.2.9", "down"),
+                            Weighted(after, "www", "second", 6, "192.0.2.2"),
+                            Weighted(after, "www", "first", 2, "192.0.2.1")};
+  const Plan plan = PlanOrDie(Of(before), after.zone);
+  EXPECT_EQ(plan.changed, 0U) << ::testing::PrintToString(Texts(plan));
+  EXPECT_EQ(plan.come + plan.go, 0U);
+  EXPECT_EQ(plan.compared, 2U);
+}
+
+TEST(Plan, TellsSharesAndTtls) {
+  ZoneText before("p.test.");
+  before.Add("ttl", "A", {V4("192.0.2.7")}, 60).Add("same", "A", {V4("192.0.2.8")});
+  before.zone.record_sets = {Weighted(before, "www", "a", 1, "192.0.2.1"),
+                             Weighted(before, "www", "b", 1, "192.0.2.2")};
+  ZoneText after("p.test.");
+  after.Add("ttl", "A", {V4("192.0.2.7")}, 90).Add("same", "A", {V4("192.0.2.8")});
+  after.zone.record_sets = {Weighted(after, "www", "a", 1, "192.0.2.1"),
+                            Weighted(after, "www", "b", 3, "192.0.2.2")};
+  EXPECT_EQ(Texts(PlanOrDie(Of(before), after.zone)),
+            (Lines{"ttl.p.test. A: answer 1 ttl 60 192.0.2.7 -> answer 1 ttl 90 192.0.2.7",
+                   "www.p.test. A: answer 1/2 ttl 30 192.0.2.1 1/2 ttl 30 192.0.2.2 -> "
+                   "answer 1/4 ttl 30 192.0.2.1 3/4 ttl 30 192.0.2.2"}));
+}
+
+TEST(Plan, TellsNamesThatComeAndGoWildcardsAndEmptyNames) {
+  ZoneText before("p.test.");
+  before.Add("a.deep", "A", {V4("192.0.2.1")}).Add("x.star", "A", {V4("192.0.2.2")});
+  before.Add("*.star", "A", {V4("192.0.2.9")});
+  ZoneText after("p.test.");
+  after.Add("*.star", "A", {V4("192.0.2.9")}).Add("new", "A", {V4("192.0.2.3")});
+  const Plan plan = PlanOrDie(Of(before), after.zone);
+  EXPECT_EQ(
+      Texts(plan),
+      (Lines{"a.deep.p.test. A: answer 1 ttl 3600 192.0.2.1 -> nxdomain",
+             "deep.p.test. : nodata -> nxdomain",
+             "new.p.test. A: nxdomain -> answer 1 ttl 3600 192.0.2.3",
+             "x.star.p.test. A: answer 1 ttl 3600 192.0.2.2 -> answer 1 ttl 3600 192.0.2.9"}));
+  EXPECT_EQ(plan.go, 3U);
+  EXPECT_EQ(plan.come, 1U);
+}
+
+TEST(Plan, TellsDelegationsAndCnames) {
+  ZoneText before("p.test.");
+  before.Add("www.cut", "A", {V4("192.0.2.1")}).Add("c", "A", {V4("192.0.2.2")});
+  ZoneText after("p.test.");
+  after.Add("cut", "NS", {Wire("ns.elsewhere.test.")}).Add("c", "CNAME", {Wire("o.test.")});
+  after.Add("www.cut", "A", {V4("192.0.2.1")});
+  EXPECT_EQ(Texts(PlanOrDie(Of(before), after.zone)),
+            (Lines{"c.p.test. A: answer 1 ttl 3600 192.0.2.2 -> answer 1 ttl 3600 o.test.",
+                   "c.p.test. CNAME: nodata -> answer 1 ttl 3600 o.test.",
+                   "cut.p.test. NS: nodata -> referral 1 ttl 3600 ns.elsewhere.test.",
+                   "www.cut.p.test. A: answer 1 ttl 3600 192.0.2.1 -> referral 1 ttl 3600 "
+                   "ns.elsewhere.test."}));
+}
+
+TEST(Plan, TellsWhatANewZoneTakesFromTheOneAbove) {
+  ZoneText before("p.test.");
+  before.Add("www.sub", "A", {V4("192.0.2.1")}).Add("other", "A", {V4("192.0.2.2")});
+  ZoneText after("sub.p.test.");
+  after.Add("www", "A", {V4("192.0.2.5")});
+  const Plan plan = PlanOrDie(Of(before), after.zone);
+  EXPECT_EQ(plan.changed, 3U) << ::testing::PrintToString(Texts(plan));  // and SOA, NS of the apex
+  EXPECT_EQ(Texts(plan).back(),
+            "www.sub.p.test. A: answer 1 ttl 3600 192.0.2.1 -> answer 1 ttl 3600 192.0.2.5");
+  EXPECT_EQ(PlanOrDie({}, after.zone).changed, 3U);  // not served before
+}
+
+TEST(Plan, CountsTheClassesOfClientsThatSeeAChange) {
+  const Model served = test::LocatedModel();
+  Zone after = served.zones[0];
+  for (RecordSet& set : after.record_sets) {
+    if (set.set_identifier == "FR") {
+      set.rdata = {V4("192.0.2.77")};
+    }
+  }
+  const Plan plan = PlanOrDie(served, after);
+  ASSERT_EQ(plan.changed, 1U) << ::testing::PrintToString(Texts(plan));
+  const PlannedChange& geo = plan.changes[0];
+  EXPECT_EQ(geo.name, "geo.example.test.");
+  EXPECT_EQ(geo.classes, 3U);  // nobody knows, DE, FR
+  EXPECT_EQ(geo.changed_classes, 1U);
+  ASSERT_EQ(geo.clients.size(), 1U);
+  EXPECT_EQ(geo.clients[0].known[0].second, "EU FR");
+  EXPECT_EQ(geo.clients[0].before.answers[0].values, Lines{"192.0.2.2"});
+  EXPECT_EQ(geo.clients[0].after.answers[0].values, Lines{"192.0.2.77"});
+}
+
+TEST(Plan, TellsAPolicyThatBeginsToAskTheClient) {
+  Model served = test::LocatedModel();
+  const Zone after = served.zones[0];
+  std::erase_if(served.zones[0].record_sets,
+                [](const RecordSet& set) { return set.set_identifier == "FR"; });
+  const Plan plan = PlanOrDie(served, after);
+  ASSERT_EQ(plan.changed, 1U);
+  EXPECT_EQ(plan.changes[0].changed_classes, 1U);
+}
+
+TEST(Plan, DescribesAsManyAsWereAskedForAndCountsAll) {
+  ZoneText before("p.test.");
+  ZoneText after("p.test.");
+  for (int i = 0; i < 2000; ++i) {
+    before.Add("n" + std::to_string(i), "A", {V4("192.0.2.1")}, 60);
+    after.Add("n" + std::to_string(i), "A", {V4("192.0.2.1")}, i % 2 == 0 ? 60 : 61);
+  }
+  const Plan plan = PlanOrDie(Of(before), after.zone, 7);
+  EXPECT_EQ(plan.changed, 1000U);
+  EXPECT_EQ(plan.changes.size(), 7U);
+}
+
+// Few names, types and values, so that zones have much in common.
+ZoneText RandomZone(std::mt19937& random) {
+  ZoneText zone("p.test.");
+  const auto address = [&] { return "192.0.2." + std::to_string(1 + random() % 3); };
+  for (const char* name : {"a", "b", "*.b", "x.b", "y.x.b", "d", "e.d", "*"}) {
+    const auto draw = random() % 7;
+    if (draw == 0) {
+      zone.Add(name, "A", {V4(address())}, 60);
+    } else if (draw == 1) {
+      zone.Add(name, "TXT", {std::string("\1t")}).Add(name, "A", {V4(address())}, 60);
+    } else if (draw == 2) {
+      zone.Add(name, "CNAME", {Wire("a.p.test.")});
+    } else if (draw == 3 && name[0] != '*') {
+      zone.Add(name, random() % 2 == 0 ? "NS" : "DNAME", {Wire("o.test.")});
+    } else if (draw == 4) {
+      for (const char* id : {"1", "2"}) {
+        zone.zone.record_sets.push_back(Weighted(zone,
+                                                 name,
+                                                 id,
+                                                 static_cast<std::uint8_t>(random() % 3),
+                                                 address(),
+                                                 random() % 3 == 0 ? "down" : ""));
+      }
+    } else if (draw == 5) {
+      RecordSet set{.name = zone.Name(name), .type = 1};
+      set.alias = AliasTarget{.hosted_zone_id = zone.zone.id,
+                              .name = zone.Name(random() % 2 == 0 ? "a" : "d"),
+                              .evaluate_target_health = true};
+      zone.zone.record_sets.push_back(set);
+    }
+  }
+  return zone;
+}
+
+// What explain says, and the type that it says it by.
+std::pair<std::string, std::string> Explained(const Model& model,
+                                              const std::string& name,
+                                              std::uint16_t type) {
+  const auto found = Explain(model, kDown, name, type);
+  if (!found) {
+    return {found.error().message, ""};
+  }
+  const PlannedAnswer answer{.status = found->status, .type = {}, .answers = found->answers};
+  return {Text(answer), found->type};
+}
+
+TEST(Plan, FindsWhatExplainWouldTellOfEveryName) {
+  std::mt19937 random(5);
+  std::size_t changes = 0;
+  for (int round = 0; round < 400; ++round) {
+    const ZoneText before = RandomZone(random);
+    const ZoneText after = RandomZone(random);
+    const Plan plan = PlanOrDie(Of(before), after.zone);
+    std::set<std::string> told;
+    for (const auto& change : plan.changes) {
+      told.insert(change.name + " " + change.type);
+    }
+    changes += told.size();
+    for (const char* name : {"a", "b", "*.b", "x.b", "y.x.b", "d", "e.d", "*", "@"}) {
+      for (const std::string type : {"A", "TXT", "CNAME"}) {
+        const std::string wire = before.Name(name);
+        const auto [was, was_by] = Explained(Of(before), wire, TypeOf(type));
+        const auto [is, is_by] = Explained(Of(after), wire, TypeOf(type));
+        // A CNAME that answers for every other type is told of as such.
+        const bool by_cname = was_by == "CNAME" || is_by == "CNAME";
+        const bool answers = was.starts_with("answer") || is.starts_with("answer");
+        const std::string text = wire::ToText(wire) + " ";
+        if (was != is && answers) {
+          EXPECT_TRUE(told.contains(text + type) || (by_cname && told.contains(text + "CNAME")))
+              << round << " " << text << type << ": " << was << " -> " << is;
+        } else if (answers && was_by == is_by) {
+          EXPECT_FALSE(told.contains(text + type)) << round << " " << text << type << ": " << was;
+        }
+      }
+    }
+  }
+  EXPECT_GT(changes, 1000U);
+}
+
+}  // namespace
+}  // namespace holdfast::control
