@@ -183,24 +183,31 @@ class Comparison {
   bool Differs(std::string_view name, std::uint16_t type) {
     const PlanFound before = before_side_.Find(name, type);
     const PlanFound after = after_side_.Find(name, type);
-    if (before.status != after.status) {
-      return true;
-    }
-    if (before.rrset == nullptr || after.rrset == nullptr) {
-      return (before.rrset == nullptr) != (after.rrset == nullptr);
-    }
-    if (before.rrset->type == after.rrset->type &&
+    if (before.rrset != nullptr && after.rrset != nullptr && before.status == after.status &&
+        before.rrset->type == after.rrset->type &&
         SameRef(before.rrset->answer, after.rrset->answer)) {
       return false;
     }
-    if (before.rrset->type != after.rrset->type || before.status != ExplainedStatus::kAnswer) {
-      return true;
-    }
     const DomainId domain = DomainOf(before, after);
     return std::ranges::any_of(GroupsOf(domain, before, after), [&](const ClientGroup& group) {
-      return PermittedOf(before, before_side_, domain, group.one) !=
-             PermittedOf(after, after_side_, domain, group.one);
+      return !AnsweredAlike(before,
+                            PermittedOf(before, before_side_, domain, group.one),
+                            after,
+                            PermittedOf(after, after_side_, domain, group.one));
     });
+  }
+
+  // A rule that has nothing to answer is NODATA as much as a name without one.
+  static bool AnsweredAlike(const PlanFound& before,
+                            const Permitted& was,
+                            const PlanFound& after,
+                            const Permitted& is) {
+    if (!Exists(before.status) || !Exists(after.status)) {
+      // Referrals and redirections come here only when their images differ.
+      return before.status == after.status && before.rrset == nullptr && after.rrset == nullptr;
+    }
+    const bool nothing = was.size() == 1 && was.begin()->first == PermittedAnswer();
+    return was == is && (nothing || before.rrset->type == after.rrset->type);
   }
 
   [[nodiscard]] RuleId RuleOf(const PlanFound& found) const {
@@ -276,6 +283,9 @@ class Comparison {
                         DomainId domain,
                         ClientClass client) {
     Permitted out;
+    if (found.status == ExplainedStatus::kNodata) {
+      out.emplace(PermittedAnswer(), Share(1, 1));
+    }
     if (found.rrset == nullptr) {
       return out;
     }
@@ -305,14 +315,11 @@ class Comparison {
     const PlanFound before = before_side_.Find(change.name, change.type);
     const PlanFound after = after_side_.Find(change.name, change.type);
     const DomainId domain = DomainOf(before, after);
-    const bool same_form = before.status == after.status && before.rrset != nullptr &&
-                           after.rrset != nullptr && before.rrset->type == after.rrset->type &&
-                           before.status == ExplainedStatus::kAnswer;
     out.classes = domain == kNoDomain ? 0 : pools_.clients().Classes(domain);
     for (const ClientGroup& group : GroupsOf(domain, before, after)) {
       const Permitted was = PermittedOf(before, before_side_, domain, group.one);
       const Permitted is = PermittedOf(after, after_side_, domain, group.one);
-      if (same_form && was == is) {
+      if (AnsweredAlike(before, was, after, is)) {
         continue;
       }
       out.changed_classes += group.classes;
