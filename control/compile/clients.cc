@@ -188,17 +188,17 @@ std::vector<std::pair<std::string, std::string>> Clients::Describe(DomainId id,
   }
   if (sources.cell) {
     const auto& cell = data_->cell_class[known.cell];
-    out.emplace_back("cell",
-                     cell ? std::to_string(cell->latitude) + " " + std::to_string(cell->longitude)
-                          : "unknown");
+    out.emplace_back(
+        "cell",
+        cell ? std::to_string(cell->latitude) + " " + std::to_string(cell->longitude) : "unknown");
   }
   if (sources.latency) {
     std::string text;
     for (std::size_t i = 0; i < data_->regions.size(); ++i) {
       const Latencies& latencies = data_->latency_class[known.latency];
       if (const auto us = i < latencies.size() ? latencies[i] : std::nullopt; us.has_value()) {
-        text += (text.empty() ? "" : ", ") + data_->regions[i] + " " +
-                std::to_string(*us / 1000) + "." + std::to_string(*us % 1000 / 100) + " ms";
+        text += (text.empty() ? "" : ", ") + data_->regions[i] + " " + std::to_string(*us / 1000) +
+                "." + std::to_string(*us % 1000 / 100) + " ms";
       }
     }
     out.emplace_back("latency", text.empty() ? "unknown" : text);

@@ -337,6 +337,48 @@ bool Same(const CompiledOutcome& a, const CompiledOutcome& b) {
          a.answer == b.answer;
 }
 
+// The draws of a switch; equal ones are one list.
+class Lists {
+ public:
+  Lists(const Pools& pools, CompiledPool& out) : pools_(pools), out_(out) {}
+
+  std::uint16_t Of(const Folded& folded) {
+    const std::size_t begin = out_.outcomes.size();
+    AppendOutcomes(folded, pools_, out_);
+    const std::span fresh = std::span(out_.outcomes).subspan(begin);
+    const std::size_t hash = HashOf(fresh);
+    const auto [first, last] = by_hash_.equal_range(hash);
+    for (auto it = first; it != last; ++it) {
+      const std::size_t from = it->second == 0 ? 0U : out_.list_ends[it->second - 1U];
+      const std::size_t count = out_.list_ends[it->second] - from;
+      if (std::ranges::equal(std::span(out_.outcomes).subspan(from, count), fresh, Same)) {
+        out_.outcomes.resize(begin);
+        return it->second;
+      }
+    }
+    const auto list = static_cast<std::uint16_t>(out_.list_ends.size());
+    by_hash_.emplace(hash, list);
+    out_.list_ends.push_back(static_cast<std::uint32_t>(out_.outcomes.size()));
+    return list;
+  }
+
+ private:
+  static std::size_t HashOf(std::span<const CompiledOutcome> outcomes) {
+    std::size_t hash = outcomes.size();
+    for (const auto& outcome : outcomes) {
+      const auto* image = std::get_if<ImageSpecPtr>(&outcome.answer);
+      hash = (hash * 31) + outcome.upto +
+             (image != nullptr ? reinterpret_cast<std::uintptr_t>(image->get())
+                               : std::get<RuleDigest>(outcome.answer).word[0]);
+    }
+    return hash;
+  }
+
+  const Pools& pools_;
+  CompiledPool& out_;
+  std::unordered_multimap<std::size_t, std::uint16_t> by_hash_;  // of the outcomes
+};
+
 }  // namespace
 
 void Decider::Compile(RuleId id, CompiledPool& out) {
@@ -352,46 +394,54 @@ void Decider::Compile(RuleId id, CompiledPool& out) {
   out.outcomes.clear();
   if (rule.RowCount() == 1) {
     AppendOutcomes(Fold(id, 0), pools_, out);
+    return;
+  }
+  out.row_map = rule.rows->row_map;
+  if (AsksTheClient(rule.policy)) {
+    CompileFirsts(id, out);
   } else {
-    CompileRows(id, out);
+    Lists lists(pools_, out);
+    for (std::size_t row = 0; row < rule.RowCount(); ++row) {
+      out.list_of_row.push_back(lists.Of(Fold(id, static_cast<Row>(row))));
+    }
   }
 }
 
-// Most rows are answered alike: they lead to one list.
-void Decider::CompileRows(RuleId id, CompiledPool& out) {
+// Where the first healthy candidate answers, a row's draw depends on nothing but who that is: a
+// target that goes by the client itself stays a pool. Rows may be as many as classes.
+void Decider::CompileFirsts(RuleId id, CompiledPool& out) {
   const auto& rule = pools_.rule(id);
-  out.row_map = rule.rows->row_map;
-  std::unordered_multimap<std::size_t, std::uint16_t> lists;  // by hash of the outcomes
-  for (std::size_t row = 0; row < rule.RowCount(); ++row) {
-    const std::size_t begin = out.outcomes.size();
-    AppendOutcomes(Fold(id, static_cast<Row>(row)), pools_, out);
-    const std::span fresh = std::span(out.outcomes).subspan(begin);
-    std::size_t hash = fresh.size();
-    for (const auto& outcome : fresh) {
-      const auto* image = std::get_if<ImageSpecPtr>(&outcome.answer);
-      hash = (hash * 31) + outcome.upto +
-             (image != nullptr ? reinterpret_cast<std::uintptr_t>(image->get())
-                               : std::get<RuleDigest>(outcome.answer).word[0]);
+  const auto members = pools_.Members(rule);
+  Lists lists(pools_, out);
+  std::vector<std::optional<bool>> healthy(members.size());
+  std::vector<std::optional<std::uint16_t>> list_of((members.size() * 2) + 1);
+  const auto is_healthy = [&](Row row, std::uint16_t i) {
+    const RuleMember& member = members[i];
+    if (member.kind == MemberKind::kAlias && member.evaluate_target_health &&
+        pools_.rule(member.child).rows != nullptr) {
+      return Healthy(rule, row, member);  // for these clients
     }
-    std::optional<std::uint16_t> same;
-    const auto [first, last] = lists.equal_range(hash);
-    for (auto it = first; it != last && !same; ++it) {
-      const std::size_t from = it->second == 0 ? 0U : out.list_ends[it->second - 1U];
-      if (std::ranges::equal(
-              std::span(out.outcomes).subspan(from, out.list_ends[it->second] - from),
-              fresh,
-              Same)) {
-        same = it->second;
-      }
+    if (!healthy[i]) {
+      healthy[i] = Healthy(rule, row, member);
     }
-    if (same) {
-      out.outcomes.resize(begin);
-    } else {
-      same = static_cast<std::uint16_t>(out.list_ends.size());
-      lists.emplace(hash, *same);
-      out.list_ends.push_back(static_cast<std::uint32_t>(out.outcomes.size()));
+    return *healthy[i];
+  };
+  out.list_of_row.reserve(rule.RowCount());
+  for (std::size_t i = 0; i < rule.RowCount(); ++i) {
+    const auto row = static_cast<Row>(i);
+    const auto& candidates = rule.rows->candidates[row];
+    const auto first = std::ranges::find_if(
+        candidates, [&](std::uint16_t candidate) { return is_healthy(row, candidate); });
+    std::size_t chosen = members.size() * 2;  // nobody
+    if (first != candidates.end()) {
+      chosen = *first * std::size_t{2};
+    } else if (!candidates.empty()) {
+      chosen = (candidates.front() * std::size_t{2}) + 1;  // in last resort
     }
-    out.list_of_row.push_back(*same);
+    if (!list_of[chosen]) {
+      list_of[chosen] = lists.Of(Fold(id, row));
+    }
+    out.list_of_row.push_back(list_of[chosen].value_or(0));
   }
 }
 

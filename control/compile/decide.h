@@ -89,7 +89,7 @@ class Decider {
   void FoldUnion(const Rule& rule, const Choice& choice, Folded& out);
   void GoOn(RuleId target, FoldedOutcome& outcome) const;
   Health* HealthOf(const Rule& rule, Row row);
-  void CompileRows(RuleId id, CompiledPool& out);
+  void CompileFirsts(RuleId id, CompiledPool& out);
 
   const Pools& pools_;
   const HealthBits* health_ = nullptr;

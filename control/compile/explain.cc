@@ -99,9 +99,11 @@ class Explainer {
     return out;
   }
 
+  // By latency and distance all are, however far.
   static bool IsCandidate(const Rule& rule, Row row, std::uint32_t member) {
-    return !AsksTheClient(rule.policy) || std::ranges::find(rule.rows->candidates[row], member) !=
-                                              rule.rows->candidates[row].end();
+    const bool some = rule.policy == Policy::kGeolocation || rule.policy == Policy::kCidr;
+    return !some || std::ranges::find(rule.rows->candidates[row], member) !=
+                        rule.rows->candidates[row].end();
   }
 
   void Describe(const ZoneEntry& entry,

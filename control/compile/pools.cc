@@ -183,7 +183,9 @@ std::optional<RuleRowsPtr> Pools::RowsFor(Policy policy,
     kept.push_back(
         {.where = member.where.get(),
          .target = member.kind == MemberKind::kAlias ? rules_[member.child].rows : nullptr,
-         .evaluate_target_health = member.evaluate_target_health});
+         .evaluate_target_health = member.evaluate_target_health,
+         .always_healthy = member.check == kNoCheck &&
+                           (member.kind == MemberKind::kImage || !member.evaluate_target_health)});
   }
   return rows_.Make(policy, kept);
 }

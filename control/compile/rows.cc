@@ -1,5 +1,6 @@
 #include "control/compile/rows.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/table/hash.h"
@@ -19,7 +20,8 @@ void AppendText(std::string& to, const std::string& text) {
 // Equal for rules whose rows are the same.
 std::string ShapeOf(Policy policy, std::span<const RowsMember> members, DomainId domain) {
   std::string shape;
-  Append(shape, AsksTheClient(policy) ? policy : Policy::kSimple);
+  const bool asks = AsksTheClient(policy);
+  Append(shape, asks ? policy : Policy::kSimple);
   Append(shape, domain);
   for (const RowsMember& member : members) {
     if (member.where != nullptr) {
@@ -41,8 +43,20 @@ std::string ShapeOf(Policy policy, std::span<const RowsMember> members, DomainId
     Append(shape,
            reinterpret_cast<std::uintptr_t>(member.evaluate_target_health ? member.target.get()
                                                                           : nullptr));
+    Append(shape, asks && member.always_healthy);
   }
   return shape;
+}
+
+// Who comes behind a member that is always healthy never answers: what order they are in makes no
+// difference, and clients no different.
+void EndBehindAlwaysHealthy(std::span<const RowsMember> members,
+                            std::vector<std::uint16_t>& candidates) {
+  const auto last =
+      std::ranges::find_if(candidates, [&](std::uint16_t i) { return members[i].always_healthy; });
+  if (last != candidates.end()) {
+    candidates.erase(last + 1, candidates.end());
+  }
 }
 
 TableBlob RowMapOf(const std::vector<Row>& row_of_class) {
@@ -103,6 +117,7 @@ std::optional<RuleRowsPtr> RowsMaker::MakeRows(Policy policy,
   out->domain = domain;
   const bool asks = AsksTheClient(policy);
   // Whom a geolocation or IP-based group has nothing for depends on the client, so its health does.
+  const bool ordered = policy == Policy::kLatency || policy == Policy::kGeoproximity;
   const bool may_lack = policy == Policy::kGeolocation || policy == Policy::kCidr;
   std::vector<const RecordLocation*> wheres;
   for (const RowsMember& member : members) {
@@ -117,6 +132,9 @@ std::optional<RuleRowsPtr> RowsMaker::MakeRows(Policy policy,
     candidates.clear();
     if (asks) {
       clients_.Candidates(policy, wheres, domain, client, candidates);
+      if (ordered) {
+        EndBehindAlwaysHealthy(members, candidates);
+      }
     }
     std::vector<std::uint16_t> below;  // what health may depend on
     for (const RowsMember& member : members) {

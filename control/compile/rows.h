@@ -36,6 +36,7 @@ struct RowsMember {
   const RecordLocation* where = nullptr;  // null unless the policy asks the client
   RuleRowsPtr target;                     // of an alias's target; null: none, or it has no domain
   bool evaluate_target_health = false;
+  bool always_healthy = false;  // no check, and no target that counts
 };
 
 class RowsMaker {

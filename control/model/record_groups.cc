@@ -61,8 +61,11 @@ std::string WhereText(const RecordSet& record) {
     case Policy::kLatency:
       return "region " + where.region;
     case Policy::kGeolocation:
-      return "location " + where.geo.continent + where.geo.country +
-             (where.geo.subdivision.empty() ? "" : "-" + where.geo.subdivision);
+      // Some codes are a continent's and a country's: AF, AS, NA, SA.
+      return !where.geo.continent.empty()
+                 ? "continent " + where.geo.continent
+                 : "location " + where.geo.country +
+                       (where.geo.subdivision.empty() ? "" : "-" + where.geo.subdivision);
     case Policy::kGeoproximity:
       return where.place ? "coordinates " + Degrees(where.place->latitude) + " " +
                                Degrees(where.place->longitude)

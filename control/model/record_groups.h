@@ -50,7 +50,7 @@ class RecordGroups {
 /// "record 'www.example.test. A' (SetIdentifier 'b')".
 std::string RecordText(const RecordSet& record);
 
-/// Which clients a record set is for: "region eu-west-1", "location US-NY", "CIDR location office";
+/// Which clients a record set is for: "region eu-west-1", "location US-NY", "continent EU", "CIDR location office";
 /// empty when its policy does not ask. No two record sets of a group may say the same.
 std::string WhereText(const RecordSet& record);
 

@@ -192,6 +192,7 @@ Result<std::string> Publisher::DecisionOctets(const CompiledPool& pool) {
 }
 
 Status Publisher::PutPool(const CompiledPool& pool) {
+  Beat();  // one with many rows takes its time, and there may be thousands
   auto octets = DecisionOctets(pool);
   if (!octets) {
     return std::unexpected(octets.error());
