@@ -13,7 +13,6 @@ namespace holdfast::bench {
 namespace {
 
 constexpr std::uint8_t kBlockLength = 14;
-constexpr std::uint32_t kBlockStride = 1U << 21U;
 
 // Networks one behind the other, sparse and dense as the Internet's are: most /16 are one, some of
 // them up to 32. @return the last address of the last one.

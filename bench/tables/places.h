@@ -15,7 +15,7 @@ struct PlacesShape {
   std::size_t networks = 100'000;  // IPv4 /16 to /21, 1.0.0.0 and on, without gaps
   std::size_t countries = 250;     // 1..500: as many classes of clients
   std::size_t regions = 100;       // 0..100
-  std::size_t blocks = 1000;       // of the collection: a /14 in each /11 from 1.0.0.0 on
+  std::size_t blocks = 1000;       // of the collection: each a /14, one behind the other
 };
 
 std::shared_ptr<const control::LocationData> MakePlaces(const PlacesShape& shape);
