@@ -161,14 +161,15 @@ class Batch:
         at, question = self.questions[number]
         found = read(reply, question)
         judge = self.judges[at]
+        certain = judge.has_all_beside(question, found)
         scopes = self.scopes.setdefault(
-            (number, found.links, *judge.asked_beside(question, found)), set())
+            (number, found.links, certain, *judge.asked_beside(question, found)), set())
         if found.scope not in scopes:
             scopes.add(found.scope)
             fault = judge.scope_fault(question, found, some_snapshots(self.zones[at], 3))
             if fault:
                 self.differ(number, fault)
-            if len(scopes) > 1 and judge.has_all_beside(question, found):
+            if len(scopes) > 1 and certain:
                 self.differ(number, f"scopes {scopes} by the same names")
         return found
 
