@@ -28,7 +28,7 @@ Result<table::ClientPrefix> ClientOf(const std::string& text) {
 Json ClientJson(const Explanation& explanation, const std::string& client) {
   Json json{{"address", client.empty() ? Json() : Json(client)}};
   if (!explanation.asks_client) {
-    json["note"] = "no record set of this tree depends on the client";
+    json["note"] = "no record set of this tree depends on the client; names that it leads to may";
     json["scope"] = 0;
     return json;
   }

@@ -28,10 +28,21 @@ class LocationRules {
   void Check(const RecordSet& record) {
     switch (record.policy) {
       case Policy::kLatency:
-        CheckRegion(record, "Region");
+        if (CheckRegion(record, "Region") && data_->latency_class.size() == 1) {
+          WarnOnce("latency",
+                   record,
+                   "[location] latency, or geo with coordinates",
+                   "the first region of the alphabet that is healthy answers");
+        }
         break;
       case Policy::kGeoproximity:
         CheckPlace(record);
+        if (data_ == nullptr || data_->cell_class.size() == 1) {
+          WarnOnce("geoproximity",
+                   record,
+                   "[location] geo with coordinates",
+                   "the first SetIdentifier of the alphabet that is healthy answers");
+        }
         break;
       case Policy::kCidr:
         CheckBlock(record);
@@ -64,10 +75,12 @@ class LocationRules {
   // The region's index, or nothing when there is no table or it is not in one.
   std::optional<std::size_t> CheckRegion(const RecordSet& record, const char* field) {
     if (data_ == nullptr || data_->regions.empty()) {
-      WarnOnce(PolicyText(record.policy),
-               record,
-               "[location] regions or latency",
-               "the first region of the alphabet that is healthy answers");
+      if (record.policy == Policy::kLatency) {
+        WarnOnce("latency",
+                 record,
+                 "[location] regions or latency",
+                 "the first region of the alphabet that is healthy answers");
+      }
       return std::nullopt;
     }
     const auto& regions = data_->regions;

@@ -31,10 +31,7 @@ void ParseAll(const Snapshot& snapshot,
               Query* query) noexcept {
   for (const Job& job : jobs) {
     Query& q = *query++;
-    Parse(job, q);
-    if (!client_subnet) [[unlikely]] {
-      q.subnet.family = 0;
-    }
+    Parse(job, q, client_subnet);
     if (q.todo == Todo::kLookUp) [[likely]] {
       q.key.hash = HashName(q.key.name, q.key.octets, snapshot.key());
       Prefetch(snapshot.BucketFor(q.key.hash));

@@ -81,13 +81,15 @@ bool TakeSubnet(const std::byte* option, std::size_t octets, Subnet& subnet) noe
   return true;
 }
 
+// Options of another version mean what that version says: only their lengths are ours to judge.
 bool TakeOptions(const std::byte* m, std::size_t at, std::size_t end, Query& query) noexcept {
+  const bool known = query.edns_version == 0 && query.reads_subnet;
   while (at < end) {
     if (end - at < 4 || LoadBe16(m + at + 2) > end - at - 4) {
       return false;
     }
     const std::size_t octets = LoadBe16(m + at + 2);
-    if (LoadBe16(m + at) == wire::kOptionClientSubnet &&
+    if (known && LoadBe16(m + at) == wire::kOptionClientSubnet &&
         !TakeSubnet(m + at + 4, octets, query.subnet)) {
       return false;
     }
@@ -241,7 +243,7 @@ bool ReadRest(const std::byte* m,
 
 }  // namespace
 
-void Parse(const Job& job, Query& query) noexcept {
+void Parse(const Job& job, Query& query, bool reads_subnet) noexcept {
   const std::byte* m = job.message;
   const std::size_t size = job.query_octets;
   query.has_question = false;
@@ -252,6 +254,7 @@ void Parse(const Job& job, Query& query) noexcept {
   query.entry = nullptr;
   query.choice.kind = ChoiceKind::kNone;
   query.job = &job;
+  query.reads_subnet = reads_subnet;
   query.subnet.family = 0;
   query.subnet.source_length = 0;
   if (size < wire::kHeaderOctets) [[unlikely]] {

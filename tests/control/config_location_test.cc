@@ -358,10 +358,11 @@ constexpr const char* kOneZone =
 TEST_F(LocationFolder, RefusesPlacesThatNoFileKnows) {
   Write("zone", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.test.\n");
   Write("r.csv", "region,latitude,longitude\nb,0,0\n");
+  Write("p.csv", std::string(kPlaces) + "10.0.0.0/8,,US,NY,0,1\n");
   Write("l.csv", "client,region,ms\nUS,a,7\n");
   Write("b", "{\"CidrBlocks\": [" + Block("10.0.0.0/8", "x") + "]}");
   const std::string node = std::string(kOneZone) +
-                           "[location]\nregions = \"r.csv\"\nlatency = \"l.csv\"\n"
+                           "[location]\ngeo = \"p.csv\"\nregions = \"r.csv\"\nlatency = \"l.csv\"\n"
                            "[cidr_collection.z]\nblocks = \"b\"\n";
   const std::pair<const char*, const char*> cases[] = {
       {R"("Region": "c")",
@@ -394,6 +395,8 @@ TEST_F(LocationFolder, WarnsThatNothingIsKnownWithoutFiles) {
   Write("zone", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.test.\n");
   for (const auto& [where, expected] :
        {std::pair{R"("Region": "c")", "latency without [location] regions or latency"},
+        std::pair{R"("GeoProximityLocation": {"AWSRegion": "c"})",
+                  "geoproximity without [location] geo with coordinates"},
         std::pair{R"("GeoLocation": {"CountryCode": "*"})",
                   "geolocation without [location] geo"}}) {
     Write("records", LocatedRecord(where));

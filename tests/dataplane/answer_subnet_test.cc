@@ -159,6 +159,19 @@ TEST_F(Subnets, ArePassedOverWhereTheyAreSwitchedOff) {
                      .Edns({.options = test::Option(8, SubnetData(1, 8, 0, "\x0a"))}));
   EXPECT_EQ(reply.answer.at(0).rdata, A("192.0.2.9")) << "by the source address";
   EXPECT_EQ(reply.opt_rdata, "");
+  const auto malformed = client.Ask(tables_->snapshot(),
+                                    PacketBuilder()
+                                        .Question("geo.example.test", Type::kA)
+                                        .Edns({.options = test::Option(8, "?")}));
+  EXPECT_EQ(malformed.Rcode(), 0U) << "an option that is unknown";
+}
+
+TEST_F(Subnets, OfAnotherVersionAreNotJudged) {
+  const auto reply = client_.Ask(tables_->snapshot(),
+                                 PacketBuilder()
+                                     .Question("geo.example.test", Type::kA)
+                                     .Edns({.version = 1, .options = test::Option(8, "?")}));
+  EXPECT_EQ(reply.Rcode(), 16U);
 }
 
 TEST_F(Subnets, WithoutOneTheSourceAddressCounts) {

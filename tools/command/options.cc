@@ -48,8 +48,8 @@ class Grammar {
     explain
         ->add_option("--client",
                      line_.client,
-                     "Address that asks; with the policies of today no record set depends on the "
-                     "client, and the output says so")
+                     "Address or prefix that asks, as EDNS Client Subnet would name it; the output "
+                     "says when nothing depends on the client")
         ->type_name("ADDRESS")
         ->check(Address());
     AddPlan();
