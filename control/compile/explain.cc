@@ -73,7 +73,10 @@ class Explainer {
     const auto& entry = index_.entries()[at];
     const auto& rule = pools_.rule(id);
     auto out = std::make_shared<ExplainedGroup>();
-    out->name = wire::ToText(index_.names()[entry.name].name);
+    out->name = NameOf(entry);
+    if (const TrafficPart* part = PartOf(entry); part != nullptr && !part->hidden) {
+      out->traffic_policy_instance_id = part->instance_id;
+    }
     out->type = wire::TypeText(entry.type);
     out->policy = PolicyText(rule.policy);
     Choice choice;
@@ -97,6 +100,17 @@ class Explainer {
       }
     }
     return out;
+  }
+
+  // Null unless a traffic policy made the group.
+  [[nodiscard]] const TrafficPart* PartOf(const ZoneEntry& entry) const {
+    return entry.routed ? zone_.record_sets[index_.Group(entry)[0]].traffic.get() : nullptr;
+  }
+
+  [[nodiscard]] std::string NameOf(const ZoneEntry& entry) const {
+    const TrafficPart* part = PartOf(entry);
+    return part != nullptr && part->hidden ? part->title
+                                           : wire::ToText(index_.names()[entry.name].name);
   }
 
   // By latency and distance all are, however far.
@@ -136,12 +150,14 @@ class Explainer {
       SetValues(entry.type, set.rdata, to);
       return;
     }
-    to.alias_target = wire::ToText(set.alias->name);
+    const std::uint32_t target = groups_.TargetOf(set);
+    to.alias_target =
+        target == kNoIndex ? wire::ToText(set.alias->name) : NameOf(index_.entries()[target]);
     to.evaluate_target_health = set.alias->evaluate_target_health;
     to.target_found = member.kind == MemberKind::kAlias;
     if (to.target_found) {
       to.target_healthy = decider_->AnyHealthy(member.child, RowOf(member.child));
-      to.target = Tree(groups_.TargetOf(set), member.child);
+      to.target = Tree(target, member.child);
     }
   }
 

@@ -34,7 +34,7 @@ struct ExplainedMember {
   bool check_known = false;  // the model has that check
   bool check_healthy = true;
   std::uint8_t check_manual = 0;  // the order behind it, as in CompiledHealth; 0: the probes' word
-  std::string alias_target;       // text; empty when it holds values
+  std::string alias_target;       // text, or the title of a policy's rule; empty: it holds values
   bool evaluate_target_health = false;
   bool target_found = false;
   bool target_healthy = false;  // some member of the target is healthy
@@ -48,7 +48,8 @@ struct ExplainedMember {
 };
 
 struct ExplainedGroup {
-  std::string name;
+  std::string name;                        // text, or the title of a traffic policy's rule
+  std::string traffic_policy_instance_id;  // of the root of its tree; else empty
   std::string type;
   std::string policy;        // "simple", "weighted"...
   bool last_resort = false;  // nothing was healthy: all were taken as healthy

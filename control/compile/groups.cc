@@ -98,8 +98,7 @@ std::uint32_t Groups::TargetOf(const RecordSet& set) const {
   if (!set.alias || set.alias->hosted_zone_id != zone_.id) {
     return kNoIndex;
   }
-  const std::uint32_t name = index_.Find(wire::Fold(set.alias->name));
-  return name == kNoIndex ? kNoIndex : index_.FindServed(name, set.type);
+  return index_.FindTarget(wire::Fold(set.alias->name), set.type);
 }
 
 CheckIndex Groups::CheckOf(const RecordSet& set) {

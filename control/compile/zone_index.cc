@@ -76,6 +76,7 @@ Status ZoneIndex::AddOwners(const Zone& zone) {
   for (std::size_t i = 0; i < zone.record_sets.size(); ++i) {
     const auto& set = zone.record_sets[i];
     HF_TRY(add(set.name, set.type, true, i, set.source));
+    names_[last_at].of_rule = set.traffic != nullptr && set.traffic->hidden;
   }
   return {};
 }
@@ -142,6 +143,10 @@ void ZoneIndex::Flag(const std::vector<bool>& child_apex) {
     if (at == 0) {
       continue;
     }
+    if (name.of_rule) {
+      name.hidden = true;
+      continue;
+    }
     auto& parent = names_[name.parent];
     name.hidden = parent.hidden || (parent.flags & (table::kNameCut | table::kNameDname)) != 0 ||
                   child_apex[name.parent] || (child_apex[at] && !has_ns);
@@ -171,7 +176,20 @@ std::uint32_t ZoneIndex::FindServed(std::uint32_t name, std::uint16_t type) cons
   return FindEntry(name, type);
 }
 
+std::uint32_t ZoneIndex::FindTarget(std::string_view folded, std::uint16_t type) const noexcept {
+  const std::uint32_t at = FindAny(folded);
+  if (at == kNoIndex) {
+    return kNoIndex;
+  }
+  return names_[at].of_rule ? FindEntry(at, type) : FindServed(at, type);
+}
+
 std::uint32_t ZoneIndex::Find(std::string_view folded) const noexcept {
+  const std::uint32_t at = FindAny(folded);
+  return at != kNoIndex && names_[at].of_rule ? kNoIndex : at;
+}
+
+std::uint32_t ZoneIndex::FindAny(std::string_view folded) const noexcept {
   const std::uint32_t hash = HashOf(folded);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = hash & mask; slots_[i] != 0; i = (i + 1) & mask) {
@@ -187,7 +205,7 @@ std::uint32_t ZoneIndex::Intern(std::string_view folded) {
   if (names_.size() * 2 >= slots_.size()) {
     Grow();
   }
-  const std::uint32_t found = Find(folded);
+  const std::uint32_t found = FindAny(folded);
   if (found != kNoIndex) {
     return found;
   }

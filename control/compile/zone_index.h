@@ -32,7 +32,8 @@ struct ZoneName {
   std::uint32_t first_entry = 0;
   std::uint16_t entries = 0;
   std::uint8_t flags = 0;  // table::NameFlags
-  bool hidden = false;     // not in the index: below a cut, a DNAME or in a zone of its own
+  bool hidden = false;     // not served: below a cut, a DNAME, in a zone of its own, or of a rule
+  bool of_rule = false;    // a traffic policy's: no name of DNS, aliases alone lead there
 };
 
 class ZoneIndex {
@@ -45,8 +46,8 @@ class ZoneIndex {
   static Result<ZoneIndex> Create(const Zone& zone,
                                   std::span<const std::string_view> child_origins);
 
-  /// Place of a folded name that exists in the zone (empty non-terminals and hidden names too), or
-  /// kNoIndex.
+  /// Place of a folded name that exists in the zone (empty non-terminals and names that are not
+  /// served too, but for those of traffic policies' rules), or kNoIndex.
   [[nodiscard]] std::uint32_t Find(std::string_view folded) const noexcept;
 
   /// Names; the apex is the first, and parents stand before their children.
@@ -63,12 +64,16 @@ class ZoneIndex {
   [[nodiscard]] std::uint32_t FindEntry(std::uint32_t name, std::uint16_t type) const noexcept;
   /// As FindEntry, but only what the zone answers with: nothing of hidden names; of a cut DS alone.
   [[nodiscard]] std::uint32_t FindServed(std::uint32_t name, std::uint16_t type) const noexcept;
+  /// Place in entries() of what an alias to this folded name and type leads to, or kNoIndex.
+  [[nodiscard]] std::uint32_t FindTarget(std::string_view folded,
+                                         std::uint16_t type) const noexcept;
   /// Places in Zone::record_sets of a routed entry's record sets.
   [[nodiscard]] std::span<const std::uint32_t> Group(const ZoneEntry& entry) const noexcept {
     return std::span(grouped_).subspan(entry.first, entry.count);
   }
 
  private:
+  [[nodiscard]] std::uint32_t FindAny(std::string_view folded) const noexcept;
   std::uint32_t Intern(std::string_view folded);
   void Grow();
   Status AddOwners(const Zone& zone);

@@ -43,8 +43,7 @@ class AliasRules {
   void Close(std::size_t group);
   void ReportLoop(const std::vector<Step>& path, const RecordSet& record, std::size_t target);
   [[nodiscard]] std::string Text(std::size_t group) const {
-    const RecordSet& record = *groups_.All()[group].front();
-    return NameTypeText(record.name, record.type);
+    return GroupText(*groups_.All()[group].front());
   }
 
   const Zone& zone_;
@@ -76,6 +75,9 @@ void AliasRules::CheckTargets() {
                groups_.Find(target) == RecordGroups::kNone) {
       not_groups.push_back(&record);
       wanted.insert(target);
+    } else if (const auto& traffic = groups_.All()[groups_.Find(target)].front()->traffic;
+               traffic != nullptr && traffic->hidden && record.traffic == nullptr) {
+      Refuse(record, "that target was not found");  // nobody but its policy knows that name
     }
   }
   // Static rrsets are many and have no index: strike out those that are there.

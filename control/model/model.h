@@ -66,6 +66,13 @@ struct AliasTarget {
   bool evaluate_target_health = false;
 };
 
+/// The group of a traffic policy's tree that a record set is of (control/traffic).
+struct TrafficPart {
+  std::string instance_id;  // one for the whole tree
+  std::string title;        // "policy web v2 rule eu", for people
+  bool hidden = false;      // below the root: aliases lead there, in DNS there is no such name
+};
+
 /// One Route 53 record set (spec/routing.md section 1). Either `alias` or `ttl` and `rdata`.
 struct RecordSet {
   std::string name;  // wire form, folded
@@ -79,6 +86,7 @@ struct RecordSet {
   std::optional<AliasTarget> alias;
   std::string health_check_id;                  // empty: no check, always healthy
   std::shared_ptr<const RecordLocation> where;  // set when AsksTheClient(policy)
+  std::shared_ptr<const TrafficPart> traffic;   // null for what people wrote
   Source source;
 };
 
@@ -100,10 +108,26 @@ struct Zone {
   bool stored = false;      // out of the store; no text was parsed for it
 };
 
+/// A traffic policy instance as the record sets that it adds to its zone.
+struct TrafficTree {
+  std::string instance_id;
+  std::string origin;                  // of its zone; wire form, folded
+  std::string title;                   // "traffic policy instance www.example.test. A"
+  std::vector<RecordSet> record_sets;  // empty when its document cannot be read
+  std::string fault;                   // why it is not served; empty: it is
+};
+
+/// A traffic policy instance that is not served, and why.
+struct FailedInstance {
+  std::string id;
+  std::string message;
+};
+
 struct Model {
   std::vector<Zone> zones;  // origins are unique
   std::vector<health::CheckConfig> checks;
   std::shared_ptr<const LocationData> location;  // null: no file says where clients are
+  std::vector<FailedInstance> failed_instances;  // of traffic policies
 };
 
 }  // namespace holdfast::control

@@ -77,8 +77,14 @@ std::string WhereText(const RecordSet& record) {
   }
 }
 
+std::string GroupText(const RecordSet& record) {
+  return record.traffic != nullptr && record.traffic->hidden
+             ? record.traffic->title
+             : NameTypeText(record.name, record.type);
+}
+
 std::string RecordText(const RecordSet& record) {
-  std::string text = "record '" + NameTypeText(record.name, record.type) + "'";
+  std::string text = "record '" + GroupText(record) + "'";
   if (!record.set_identifier.empty()) {
     text += " (SetIdentifier '" + record.set_identifier + "')";
   }

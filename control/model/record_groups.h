@@ -47,6 +47,9 @@ class RecordGroups {
   std::unordered_map<NameType, std::size_t, NameTypeHash, NameTypeEqual> places_;
 };
 
+/// "www.example.test. A"; for the hidden group of a traffic policy what people call it.
+std::string GroupText(const RecordSet& record);
+
 /// "record 'www.example.test. A' (SetIdentifier 'b')".
 std::string RecordText(const RecordSet& record);
 

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <span>
+#include <string_view>
 
 #include "control/model/findings.h"
 #include "control/model/model.h"
@@ -15,6 +18,11 @@ inline constexpr std::size_t kMaxGroup = 100;
 inline constexpr std::size_t kMaxGeoproximityGroup = 30;
 /// Alias steps from a record set to the values that answer for it, at most.
 inline constexpr std::size_t kMaxAliasSteps = 16;
+
+/// What the owner names of a traffic policy's hidden groups begin with: a label that nobody writes
+/// and CheckZone refuses to all others. The rest of the label is the policy's.
+inline constexpr std::string_view kHiddenLabel{"\0policy/", 8};
+bool IsHiddenOwner(std::string_view owner) noexcept;
 
 /// Adds an error for each broken rule and a warning for what is legal but surely not meant.
 /// Errors name file and line of the record; those of the zone as such, zone.source.
@@ -31,5 +39,17 @@ void CheckLocations(const Zone& zone, const LocationData* data, Findings& findin
 /// about. And once a zone, at the first of them, that records of a signed zone are served as they
 /// stand only.
 void LintZone(const Zone& zone, const std::vector<health::CheckConfig>& checks, Findings& findings);
+
+/// By which a zone is judged as a whole: CheckZone, and CheckLocations where that is possible.
+using ZoneJudge = std::function<void(const Zone&, Findings&)>;
+
+/// Judges a zone together with its trees of traffic policies. Those that add no error stand in it
+/// then, in place of any that stood in it before; the others get their `fault` and are left out.
+/// What is wrong without them, or because one is left out, is added to `findings`.
+/// @param trees  those of other zones are not looked at.
+void JudgeWithTrees(Zone& zone,
+                    std::span<TrafficTree> trees,
+                    const ZoneJudge& judge,
+                    Findings& findings);
 
 }  // namespace holdfast::control

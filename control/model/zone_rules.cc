@@ -33,6 +33,7 @@ struct Entry {
   std::uint16_t type;
   std::size_t values;  // 0 for an alias
   const Source& source;
+  bool hidden;  // the group of a traffic policy's rule
   std::string (*text)(const void*);
   const void* from;
 };
@@ -80,11 +81,17 @@ class ZoneRules {
 template <class Visit>
 void ZoneRules::ForEach(Visit visit) const {
   for (const Rrset& rrset : zone_.rrsets) {
-    visit(Entry{rrset.owner, rrset.type, rrset.rdata.size(), rrset.source, RrsetText, &rrset});
+    visit(
+        Entry{rrset.owner, rrset.type, rrset.rdata.size(), rrset.source, false, RrsetText, &rrset});
   }
   for (const RecordSet& record : zone_.record_sets) {
-    visit(Entry{
-        record.name, record.type, record.rdata.size(), record.source, RecordSetText, &record});
+    visit(Entry{record.name,
+                record.type,
+                record.rdata.size(),
+                record.source,
+                record.traffic != nullptr && record.traffic->hidden,
+                RecordSetText,
+                &record});
   }
 }
 
@@ -141,8 +148,12 @@ void ZoneRules::CheckEntry(const Entry& entry) {
                "name already exists in zone " +
                zone_text_);
   }
-  if (!dnames_.empty()) {
+  // No name of DNS lies there, so nothing redirects it.
+  if (!dnames_.empty() && !entry.hidden) {
     CheckBelowDname(entry);
+  }
+  if (!entry.hidden && IsHiddenOwner(entry.owner)) {
+    Refuse(entry, "its first label is kept for the rules of traffic policies; expected another");
   }
   if (entry.owner.starts_with(std::string_view("\1*", 2)) &&
       (Is(entry.type, Type::kNs) || Is(entry.type, Type::kDs) || Is(entry.type, Type::kDname))) {
