@@ -5,12 +5,23 @@
 namespace holdfast::control {
 namespace {
 
-// A damaged file is kInvalid: no waiting will mend it. The rest (full disk, I/O, a writer beside
-// us) may pass.
+// A damaged file is kInvalid: no waiting will mend it. What does not fit to what is kept already is
+// kConflict. The rest (full disk, I/O, a writer beside us) may pass.
+ErrorCode CodeOf(int code) {
+  switch (code & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return ErrorCode::kInvalid;
+    case SQLITE_CONSTRAINT:
+      return ErrorCode::kConflict;
+    default:
+      return ErrorCode::kUnavailable;
+  }
+}
+
 std::unexpected<Error> Failure(sqlite3* database, int code) {
-  const bool damaged = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
   std::string words = database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code);
-  return Fail(damaged ? ErrorCode::kInvalid : ErrorCode::kUnavailable, std::move(words));
+  return Fail(CodeOf(code), std::move(words));
 }
 
 }  // namespace

@@ -34,12 +34,37 @@ constexpr std::array kMigrations{
          value TEXT NOT NULL) STRICT, WITHOUT ROWID;)",
     R"(CREATE TABLE parsed_zone(
          origin BLOB PRIMARY KEY NOT NULL,
-         content BLOB NOT NULL) STRICT;)"};
+         content BLOB NOT NULL) STRICT;)",
+    R"(CREATE TABLE traffic_policy(
+         made INTEGER PRIMARY KEY AUTOINCREMENT,
+         id TEXT NOT NULL UNIQUE,
+         name TEXT NOT NULL UNIQUE,
+         last_version INTEGER NOT NULL) STRICT;
+       CREATE TABLE traffic_policy_version(
+         policy_id TEXT NOT NULL REFERENCES traffic_policy(id),
+         version INTEGER NOT NULL CHECK(version BETWEEN 1 AND 1000),
+         type INTEGER NOT NULL,
+         comment TEXT NOT NULL,
+         document BLOB NOT NULL,
+         at_ms INTEGER NOT NULL,
+         PRIMARY KEY(policy_id, version)) STRICT;
+       CREATE TABLE traffic_policy_instance(
+         id TEXT PRIMARY KEY NOT NULL,
+         origin BLOB NOT NULL,
+         name BLOB NOT NULL,
+         type INTEGER NOT NULL,
+         ttl INTEGER NOT NULL,
+         policy_id TEXT NOT NULL,
+         version INTEGER NOT NULL,
+         UNIQUE(name, type),
+         FOREIGN KEY(policy_id, version)
+           REFERENCES traffic_policy_version(policy_id, version)) STRICT;)"};
 
 std::string HowToRestore(const std::string& path) {
   return "; stop Holdfast and put back a copy of " + path + ", or move " + path + ", " + path +
          "-wal and " + path +
-         "-shm away: it starts anew, checks begin as healthy and zones come from the node's file";
+         "-shm away: it starts anew, checks begin as healthy, zones come from the node's file and "
+         "traffic policies are gone";
 }
 
 }  // namespace
@@ -135,8 +160,7 @@ Status Store::Migrate() {
   return {};
 }
 
-template <class Body>
-Status Store::Transact(Body body) {
+Status Store::Transact(const std::function<Status()>& body) {
   // IMMEDIATE: a writer beside us is met here, where nothing is half done.
   HF_TRY(database_.Execute("BEGIN IMMEDIATE"));
   Status done = body();

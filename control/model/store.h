@@ -1,10 +1,12 @@
 // What the node remembers over restarts: the state of each check and its age, the zones that a
-// command loaded or dropped, and what the configuration's zone texts were parsed to. One narrow
-// interface, behind which SQLite lies today and a shared store may lie later. Calls wait for the
-// disk: control core (or its helpers) only, never the packet path.
+// command loaded or dropped, traffic policies and their instances, and what the configuration's
+// zone texts were parsed to. One narrow interface, behind which SQLite lies today and a shared
+// store may lie later. Calls wait for the disk: control core (or its helpers) only, never the
+// packet path.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -50,6 +52,41 @@ struct ParsedZone {
   std::string content;  // as StoredZone's
 
   bool operator==(const ParsedZone&) const = default;
+};
+
+/// Versions of one traffic policy, at most (Route 53's quota); a number is never used again.
+inline constexpr std::uint32_t kMaxPolicyVersions = 1000;
+
+/// One version of a traffic policy, which never changes; its document is kept beside.
+struct StoredPolicyVersion {
+  std::uint32_t version = 0;  // 1..kMaxPolicyVersions
+  std::uint16_t type = 0;     // of the records
+  std::string comment;
+  std::int64_t at_ms = 0;  // wall clock, milliseconds since 1970: when it was made
+
+  bool operator==(const StoredPolicyVersion&) const = default;
+};
+
+struct StoredPolicy {
+  std::string id;
+  std::string name;                           // no two have the same
+  std::uint32_t last_version = 0;             // the highest number that was ever given
+  std::vector<StoredPolicyVersion> versions;  // ascending, never empty
+
+  bool operator==(const StoredPolicy&) const = default;
+};
+
+/// A name whose records of one type come from a version of a traffic policy.
+struct StoredInstance {
+  std::string id;
+  std::string origin;      // of its zone; wire form, folded
+  std::string name;        // wire form, folded; no two have the same name and type
+  std::uint16_t type = 0;  // that of the version
+  std::uint32_t ttl = 0;   // seconds, 0..2^31-1
+  std::string policy_id;
+  std::uint32_t version = 0;
+
+  bool operator==(const StoredInstance&) const = default;
 };
 
 /// Held while a process has the store open: a lock on "PATH.lock", which the kernel gives back when
@@ -104,6 +141,27 @@ class Store {
   /// Inserts or replaces `parsed`, then forgets all but those of `origins`.
   Status KeepParsed(std::span<const ParsedZone> parsed, std::span<const std::string> origins);
 
+  /// In the order in which they were made, without their documents.
+  Result<std::vector<StoredPolicy>> Policies();
+  /// kNotFound when there is no such version.
+  Result<std::string> PolicyDocument(std::string_view id, std::uint32_t version);
+  /// Adds a version to the policy of this id, or makes the policy with it.
+  Status AddPolicyVersion(std::string_view id,
+                          std::string_view name,
+                          const StoredPolicyVersion& version,
+                          std::string_view document);
+  /// Forgets the policy too with its last version. No error when there is no such version;
+  /// kConflict while an instance uses it.
+  Status ForgetPolicyVersion(std::string_view id, std::uint32_t version);
+
+  /// Ordered by id.
+  Result<std::vector<StoredInstance>> Instances();
+  /// Inserts or replaces by id. kConflict when its version does not exist, or its name and type are
+  /// another's.
+  Status SaveInstance(const StoredInstance& instance);
+  /// No error when there is none of this id.
+  Status ForgetInstance(std::string_view id);
+
   /// Id of the boot in which a control last ran here, empty at first: whether the health snapshot
   /// of a table image is from this boot and therefore newer than what is stored.
   Result<std::string> BootId();
@@ -114,8 +172,7 @@ class Store {
   Status Prepare(const Options& options);
   Status Migrate();
   /// Runs `body` between BEGIN and COMMIT; rolls back when either fails.
-  template <class Body>
-  Status Transact(Body body);
+  Status Transact(const std::function<Status()>& body);
   [[nodiscard]] std::unexpected<Error> Explain(Error error) const;
 
   std::string path_;

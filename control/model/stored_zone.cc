@@ -109,7 +109,11 @@ class FileList {
  public:
   explicit FileList(const Zone& zone) {
     std::ranges::for_each(zone.rrsets, [this](const Rrset& rrset) { At(rrset.source); });
-    std::ranges::for_each(zone.record_sets, [this](const RecordSet& set) { At(set.source); });
+    for (const RecordSet& set : zone.record_sets) {
+      if (set.traffic == nullptr) {
+        At(set.source);
+      }
+    }
   }
   std::uint32_t At(const Source& source) {
     // Most stand behind one of the same file.
@@ -262,8 +266,7 @@ RecordSet ReadRecordSet(Reader& from, const std::vector<std::string>& files) {
   set.name = ReadName(from);
   set.type = static_cast<std::uint16_t>(from.NumberUpTo(0xffff));
   set.set_identifier = from.Octets();
-  set.policy =
-      static_cast<Policy>(from.NumberUpTo(static_cast<std::uint32_t>(Policy::kCidr)));
+  set.policy = static_cast<Policy>(from.NumberUpTo(static_cast<std::uint32_t>(Policy::kCidr)));
   set.weight = static_cast<std::uint8_t>(from.NumberUpTo(0xff));
   set.primary = from.NumberUpTo(1) != 0;
   set.ttl = from.Number();
@@ -311,7 +314,14 @@ std::string ZoneContent(const Zone& zone, const Findings& findings, std::string_
     Write(to, rrset.source, files);
     to.AllOctets(rrset.rdata);
   });
-  to.All(zone.record_sets, [&](const RecordSet& set) { Write(to, set, files); });
+  // What traffic policies added comes from them again.
+  std::vector<const RecordSet*> written;
+  for (const RecordSet& set : zone.record_sets) {
+    if (set.traffic == nullptr) {
+      written.push_back(&set);
+    }
+  }
+  to.All(written, [&](const RecordSet* set) { Write(to, *set, files); });
   return to.Take();
 }
 

@@ -1,0 +1,170 @@
+// Traffic policies and their instances in the store: see store.h.
+#include <algorithm>
+#include <utility>
+
+#include "control/model/store.h"
+
+namespace holdfast::control {
+
+Result<std::vector<StoredPolicy>> Store::Policies() {
+  const std::lock_guard guard(mutex_);
+  auto rows = database_.Prepare(
+      "SELECT p.id, p.name, p.last_version, v.version, v.type, v.comment, v.at_ms "
+      "FROM traffic_policy p JOIN traffic_policy_version v ON v.policy_id = p.id "
+      "ORDER BY p.made, v.version");
+  if (!rows) {
+    return Explain(std::move(rows.error()));
+  }
+  std::vector<StoredPolicy> policies;
+  for (;;) {
+    const auto row = rows->Step();
+    if (!row) {
+      return Explain(row.error());
+    }
+    if (!*row) {
+      return policies;
+    }
+    if (policies.empty() || policies.back().id != rows->Text(0)) {
+      policies.push_back(
+          {rows->Text(0), rows->Text(1), static_cast<std::uint32_t>(rows->Integer(2)), {}});
+    }
+    policies.back().versions.push_back({static_cast<std::uint32_t>(rows->Integer(3)),
+                                        static_cast<std::uint16_t>(rows->Integer(4)),
+                                        rows->Text(5),
+                                        rows->Integer(6)});
+  }
+}
+
+Result<std::string> Store::PolicyDocument(std::string_view id, std::uint32_t version) {
+  const std::lock_guard guard(mutex_);
+  auto row = database_.Prepare(
+      "SELECT document FROM traffic_policy_version WHERE policy_id = ? AND version = ?");
+  if (!row) {
+    return Explain(std::move(row.error()));
+  }
+  row->BindText(1, id);
+  row->Bind(2, version);
+  const auto found = row->Step();
+  if (!found) {
+    return Explain(found.error());
+  }
+  if (!*found) {
+    return Fail(ErrorCode::kNotFound,
+                "store " + path_ + ": no version " + std::to_string(version) +
+                    " of traffic policy " + std::string(id));
+  }
+  return row->Text(0);
+}
+
+Status Store::AddPolicyVersion(std::string_view id,
+                               std::string_view name,
+                               const StoredPolicyVersion& version,
+                               std::string_view document) {
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([&]() -> Status {
+    auto policy = database_.Prepare(
+        "INSERT INTO traffic_policy(id, name, last_version) VALUES(?, ?, ?) "
+        "ON CONFLICT(id) DO UPDATE SET last_version = excluded.last_version");
+    auto insert = database_.Prepare("INSERT INTO traffic_policy_version VALUES(?, ?, ?, ?, ?, ?)");
+    if (!policy || !insert) {
+      return std::unexpected(policy ? insert.error() : policy.error());
+    }
+    policy->BindText(1, id);
+    policy->BindText(2, name);
+    policy->Bind(3, version.version);
+    HF_TRY(policy->Run());
+    insert->BindText(1, id);
+    insert->Bind(2, version.version);
+    insert->Bind(3, version.type);
+    insert->BindText(4, version.comment);
+    insert->BindBlob(5, document);
+    insert->Bind(6, version.at_ms);
+    return insert->Run();
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Status Store::ForgetPolicyVersion(std::string_view id, std::uint32_t version) {
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([&]() -> Status {
+    auto forget =
+        database_.Prepare("DELETE FROM traffic_policy_version WHERE policy_id = ? AND version = ?");
+    auto last = database_.Prepare(
+        "DELETE FROM traffic_policy WHERE id = ?1 AND NOT EXISTS("
+        "SELECT 1 FROM traffic_policy_version WHERE policy_id = ?1)");
+    if (!forget || !last) {
+      return std::unexpected(forget ? last.error() : forget.error());
+    }
+    forget->BindText(1, id);
+    forget->Bind(2, version);
+    HF_TRY(forget->Run());
+    last->BindText(1, id);
+    return last->Run();
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Result<std::vector<StoredInstance>> Store::Instances() {
+  const std::lock_guard guard(mutex_);
+  auto rows = database_.Prepare(
+      "SELECT id, origin, name, type, ttl, policy_id, version FROM traffic_policy_instance "
+      "ORDER BY id");
+  if (!rows) {
+    return Explain(std::move(rows.error()));
+  }
+  std::vector<StoredInstance> instances;
+  for (;;) {
+    const auto row = rows->Step();
+    if (!row) {
+      return Explain(row.error());
+    }
+    if (!*row) {
+      return instances;
+    }
+    instances.push_back({rows->Text(0),
+                         rows->Text(1),
+                         rows->Text(2),
+                         static_cast<std::uint16_t>(rows->Integer(3)),
+                         static_cast<std::uint32_t>(rows->Integer(4)),
+                         rows->Text(5),
+                         static_cast<std::uint32_t>(rows->Integer(6))});
+  }
+}
+
+Status Store::SaveInstance(const StoredInstance& instance) {
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([&]() -> Status {
+    // Not INSERT OR REPLACE: that would take away another of the same name and type.
+    auto insert = database_.Prepare(
+        "INSERT INTO traffic_policy_instance VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE "
+        "SET origin = excluded.origin, name = excluded.name, type = excluded.type, "
+        "ttl = excluded.ttl, policy_id = excluded.policy_id, version = excluded.version");
+    if (!insert) {
+      return std::unexpected(insert.error());
+    }
+    insert->BindText(1, instance.id);
+    insert->BindBlob(2, instance.origin);
+    insert->BindBlob(3, instance.name);
+    insert->Bind(4, instance.type);
+    insert->Bind(5, instance.ttl);
+    insert->BindText(6, instance.policy_id);
+    insert->Bind(7, instance.version);
+    return insert->Run();
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Status Store::ForgetInstance(std::string_view id) {
+  const std::lock_guard guard(mutex_);
+  auto saved = Transact([&]() -> Status {
+    auto forget = database_.Prepare("DELETE FROM traffic_policy_instance WHERE id = ?");
+    if (!forget) {
+      return std::unexpected(forget.error());
+    }
+    forget->BindText(1, id);
+    return forget->Run();
+  });
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+}  // namespace holdfast::control
