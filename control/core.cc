@@ -12,6 +12,7 @@
 #include "control/model/rules.h"
 #include "control/model/stored_zone.h"
 #include "control/place.h"
+#include "control/traffic/trees.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/name.h"
@@ -37,9 +38,17 @@ CompiledHealth HealthOf(const health::Transition& transition, health::Override m
 
 // Zones that commands loaded take the place of the node file's; dropped ones go. What stands in
 // neither as it is written is judged as a whole, and said.
-Status Overlay(Loaded& loaded, const std::vector<StoredZone>& stored) {
+Status Overlay(Loaded& loaded,
+               const std::vector<StoredZone>& stored,
+               std::span<TrafficTree> trees) {
   Model& model = loaded.model;
   Findings findings;
+  const auto judge = [&model](const Zone& zone, Findings& found) {
+    CheckZone(zone, found);
+    if (found.Ok()) {
+      CheckLocations(zone, model.location.get(), found);
+    }
+  };
   for (const StoredZone& from : stored) {
     const auto it = std::ranges::find(model.zones, from.origin, &Zone::origin);
     const std::string name = "zone " + wire::ToText(from.origin);
@@ -60,10 +69,7 @@ Status Overlay(Loaded& loaded, const std::vector<StoredZone>& stored) {
                                 " is passed over until it is loaded by command");
       zone->record_sets = std::move(it->record_sets);
     }
-    CheckZone(*zone, findings);
-    if (findings.Ok()) {
-      CheckLocations(*zone, model.location.get(), findings);
-    }
+    JudgeWithTrees(*zone, trees, judge, findings);
     if (findings.Ok()) {
       LintZone(*zone, model.checks, findings);
     }
@@ -78,6 +84,20 @@ Status Overlay(Loaded& loaded, const std::vector<StoredZone>& stored) {
   }
   std::ranges::move(findings.Warnings(), std::back_inserter(loaded.warnings));
   return {};
+}
+
+// What is not served of traffic policies is said, and no reason to serve nothing.
+void NoteFailed(Loaded& loaded, std::span<TrafficTree> trees) {
+  Model& model = loaded.model;
+  for (TrafficTree& tree : trees) {
+    if (std::ranges::find(model.zones, tree.origin, &Zone::origin) == model.zones.end()) {
+      tree.fault = "zone " + wire::ToText(tree.origin) + " is not served here";
+    }
+    if (!tree.fault.empty()) {
+      loaded.warnings.push_back(tree.title + ": not served: " + tree.fault);
+      model.failed_instances.push_back({tree.instance_id, tree.fault});
+    }
+  }
 }
 
 }  // namespace
@@ -98,9 +118,10 @@ std::vector<CompiledHealth> HealthOf(const std::vector<health::CheckStatus>& sta
 Result<Prepared> Prepare(const NodeConfig& node,
                          Store& store,
                          std::vector<StoredZone> stored,
+                         std::vector<TrafficTree> trees,
                          std::span<const CompiledHealth> health) {
   const std::int64_t began_ms = WallMs();
-  auto loaded = LoadAll(node, &store);
+  auto loaded = LoadAll(node, &store, trees);
   if (!loaded) {
     return std::unexpected(loaded.error());
   }
@@ -108,7 +129,8 @@ Result<Prepared> Prepare(const NodeConfig& node,
                loaded->model.zones.size() - loaded->parsed.size(),
                loaded->parsed.size(),
                WallMs() - began_ms);
-  HF_TRY(Overlay(*loaded, stored));
+  HF_TRY(Overlay(*loaded, stored, trees));
+  NoteFailed(*loaded, trees);
   auto compiled = Compile(loaded->model, health, WallMs());
   if (!compiled) {
     return std::unexpected(compiled.error());
@@ -174,7 +196,12 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
   if (!stored) {
     return std::unexpected(stored.error());
   }
-  auto prepared = Prepare(core->node_, *core->store_, std::move(*stored), core->Health());
+  auto trees = TreesOf(*core->store_);
+  if (!trees) {
+    return std::unexpected(trees.error());
+  }
+  auto prepared =
+      Prepare(core->node_, *core->store_, std::move(*stored), std::move(*trees), core->Health());
   if (!prepared) {
     return std::unexpected(prepared.error());
   }

@@ -47,10 +47,13 @@ struct ZoneInfo {
 /// loaded or dropped. Any thread; takes seconds for millions of names.
 /// @param store   spares the parsing of what has not changed; nothing is written to it.
 /// @param stored  its Zones(), or what they are to become.
+/// @param trees   TreesOf() it, likewise; those that do not fit are left out with a warning and are
+/// the model's failed_instances.
 /// @param health  the snapshot to compile under; Core::Apply brings it up to date.
 Result<Prepared> Prepare(const NodeConfig& node,
                          Store& store,
                          std::vector<StoredZone> stored,
+                         std::vector<TrafficTree> trees,
                          std::span<const CompiledHealth> health);
 
 /// Compiles once more what is served: for tables that are to be built anew, without a look at any

@@ -64,6 +64,9 @@ class Fields {
   /// "FILE:LINE:COL" of a value, as far as known.
   [[nodiscard]] std::string Place(const Value& value) const;
   [[nodiscard]] const Value& Root() const noexcept { return table_; }
+  /// As they were given, for readers of what lies below.
+  [[nodiscard]] const std::string& file() const noexcept { return file_; }
+  [[nodiscard]] const std::string& subject() const noexcept { return subject_; }
 
  private:
   void Say(const Value& at, std::string_view name, std::string_view what);

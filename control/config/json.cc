@@ -61,16 +61,19 @@ constexpr std::array<std::string_view, 9> kPaging{"IsTruncated",
                                                   "NextRecordIdentifier",
                                                   "ResponseMetadata"};
 
-// nlohmann's SAX interface. Values are built on a stack; an item of the list is handed out when it
-// is complete and then forgotten.
-class ListReader : public nlohmann::json_sax<Json> {
+// nlohmann's SAX interface. Values are built on a stack; an item of the list, if one is given, is
+// handed out when it is complete and then forgotten.
+class TreeReader : public nlohmann::json_sax<Json> {
  public:
-  ListReader(const std::string& file,
-             std::string_view list,
-             const std::function<void(const Value&)>& on_item,
+  struct List {
+    std::string_view name;
+    const std::function<void(const Value&)>& on_item;
+  };
+  TreeReader(const std::string& file,
+             std::optional<List> list,
              const Cursor& cursor,
              Findings& findings)
-      : file_(file), list_(list), on_item_(on_item), cursor_(cursor), findings_(findings) {}
+      : file_(file), list_(list), cursor_(cursor), findings_(findings) {}
 
   bool null() override { return Leaf(Value::Kind::kNull); }
   bool boolean(bool value) override {
@@ -98,7 +101,9 @@ class ListReader : public nlohmann::json_sax<Json> {
   bool end_array() override { return Close(); }
   bool key(string_t& name) override;
   bool parse_error(std::size_t, const std::string&, const Json::exception& fault) override;
-  void Finish();
+  /// What is left to check of a list.
+  void Finish(const List& list);
+  Value TakeRoot() { return std::move(root_); }
 
  private:
   template <class Fill>
@@ -113,7 +118,8 @@ class ListReader : public nlohmann::json_sax<Json> {
   bool Close();
   bool Put(Value value);
   [[nodiscard]] bool InList() const {
-    return open_.size() == 2 && open_[1].kind == Value::Kind::kArray && open_[1].key == list_;
+    return list_ && open_.size() == 2 && open_[1].kind == Value::Kind::kArray &&
+           open_[1].key == list_->name;
   }
   bool Refuse(const std::string& what) {
     findings_.AddError(Source{file_, cursor_.line}, what);
@@ -121,8 +127,7 @@ class ListReader : public nlohmann::json_sax<Json> {
   }
 
   const std::string& file_;
-  std::string_view list_;
-  const std::function<void(const Value&)>& on_item_;
+  std::optional<List> list_;
   const Cursor& cursor_;
   Findings& findings_;
   std::vector<Value> open_;  // the root and what is open below it
@@ -130,7 +135,7 @@ class ListReader : public nlohmann::json_sax<Json> {
   Value root_;               // without the items of the list
 };
 
-Value ListReader::New(Value::Kind kind) {
+Value TreeReader::New(Value::Kind kind) {
   Value value;
   value.kind = kind;
   value.line = cursor_.line;
@@ -139,7 +144,7 @@ Value ListReader::New(Value::Kind kind) {
   return value;
 }
 
-bool ListReader::Open(Value::Kind kind) {
+bool TreeReader::Open(Value::Kind kind) {
   if (open_.size() >= kMaxJsonDepth) {
     return Refuse("values are nested deeper than " + std::to_string(kMaxJsonDepth));
   }
@@ -147,13 +152,13 @@ bool ListReader::Open(Value::Kind kind) {
   return true;
 }
 
-bool ListReader::Close() {
+bool TreeReader::Close() {
   Value value = std::move(open_.back());
   open_.pop_back();
   return Put(std::move(value));
 }
 
-bool ListReader::Put(Value value) {
+bool TreeReader::Put(Value value) {
   if (open_.empty()) {
     root_ = std::move(value);
     return true;
@@ -163,14 +168,14 @@ bool ListReader::Put(Value value) {
     return true;
   }
   if (value.kind != Value::Kind::kTable) {
-    Refuse(std::string(list_) + " holds " + Describe(value) + "; expected objects");
+    Refuse(std::string(list_->name) + " holds " + Describe(value) + "; expected objects");
   } else {
-    on_item_(value);
+    list_->on_item(value);
   }
   return findings_.ErrorCount() < Findings::kKept;
 }
 
-bool ListReader::key(string_t& name) {
+bool TreeReader::key(string_t& name) {
   if (open_.back().Find(name) != nullptr) {
     return Refuse("'" + name + "' is given twice in one object");
   }
@@ -179,7 +184,7 @@ bool ListReader::key(string_t& name) {
 }
 
 // "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while ..."
-bool ListReader::parse_error(std::size_t, const std::string&, const Json::exception& fault) {
+bool TreeReader::parse_error(std::size_t, const std::string&, const Json::exception& fault) {
   const std::string_view what = fault.what();
   const auto digits_behind = [what](std::string_view mark) {
     const auto at = what.find(mark);
@@ -197,17 +202,18 @@ bool ListReader::parse_error(std::size_t, const std::string&, const Json::except
   return false;
 }
 
-void ListReader::Finish() {
+void TreeReader::Finish(const List& list) {
   const Source at{file_, 1};
-  const Value* list = root_.kind == Value::Kind::kTable ? root_.Find(list_) : nullptr;
-  if (list == nullptr || list->kind != Value::Kind::kArray) {
-    findings_.AddError(at, "expected {\"" + std::string(list_) + "\": [...]}");
+  const Value* items = root_.kind == Value::Kind::kTable ? root_.Find(list.name) : nullptr;
+  if (items == nullptr || items->kind != Value::Kind::kArray) {
+    findings_.AddError(at, "expected {\"" + std::string(list.name) + "\": [...]}");
     return;
   }
   for (const Value& member : root_.items) {
     const Source here{file_, member.line};
-    if (member.key != list_ && std::ranges::find(kPaging, member.key) == kPaging.end()) {
-      findings_.AddError(here, "'" + member.key + "' is not known; expected " + std::string(list_));
+    if (member.key != list.name && std::ranges::find(kPaging, member.key) == kPaging.end()) {
+      findings_.AddError(here,
+                         "'" + member.key + "' is not known; expected " + std::string(list.name));
     }
     const bool truncated = member.key == "IsTruncated" && member.boolean;
     if (truncated || (member.key == "NextToken" && member.kind != Value::Kind::kNull)) {
@@ -219,6 +225,26 @@ void ListReader::Finish() {
   }
 }
 
+// False when it could not be read to its end; the error says why.
+bool Parse(std::string_view text,
+           const std::string& file,
+           Cursor& cursor,
+           TreeReader& reader,
+           Findings& findings) {
+  if (text.size() > kMaxJsonOctets) {
+    findings.AddError(file, "is larger than " + std::to_string(kMaxJsonOctets) + " octets");
+    return false;
+  }
+  try {
+    const char* begin = std::to_address(text.begin());
+    return Json::sax_parse(
+        CountingIterator(begin, &cursor), CountingIterator(begin + text.size(), &cursor), &reader);
+  } catch (const std::exception& fault) {
+    findings.AddError(file, fault.what());
+    return false;
+  }
+}
+
 }  // namespace
 
 void ReadJsonList(std::string_view text,
@@ -226,22 +252,21 @@ void ReadJsonList(std::string_view text,
                   std::string_view list,
                   const std::function<void(const Value&)>& on_item,
                   Findings& findings) {
-  if (text.size() > kMaxJsonOctets) {
-    findings.AddError(file, "is larger than " + std::to_string(kMaxJsonOctets) + " octets");
-    return;
-  }
   Cursor cursor;
-  ListReader reader(file, list, on_item, cursor, findings);
-  try {
-    const char* begin = std::to_address(text.begin());
-    const bool complete = Json::sax_parse(
-        CountingIterator(begin, &cursor), CountingIterator(begin + text.size(), &cursor), &reader);
-    if (complete) {
-      reader.Finish();
-    }
-  } catch (const std::exception& fault) {
-    findings.AddError(file, fault.what());
+  const TreeReader::List wanted{list, on_item};
+  TreeReader reader(file, wanted, cursor, findings);
+  if (Parse(text, file, cursor, reader, findings)) {
+    reader.Finish(wanted);
   }
+}
+
+std::optional<Value> ReadJsonDocument(std::string_view text,
+                                      const std::string& file,
+                                      Findings& findings) {
+  Cursor cursor;
+  TreeReader reader(file, std::nullopt, cursor, findings);
+  return Parse(text, file, cursor, reader, findings) ? std::optional(reader.TakeRoot())
+                                                     : std::nullopt;
 }
 
 }  // namespace holdfast::control

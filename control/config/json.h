@@ -1,10 +1,11 @@
-// The JSON lists that `aws route53 list-...` prints, handed out item by item as Value trees, so
-// that a large file is never held as a tree. The only file that knows nlohmann is json.cc. Control
-// core.
+// JSON as Value trees: the lists that `aws route53 list-...` prints, handed out item by item so
+// that a large file is never held as a tree, and small documents whole. The only file that knows
+// nlohmann is json.cc. Control core.
 #pragma once
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,5 +27,11 @@ void ReadJsonList(std::string_view text,
                   std::string_view list,
                   const std::function<void(const Value&)>& on_item,
                   Findings& findings);
+
+/// Reads a whole document of any form. Faults become errors: syntax, depth and names given twice,
+/// as above. @return nothing then.
+std::optional<Value> ReadJsonDocument(std::string_view text,
+                                      const std::string& file,
+                                      Findings& findings);
 
 }  // namespace holdfast::control

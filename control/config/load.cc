@@ -35,8 +35,7 @@ Zone NamedZone(const ZoneConfig& config) {
   return zone;
 }
 
-// All that depends on the zone's texts alone.
-Zone ParseZone(const ZoneConfig& config, Findings& findings) {
+Zone ReadTexts(const ZoneConfig& config, Findings& findings) {
   Zone zone = NamedZone(config);
   if (!config.file.empty()) {
     ReadZoneFile(config.file, zone, findings);
@@ -44,20 +43,22 @@ Zone ParseZone(const ZoneConfig& config, Findings& findings) {
   if (!config.records.empty()) {
     ReadRecordSets(config.records, zone, findings);
   }
-  // The rules would only repeat what is missing because it was refused.
-  if (findings.Ok()) {
-    CheckZone(zone, findings);
-  }
   return zone;
 }
 
-// What beside its texts decides what becomes of a zone: this program, and the [[zone]] table.
-std::string MadeBy(const ZoneConfig& config) {
+bool HasTrees(const ZoneConfig& config, std::span<const TrafficTree> trees) {
+  return std::ranges::any_of(
+      trees, [&config](const TrafficTree& tree) { return tree.origin == config.origin; });
+}
+
+// What beside its texts decides what becomes of a zone: this program, the [[zone]] table, and
+// whether its texts may be whole only together with the trees of traffic policies.
+std::string MadeBy(const ZoneConfig& config, bool has_trees) {
   std::string made_by = HF_VERSION;
   for (const std::string* word : {&config.id, &config.file, &config.records}) {
     made_by += '\0' + *word;
   }
-  return made_by;
+  return has_trees ? made_by + '\0' + "with trees" : made_by;
 }
 
 bool IsUnchanged(const Text& text) {
@@ -66,18 +67,54 @@ bool IsUnchanged(const Text& text) {
 }
 
 // The zone as it was parsed before, when reading its texts now would give the same.
-std::optional<Zone> StoredZoneOf(const ZoneConfig& config, Store& store, Findings& findings) {
+std::optional<Zone> StoredZoneOf(const ZoneConfig& config,
+                                 const std::string& made_by,
+                                 Store& store,
+                                 Findings& findings) {
   const auto content = store.ParsedContent(config.origin);
   if (!content || content->empty()) {
     return std::nullopt;
   }
   const auto basis = BasisOf(*content);
-  if (!basis || basis->made_by != MadeBy(config) ||
-      !std::ranges::all_of(basis->texts, IsUnchanged)) {
+  if (!basis || basis->made_by != made_by || !std::ranges::all_of(basis->texts, IsUnchanged)) {
     return std::nullopt;
   }
   auto zone = ReadContent(*content, NamedZone(config), findings);
   return zone ? std::optional(std::move(*zone)) : std::nullopt;
+}
+
+// Out of the store or parsed, and then kept for it. A zone without trees is judged by CheckZone
+// once and never again while its texts stay; one with trees is only read.
+Zone ZoneOf(const ZoneConfig& config,
+            Store* store,
+            std::span<const TrafficTree> trees,
+            Findings& found,
+            std::vector<ParsedZone>& parsed) {
+  const bool has_trees = HasTrees(config, trees);
+  const std::string made_by = MadeBy(config, has_trees);
+  if (store != nullptr) {
+    if (auto zone = StoredZoneOf(config, made_by, *store, found)) {
+      return std::move(*zone);
+    }
+  }
+  Zone zone = ReadTexts(config, found);
+  if (found.Ok() && !has_trees) {
+    CheckZone(zone, found);
+  }
+  if (store != nullptr && found.Ok()) {
+    parsed.push_back({config.origin, ZoneContent(zone, found, made_by)});
+  }
+  return zone;
+}
+
+// @param known  the location files could be read; what they name is not judged without them.
+ZoneJudge JudgeBy(const LocationData* location, bool known) {
+  return [location, known](const Zone& zone, Findings& findings) {
+    CheckZone(zone, findings);
+    if (findings.Ok() && known) {
+      CheckLocations(zone, location, findings);
+    }
+  };
 }
 
 }  // namespace
@@ -92,11 +129,14 @@ Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node) {
   return checks;
 }
 
-Result<LoadedZone> LoadZone(const ZoneConfig& config, const Model& model) {
+Result<LoadedZone> LoadZone(const ZoneConfig& config,
+                            const Model& model,
+                            std::span<TrafficTree> trees) {
   Findings findings;
-  LoadedZone loaded{ParseZone(config, findings), {}};
+  LoadedZone loaded{ReadTexts(config, findings), {}};
+  // The rules would only repeat what is missing because it was refused.
   if (findings.Ok()) {
-    CheckLocations(loaded.zone, model.location.get(), findings);
+    JudgeWithTrees(loaded.zone, trees, JudgeBy(model.location.get(), true), findings);
   }
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
@@ -106,7 +146,7 @@ Result<LoadedZone> LoadZone(const ZoneConfig& config, const Model& model) {
   return loaded;
 }
 
-Result<Loaded> LoadAll(const NodeConfig& node, Store* store) {
+Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTree> trees) {
   Findings findings;
   Loaded loaded;
   ReadNodeChecks(node, loaded.model.checks, findings);
@@ -115,21 +155,19 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store) {
   findings.Add(location);
   for (const ZoneConfig& config : node.zones) {
     Findings found;
-    auto zone = store == nullptr ? std::nullopt : StoredZoneOf(config, *store, found);
-    if (!zone) {
-      zone = ParseZone(config, found);
-      if (store != nullptr && found.Ok()) {
-        loaded.parsed.push_back({config.origin, ZoneContent(*zone, found, MadeBy(config))});
+    auto zone = ZoneOf(config, store, trees, found, loaded.parsed);
+    if (HasTrees(config, trees)) {
+      if (found.Ok()) {
+        JudgeWithTrees(zone, trees, JudgeBy(loaded.model.location.get(), location.Ok()), found);
       }
-    }
-    if (found.Ok() && location.Ok()) {
-      CheckLocations(*zone, loaded.model.location.get(), found);
+    } else if (found.Ok() && location.Ok()) {
+      CheckLocations(zone, loaded.model.location.get(), found);
     }
     if (found.Ok()) {
-      LintZone(*zone, loaded.model.checks, found);
+      LintZone(zone, loaded.model.checks, found);
     }
     findings.Add(found);
-    loaded.model.zones.push_back(std::move(*zone));
+    loaded.model.zones.push_back(std::move(zone));
   }
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());

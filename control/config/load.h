@@ -2,6 +2,7 @@
 // of this room for control (start, reload), `holdfast check` and `zone load`. Control core only.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,12 @@ struct Loaded {
 /// Reads all zones, checks and location files of a node. No side effect beyond reading.
 /// @param store  where zones lie as they were parsed before: while no text of a zone has changed it
 /// is taken from there. What is damaged there, or of another release, is parsed. Null: all are.
+/// @param trees  of traffic policies: what fits stands in its zone, what does not gets its `fault`.
 /// @return kInvalid with one line for each fault, or what was read with its warnings. Nothing is
 /// loaded in part.
-Result<Loaded> LoadAll(const NodeConfig& node, Store* store = nullptr);
+Result<Loaded> LoadAll(const NodeConfig& node,
+                       Store* store = nullptr,
+                       std::span<TrafficTree> trees = {});
 
 struct LoadedZone {
   Zone zone;
@@ -32,8 +36,10 @@ struct LoadedZone {
 
 /// Reads one zone: its zone file, its record sets, and the rules that bind them together.
 /// @param model  whose health checks and places the record sets may name; no zone of it is looked
-/// at.
-Result<LoadedZone> LoadZone(const ZoneConfig& config, const Model& model);
+/// at. @param trees  as LoadAll's; what it was loaded for may still not fit to the whole.
+Result<LoadedZone> LoadZone(const ZoneConfig& config,
+                            const Model& model,
+                            std::span<TrafficTree> trees = {});
 
 /// Reads the node's health checks with their overlays; empty when the node has none.
 Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node);

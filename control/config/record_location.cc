@@ -9,12 +9,6 @@
 namespace holdfast::control {
 namespace {
 
-bool IsRegion(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
-
 // "-12.34" in hundredths; nothing for other forms or past `most` degrees.
 std::optional<int> Hundredths(std::string_view text, int most) {
   const bool negative = text.starts_with('-');
@@ -38,44 +32,54 @@ std::optional<int> Hundredths(std::string_view text, int most) {
 
 }  // namespace
 
+bool IsRegion(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
 std::string ReadRegion(Fields& fields, std::string_view name) {
   const auto text = fields.String(name);
   if (text && !IsRegion(*text)) {
-    fields.Expected(name,
-                    *fields.Find(name),
-                    "the name of a region, 1..64 lower-case letters, digits and '-'");
+    fields.Expected(
+        name, *fields.Find(name), "the name of a region, 1..64 lower-case letters, digits and '-'");
     return {};
   }
   return text.value_or("");
 }
 
-void LocationReader::ReadGeoLocation(const Value& table, RecordLocation& where) const {
-  Fields fields(table, file_, subject_ + ": GeoLocation", findings_);
-  const auto continent = fields.String("ContinentCode");
-  const auto country = fields.String("CountryCode");
-  const auto subdivision = fields.String("SubdivisionCode");
-  fields.RefuseUnknown();
+void ReadGeo(Fields& fields, const GeoNames& names, RecordLocation& where) {
+  const auto continent = fields.String(names.continent);
+  const auto country = fields.String(names.country);
+  const auto subdivision = fields.String(names.subdivision);
   if (continent ? country || subdivision : !country) {
-    fields.Refuse("ContinentCode",
-                  "or CountryCode: expected one of them, SubdivisionCode beside CountryCode only");
+    fields.Refuse(names.continent,
+                  std::string("or ") + names.country + ": expected one of them, " +
+                      names.subdivision + " beside " + names.country + " only");
     return;
   }
   if (continent && !IsContinent(*continent)) {
-    fields.Expected("ContinentCode", *fields.Find("ContinentCode"), kContinents);
+    fields.Expected(names.continent, *fields.Find(names.continent), kContinents);
   }
   if (country && *country != "*" && !IsRoute53Country(*country)) {
-    fields.Expected("CountryCode",
-                    *fields.Find("CountryCode"),
+    fields.Expected(names.country,
+                    *fields.Find(names.country),
                     "two capital letters of ISO 3166-1 (not BV, CX, EH, HM) or \"*\" for default");
   }
   if (subdivision && !IsRoute53Subdivision(*country, *subdivision)) {
-    fields.Expected("SubdivisionCode",
-                    *fields.Find("SubdivisionCode"),
+    fields.Expected(names.subdivision,
+                    *fields.Find(names.subdivision),
                     "a state of US (two capital letters) or a region of UA (two digits)");
   }
   where.geo = {.continent = continent.value_or(""),
                .country = country.value_or(""),
                .subdivision = subdivision.value_or("")};
+}
+
+void LocationReader::ReadGeoLocation(const Value& table, RecordLocation& where) const {
+  Fields fields(table, file_, subject_ + ": GeoLocation", findings_);
+  ReadGeo(fields, {"ContinentCode", "CountryCode", "SubdivisionCode"}, where);
+  fields.RefuseUnknown();
 }
 
 void LocationReader::ReadGeoProximity(const Value& table, RecordLocation& where) const {
@@ -87,15 +91,16 @@ void LocationReader::ReadGeoProximity(const Value& table, RecordLocation& where)
   if ((region ? 1 : 0) + (zone ? 1 : 0) + (fields.Has("Coordinates") ? 1 : 0) != 1) {
     fields.Refuse("AWSRegion", "or LocalZoneGroup or Coordinates: expected exactly one of them");
   } else if (coordinates != nullptr) {
-    ReadCoordinates(*coordinates, where);
+    Fields degrees(*coordinates, file_, subject_ + ": Coordinates", findings_);
+    ReadDegrees(degrees, where);
+    degrees.RefuseUnknown();
   } else {
     where.region = ReadRegion(fields, region ? "AWSRegion" : "LocalZoneGroup");
   }
   fields.RefuseUnknown();
 }
 
-void LocationReader::ReadCoordinates(const Value& table, RecordLocation& where) const {
-  Fields fields(table, file_, subject_ + ": Coordinates", findings_);
+void ReadDegrees(Fields& fields, RecordLocation& where) {
   const auto read = [&](const char* name, int most) -> std::optional<int> {
     if (!fields.Require(name, "degrees as a string")) {
       return std::nullopt;
@@ -103,16 +108,15 @@ void LocationReader::ReadCoordinates(const Value& table, RecordLocation& where) 
     const auto text = fields.String(name);
     const auto value = text ? Hundredths(*text, most) : std::nullopt;
     if (text && !value) {
-      fields.Expected(name,
-                      *fields.Find(name),
-                      "-" + std::to_string(most) + ".." + std::to_string(most) +
-                          " with at most two decimals");
+      fields.Expected(
+          name,
+          *fields.Find(name),
+          "-" + std::to_string(most) + ".." + std::to_string(most) + " with at most two decimals");
     }
     return value;
   };
   const auto latitude = read("Latitude", 90);
   const auto longitude = read("Longitude", 180);
-  fields.RefuseUnknown();
   if (latitude && longitude) {
     where.place = Coordinates{.latitude = *latitude / 100.0, .longitude = *longitude / 100.0};
   }

@@ -1,5 +1,6 @@
 // The parts of a record set that say which clients it is for: Region, GeoLocation,
-// GeoProximityLocation, CidrRoutingConfig. Used by record_sets.cc alone.
+// GeoProximityLocation, CidrRoutingConfig; some of it is what the legs of traffic policies say too.
+// Used by record_sets.cc and control/traffic.
 #pragma once
 
 #include <string>
@@ -13,8 +14,24 @@
 
 namespace holdfast::control {
 
+/// Whether it may be a region's name, as ReadRegion has it.
+bool IsRegion(std::string_view text);
+
 /// A region's name: 1..64 lower-case letters, digits and '-'; empty when it was refused.
 std::string ReadRegion(Fields& fields, std::string_view name);
+
+/// What the members are called that say a place: record sets and traffic policies differ.
+struct GeoNames {
+  const char* continent;
+  const char* country;
+  const char* subdivision;
+};
+
+/// Exactly one of continent and country, a subdivision beside the country only.
+void ReadGeo(Fields& fields, const GeoNames& names, RecordLocation& where);
+
+/// Latitude and Longitude, each degrees as a string with at most two decimals; both are needed.
+void ReadDegrees(Fields& fields, RecordLocation& where);
 
 class LocationReader {
  public:
@@ -28,8 +45,6 @@ class LocationReader {
   void ReadCidr(const Value& table, RecordLocation& where) const;
 
  private:
-  void ReadCoordinates(const Value& table, RecordLocation& where) const;
-
   std::string file_;
   std::string subject_;
   Findings& findings_;

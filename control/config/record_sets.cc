@@ -336,13 +336,7 @@ void RecordReader::ReadValues() {
       fields_.Expected("ResourceRecords", item, "objects of the form {\"Value\": \"...\"}");
       continue;
     }
-    if (const std::string fault = ValueFault(record_.type, value->text); !fault.empty()) {
-      fields_.Refuse("ResourceRecords", "value \"" + value->text + "\" " + fault);
-      continue;
-    }
-    // Names are absolute with or without their final dot: their origin is the root.
-    auto rdata =
-        RdataFromText(record_.type, DecimalEscapes(value->text), std::string_view("\0", 1));
+    auto rdata = RdataFromValue(record_.type, value->text);
     if (!rdata) {
       fields_.Refuse("ResourceRecords", rdata.error().message);
     } else if (std::ranges::find(record_.rdata, *rdata) != record_.rdata.end()) {
@@ -354,6 +348,18 @@ void RecordReader::ReadValues() {
 }
 
 }  // namespace
+
+bool IsRoutableType(std::uint16_t type) noexcept {
+  return IsOneOf(type, kRoutableTypes);
+}
+
+Result<std::string> RdataFromValue(std::uint16_t type, std::string_view value) {
+  if (const std::string fault = ValueFault(type, value); !fault.empty()) {
+    return Fail(ErrorCode::kInvalid, "value \"" + std::string(value) + "\" " + fault);
+  }
+  // Names are absolute with or without their final dot: their origin is the root.
+  return RdataFromText(type, DecimalEscapes(value), std::string_view("\0", 1));
+}
 
 void ReadRecordSetsText(std::string_view text,
                         const std::string& file,

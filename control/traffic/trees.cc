@@ -1,0 +1,51 @@
+#include "control/traffic/trees.h"
+
+#include <algorithm>
+
+#include "control/model/record_groups.h"
+#include "control/traffic/document.h"
+#include "control/traffic/expand.h"
+
+namespace holdfast::control {
+
+std::string InstanceTitle(const StoredInstance& instance) {
+  return "traffic policy instance " + NameTypeText(instance.name, instance.type);
+}
+
+Result<std::vector<TrafficTree>> TreesOf(Store& store,
+                                         const std::vector<StoredInstance>& instances) {
+  std::vector<TrafficTree> trees;
+  if (instances.empty()) {
+    return trees;
+  }
+  const auto policies = store.Policies();
+  if (!policies) {
+    return std::unexpected(policies.error());
+  }
+  for (const StoredInstance& instance : instances) {
+    const auto policy = std::ranges::find(*policies, instance.policy_id, &StoredPolicy::id);
+    const auto text = store.PolicyDocument(instance.policy_id, instance.version);
+    if (!text) {
+      return std::unexpected(text.error());
+    }
+    const std::string name = policy == policies->end() ? instance.policy_id : policy->name;
+    TrafficTree tree{instance.id, instance.origin, InstanceTitle(instance), {}, {}};
+    const auto document = ReadTrafficDocument(*text, PolicyTitle(name, instance.version));
+    auto records = document ? Expand(instance, name, *document)
+                            : Result<std::vector<RecordSet>>(std::unexpected(document.error()));
+    if (records) {
+      tree.record_sets = std::move(*records);
+    } else {
+      tree.fault = records.error().message;
+    }
+    trees.push_back(std::move(tree));
+  }
+  return trees;
+}
+
+Result<std::vector<TrafficTree>> TreesOf(Store& store) {
+  const auto instances = store.Instances();
+  return instances ? TreesOf(store, *instances) : std::unexpected(instances.error());
+}
+
+}  // namespace holdfast::control
