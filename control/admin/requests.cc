@@ -21,8 +21,7 @@ Result<table::ClientPrefix> ClientOf(const std::string& text) {
                 "client '" + text + "' " + prefix.error().message +
                     " (expected one IPv4 or IPv6 address or prefix)");
   }
-  return table::ClientPrefix{
-      .address = prefix->bits, .length = prefix->length, .v6 = prefix->v6};
+  return table::ClientPrefix{.address = prefix->bits, .length = prefix->length, .v6 = prefix->v6};
 }
 
 Json ClientJson(const Explanation& explanation, const std::string& client) {
@@ -170,11 +169,15 @@ Json GroupJson(const ExplainedGroup& group) {
   for (const ExplainedMember& member : group.members) {
     members.push_back(MemberJson(member));
   }
-  return {{"name", group.name},
-          {"type", group.type},
-          {"policy", group.policy},
-          {"last_resort", group.last_resort},
-          {"members", members}};
+  Json json{{"name", group.name},
+            {"type", group.type},
+            {"policy", group.policy},
+            {"last_resort", group.last_resort},
+            {"members", members}};
+  if (!group.traffic_policy_instance_id.empty()) {
+    json["traffic_policy_instance_id"] = group.traffic_policy_instance_id;
+  }
+  return json;
 }
 
 }  // namespace

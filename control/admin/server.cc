@@ -8,22 +8,21 @@
 #include <boost/asio.hpp>
 #include <chrono>
 #include <exception>
-#include <filesystem>
 #include <functional>
-#include <future>
 #include <iterator>
 #include <memory>
-#include <optional>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <thread>
 #include <tuple>
 #include <unistd.h>
 
+#include "control/admin/loads.h"
+#include "control/admin/loop.h"
 #include "control/admin/plan.h"
-#include "control/model/stored_zone.h"
+#include "control/admin/traffic_requests.h"
+#include "control/admin/zone_requests.h"
 #include "dataplane/base/clock.h"
-#include "dataplane/wire/name.h"
 
 namespace holdfast::control {
 namespace {
@@ -34,8 +33,6 @@ using asio::local::stream_protocol;
 constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr auto kScrubTick = std::chrono::milliseconds(10);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
-constexpr auto kLoopLook = std::chrono::milliseconds(20);
-constexpr auto kReadersWait = std::chrono::seconds(2);
 constexpr std::size_t kMaxRequestOctets = 65536;
 constexpr int kMaxConnections = 64;
 
@@ -65,6 +62,7 @@ class Server {
         instruments_(instruments),
         started_ms_(WallMs()),
         socket_path_(core.node().run_dir + "/control.sock"),
+        loads_(core, loop_, [this] { SaveLoad(); }),
         transitions_(io_, dup(core.transition_fd())),
         tick_(io_),
         scrub_tick_(io_),
@@ -72,7 +70,7 @@ class Server {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         acceptor_(io_) {}
   ~Server() {
-    jobs_.stop();  // what waits for its turn; the one under way is given up in OnLoop
+    jobs_.stop();  // what waits for its turn; the one under way is given up in Loop::Run
     jobs_.join();
     disk_.join();
     unlink(socket_path_.c_str());
@@ -97,41 +95,15 @@ class Server {
   void Dispatch(const Json& request, Reply reply);
   Json HealthSet(const std::string& check, const std::string& to);
 
-  // Called on a worker.
+  // Called on the worker for loads.
   Json Reload();
   void BuildAnew();
-  Json ZoneLoad(const std::string& origin, const std::string& file);
-  Json ZoneDrop(const std::string& origin);
-  /// @param change  null: the zone is what its file says again.
-  Json ApplyStored(const NodeConfig& node,
-                   const std::string& origin,
-                   const std::optional<StoredZone>& change);
-  Result<Committed> ApplyOnLoop(Prepared prepared);
-  Json Published(const Committed& committed, const std::vector<std::string>& warnings);
-  /// Out of a load whose loop has ended; nobody waits for its reply any more.
-  struct LoopEnded : std::exception {};
-  /// Runs `work` on the control loop and waits for what it gives. Called on a worker.
-  /// @throws LoopEnded when the loop stopped first: it runs nothing of what is posted from then on,
-  /// and the end of the process waits for its workers.
-  template <class Work>
-  auto OnLoop(Work work) {
-    std::packaged_task<decltype(work())()> task(std::move(work));
-    auto result = task.get_future();
-    // Not the task itself: asio takes a bare packaged_task's future, and that can be had once.
-    asio::post(io_, [task = std::move(task)]() mutable { task(); });
-    while (result.wait_for(kLoopLook) != std::future_status::ready) {
-      if (io_.stopped()) {
-        throw LoopEnded();
-      }
-    }
-    return result.get();
-  }
   template <class Work>
   void Load(Work work) {
     asio::post(jobs_, [work = std::move(work)] {
       try {
         work();
-      } catch (const LoopEnded&) {
+      } catch (const Loop::Ended&) {
         spdlog::info("a load was given up, the process ends");
       }
     });
@@ -153,7 +125,9 @@ class Server {
   Json last_reload_;
   int connections_ = 0;
   bool saving_ = false;  // check states are on their way to the disk
-  asio::io_context io_{1};
+  Loop loop_;
+  asio::io_context& io_ = loop_.io();
+  Loads loads_;
   asio::thread_pool jobs_{1};
   asio::thread_pool disk_{1};
   asio::posix::stream_descriptor transitions_;
@@ -436,17 +410,23 @@ void Server::Dispatch(const Json& request, Reply reply) {
   }
   if (op == "zone_load") {
     return OnWorker(
-        [this, origin = text("origin"), file = text("file")] { return ZoneLoad(origin, file); },
+        [this, origin = text("origin"), file = text("file")] {
+          return ZoneLoad(loads_, origin, file);
+        },
         std::move(reply));
   }
   if (op == "zone_drop") {
-    return OnWorker([this, origin = text("origin")] { return ZoneDrop(origin); }, std::move(reply));
+    return OnWorker([this, origin = text("origin")] { return ZoneDrop(loads_, origin); },
+                    std::move(reply));
   }
-  reply(LineOf(
-      Failure({ErrorCode::kInvalid,
-               "unknown op '" + op +
-                   "'; expected ping, status, explain, health_set, plan, reload, zone_load or "
-                   "zone_drop"})));
+  if (IsTrafficRequest(op)) {
+    return OnWorker([this, request] { return AnswerTraffic(loads_, request); }, std::move(reply));
+  }
+  reply(LineOf(Failure({ErrorCode::kInvalid,
+                        "unknown op '" + op +
+                            "'; expected ping, status, explain, health_set, plan, reload, "
+                            "zone_load, zone_drop, traffic_load, traffic_list, traffic_show, "
+                            "traffic_apply, traffic_remove or traffic_delete"})));
 }
 
 Json Server::HealthSet(const std::string& check, const std::string& to) {
@@ -471,44 +451,13 @@ Json Server::HealthSet(const std::string& check, const std::string& to) {
 
 // ---- loads, on the worker -----------------------------------------------------------------------
 
-Result<Committed> Server::ApplyOnLoop(Prepared prepared) {
-  return OnLoop([this, p = std::make_shared<Prepared>(std::move(prepared))] {
-    auto committed = core_.Apply(std::move(*p));
-    if (committed) {
-      SaveLoad();
-    }
-    return committed;
-  });
-}
-
-// Waits until every reader has passed the generation, so that "done" means done on every core.
-Json Server::Published(const Committed& committed, const std::vector<std::string>& warnings) {
-  std::string laggard;
-  const auto deadline = std::chrono::steady_clock::now() + kReadersWait;
-  bool passed = false;
-  while (!passed && std::chrono::steady_clock::now() < deadline) {
-    passed = OnLoop([&] { return core_.publisher().Passed(committed.generation, &laggard); });
-    if (!passed) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
-  Json result{{"generation", committed.generation.value()},
-              {"changed", committed.changed},
-              {"passed_by_all_readers", passed},
-              {"warnings", warnings}};
-  if (!passed) {
-    result["waiting_for"] = laggard;
-  }
-  return Success(std::move(result));
-}
-
 Json Server::Reload() {
   const auto run = [this]() -> Json {
     const auto node = LoadNode(node_path_);
     if (!node) {
       return Failure(node.error());
     }
-    const NodeConfig now = OnLoop([this] { return core_.node(); });
+    const NodeConfig now = loads_.node();
     if (node->run_dir != now.run_dir || node->state_dir != now.state_dir) {
       return Failure({ErrorCode::kInvalid,
                       node_path_ + ": run_dir and state_dir cannot change at a reload; restart"});
@@ -522,19 +471,12 @@ Json Server::Reload() {
                std::to_string(getpid()) +
                "): `holdfast run` starts it again with the new size, and answers go on"});
     }
-    auto stored = core_.store().Zones();
-    if (!stored) {
-      return Failure(stored.error());
-    }
-    const auto health = OnLoop([this] { return core_.Health(); });
-    auto prepared = Prepare(*node, core_.store(), std::move(*stored), health);
+    auto prepared = loads_.Prepare(*node);
     if (!prepared) {
       return Failure(prepared.error());
     }
     std::ranges::move(NeedsRestart(started_with_, *node), std::back_inserter(prepared->warnings));
-    const auto warnings = prepared->warnings;
-    const auto committed = ApplyOnLoop(std::move(*prepared));
-    return committed ? Published(*committed, warnings) : Failure(committed.error());
+    return loads_.Publish(std::move(*prepared));
   };
   const Json result = run();
   const bool good = result["ok"];
@@ -542,7 +484,7 @@ Json Server::Reload() {
   if (!good) {
     spdlog::error("reload refused, the generation before goes on: {}", message);
   }
-  OnLoop([&] {
+  loop_.Run([&] {
     last_reload_ = {{"ok", good}, {"message", message}, {"at_ms", WallMs()}};
     return 0;
   });
@@ -551,11 +493,11 @@ Json Server::Reload() {
 
 // Out of the model that is served, since the files may say something else by now.
 void Server::BuildAnew() {
-  const auto served = OnLoop([this] {
+  const auto served = loop_.Run([this] {
     return std::tuple(core_.node(), core_.model(), core_.warnings(), core_.zones(), core_.Health());
   });
   auto prepared = std::apply(PrepareAgain, served);
-  OnLoop([&] {
+  loop_.Run([&] {
     if (prepared) {
       (void)core_.BuildAnew(std::move(*prepared));  // logged, and tried again when found again
     } else {
@@ -563,98 +505,6 @@ void Server::BuildAnew() {
     }
     return 0;
   });
-}
-
-// Durable first, then published: what was acknowledged is there after any crash. When the tables
-// refuse it, the store is put back.
-Json Server::ApplyStored(const NodeConfig& node,
-                         const std::string& origin,
-                         const std::optional<StoredZone>& change) {
-  auto stored = core_.store().Zones();
-  if (!stored) {
-    return Failure(stored.error());
-  }
-  const auto before = std::ranges::find(*stored, origin, &StoredZone::origin);
-  const std::optional<StoredZone> old =
-      before == stored->end() ? std::nullopt : std::optional(*before);
-  if (old) {
-    stored->erase(before);
-  }
-  if (change) {
-    stored->push_back(*change);
-  }
-  const auto health = OnLoop([this] { return core_.Health(); });
-  auto prepared = Prepare(node, core_.store(), std::move(*stored), health);
-  if (!prepared) {
-    return Failure(prepared.error());
-  }
-  const auto save = [&](const std::optional<StoredZone>& zone) {
-    return zone ? core_.store().SaveZone(*zone) : core_.store().ForgetZone(origin);
-  };
-  if (const auto saved = save(change); !saved) {
-    return Failure(saved.error());
-  }
-  const auto warnings = prepared->warnings;
-  const auto committed = ApplyOnLoop(std::move(*prepared));
-  if (!committed) {
-    if (const auto restored = save(old); !restored) {
-      spdlog::error("the store keeps a zone that the tables refused: {}", restored.error().message);
-    }
-    return Failure(committed.error());
-  }
-  return Published(*committed, warnings);
-}
-
-Json Server::ZoneLoad(const std::string& origin, const std::string& file) {
-  const auto name = wire::FromText(origin);
-  if (!name) {
-    return Failure({ErrorCode::kInvalid, "origin '" + origin + "': " + name.error().message});
-  }
-  const NodeConfig node = OnLoop([this] { return core_.node(); });
-  const auto model = OnLoop([this] { return core_.model(); });
-  ZoneConfig config;
-  config.origin = wire::Fold(*name);
-  config.file = file;
-  config.id = DefaultZoneId(config.origin);
-  for (const ZoneConfig& known : node.zones) {
-    if (known.origin == config.origin) {
-      config.records = known.records;
-      config.id = known.id;
-      std::error_code error;
-      if (std::filesystem::equivalent(file, known.file, error)) {
-        return ApplyStored(node, config.origin, std::nullopt);  // from now on by its file again
-      }
-    }
-  }
-  auto loaded = LoadZone(config, *model);
-  if (!loaded) {
-    return Failure(loaded.error());
-  }
-  loaded->zone.record_sets.clear();  // they stay in their file
-  StoredZone change;
-  change.origin = config.origin;
-  change.zone_id = config.id;
-  change.file = file;
-  change.content = ZoneContent(loaded->zone);
-  change.at_ms = WallMs();
-  return ApplyStored(node, change.origin, change);
-}
-
-Json Server::ZoneDrop(const std::string& origin) {
-  const auto name = wire::FromText(origin);
-  if (!name) {
-    return Failure({ErrorCode::kInvalid, "origin '" + origin + "': " + name.error().message});
-  }
-  const auto model = OnLoop([this] { return core_.model(); });
-  const std::string folded = wire::Fold(*name);
-  if (std::ranges::find(model->zones, folded, &Zone::origin) == model->zones.end()) {
-    return Failure({ErrorCode::kNotFound, "zone " + wire::ToText(folded) + " is not served here"});
-  }
-  StoredZone change;
-  change.origin = folded;
-  change.dropped = true;
-  change.at_ms = WallMs();
-  return ApplyStored(OnLoop([this] { return core_.node(); }), folded, change);
 }
 
 }  // namespace
