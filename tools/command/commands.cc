@@ -19,6 +19,7 @@
 #include "tools/command/plan.h"
 #include "tools/command/status.h"
 #include "tools/command/tables.h"
+#include "tools/command/traffic.h"
 #include "tools/supervise/run_lock.h"
 
 namespace holdfast::tools {
@@ -110,6 +111,13 @@ json RequestOf(const CommandLine& line) {
       return {{"op", "zone_drop"}, {"origin", line.origin}};
     case Verb::kHealthSet:
       return {{"op", "health_set"}, {"check", line.check}, {"to", line.to}};
+    case Verb::kTrafficLoad:
+    case Verb::kTrafficList:
+    case Verb::kTrafficShow:
+    case Verb::kTrafficApply:
+    case Verb::kTrafficRemove:
+    case Verb::kTrafficDelete:
+      return TrafficRequest(line);
     case Verb::kRun:
     case Verb::kCheck:
     case Verb::kTablesDump:
@@ -192,6 +200,13 @@ int Show(const CommandLine& line, const json& result) {
   }
   if (line.verb == Verb::kPlan) {
     Print(PlanText(result));
+    return kDone;
+  }
+  if (const auto text = TrafficText(line.verb, result)) {
+    for (const json& warning : Elements(result, "warnings")) {
+      Complain("warning: " + Text(warning));
+    }
+    Print(*text);
     return kDone;
   }
   return Published(result);

@@ -68,6 +68,9 @@ void AddGroup(const json& group, unsigned depth, std::string& text) {
   const std::string margin(std::size_t{2} * depth, ' ');
   const std::string policy = Text(group, "policy");
   text += margin + Text(group, "name") + " " + Text(group, "type") + ", " + policy;
+  if (const json& instance = Member(group, "traffic_policy_instance_id"); instance.is_string()) {
+    text += ", TrafficPolicyInstanceId " + Text(instance);
+  }
   text += IsTrue(group, "last_resort") ? ": last resort, all count as healthy\n" : "\n";
   for (const json& member : Elements(group, "members")) {
     text += margin + "  " + (IsTrue(member, "chosen") ? "+ " : "- ") + Title(member, policy) + "\n";

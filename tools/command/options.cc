@@ -55,6 +55,7 @@ class Grammar {
     AddPlan();
     AddZone();
     AddHealth();
+    AddTraffic();
     AddTables();
   }
 
@@ -176,6 +177,55 @@ class Grammar {
     set->add_option("to", line_.to, "healthy, unhealthy, or auto for what the probes say")
         ->required()
         ->check(CLI::IsMember({"healthy", "unhealthy", "auto"}));
+  }
+
+  void AddTraffic() {
+    CLI::App* traffic =
+        app_.add_subcommand("traffic", "Load traffic policies and apply them to names");
+    traffic->require_subcommand(1);
+    const auto command = [this, traffic](Verb verb, const char* name, const char* help) {
+      return WithJson(WithNode(Command(*traffic, verb, name, help)));
+    };
+    constexpr const char* kPolicy = "Name or id of a policy";
+    CLI::App* load = command(Verb::kTrafficLoad,
+                             "load",
+                             "Take a traffic policy document as a new policy, or as the next "
+                             "version of the one of that name; nothing is served of it yet");
+    load->add_option("name", line_.name, kPolicy)->required();
+    load->add_option("file", line_.file, "Document, as Route 53 has it")
+        ->required()
+        ->check(CLI::ExistingFile);
+    load->add_option("--comment", line_.comment, "What is new in this version");
+    command(
+        Verb::kTrafficList, "list", "Show policies, their versions, and where they are applied");
+    CLI::App* show = command(Verb::kTrafficShow, "show", "Print the document of a version");
+    show->add_option("policy", line_.policy, kPolicy)->required();
+    show->add_option("version", line_.version, "Its number; the newest if left out")
+        ->check(CLI::Range(1U, 1000U));
+    CLI::App* apply = command(Verb::kTrafficApply,
+                              "apply",
+                              "Answer a name by a version of a policy, from now on in place of the "
+                              "version or policy that it had for this type of records; no later "
+                              "query gets the old one. To go back is to apply the older version");
+    apply->add_option("owner", line_.owner, "Name, like www.example.test")->required();
+    apply
+        ->add_option(
+            "policy", line_.policy, "Name or id of a policy, and :VERSION unless the newest")
+        ->required()
+        ->type_name("POLICY[:VERSION]");
+    apply->add_option("--ttl", line_.ttl, "TTL of the records; needed at first, later kept")
+        ->check(CLI::Range(0U, 0x7fffffffU))
+        ->type_name("SECONDS");
+    CLI::App* remove =
+        command(Verb::kTrafficRemove, "remove", "Apply no policy to a name any more");
+    remove->add_option("owner", line_.owner, "Name, like www.example.test")->required();
+    remove->add_option("type", line_.type, "Type, like A or AAAA")->required();
+    CLI::App* drop =
+        command(Verb::kTrafficDelete, "delete", "Forget a version of a policy that no name uses");
+    drop->add_option("policy", line_.policy, kPolicy)->required();
+    drop->add_option("version", line_.version, "Its number")
+        ->required()
+        ->check(CLI::Range(1U, 1000U));
   }
 
   void AddTables() {

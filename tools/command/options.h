@@ -18,6 +18,12 @@ enum class Verb {
   kZoneLoad,
   kZoneDrop,
   kHealthSet,
+  kTrafficLoad,
+  kTrafficList,
+  kTrafficShow,
+  kTrafficApply,
+  kTrafficRemove,
+  kTrafficDelete,
   kTablesDump,
   kTablesRemove,
   kTablesVerify
@@ -27,16 +33,21 @@ struct CommandLine {
   Verb verb = Verb::kRun;
   std::string config;   // file; may be empty where run_dir is given
   std::string run_dir;  // instead of a file, for the commands that ask a running node
-  bool json = false;    // status, explain, plan
+  bool json = false;    // status, explain, plan, traffic
   bool all = false;     // plan
   std::chrono::milliseconds patience{0};
-  std::string name;              // explain
-  std::string type;              // explain
+  std::string name;              // explain; traffic load: the policy's
+  std::string type;              // explain, traffic remove
   std::string client;            // explain; may be empty
   std::string origin;            // zone load, zone drop; plan: may be empty
-  std::string file;              // zone load, plan
+  std::string file;              // zone load, plan, traffic load
   std::string check;             // health set
   std::string to;                // health set: healthy, unhealthy, auto
+  std::string policy;            // traffic show, apply, delete: name or id
+  std::string version;           // traffic show (may be empty), delete
+  std::string owner;             // traffic apply, remove
+  std::string ttl;               // traffic apply; may be empty
+  std::string comment;           // traffic load
   std::string image;             // tables: a file, instead of what a node publishes
   std::uint64_t generation = 0;  // tables: to read `image` at
 };

@@ -1,0 +1,286 @@
+"""Traffic policies on a running node: versions are loaded, applied to a name, switched back and
+forth under queries, survive a restart, and show nothing of their rules in DNS.
+"""
+
+import json
+import threading
+
+import dns.rcode
+import pytest
+from holdfast_node import Check, Node, needs_programs
+
+pytestmark = needs_programs
+
+ORIGIN = "tp.test"
+ZONE = """$ORIGIN tp.test.
+$TTL 30
+@   IN SOA ns.example.net. hostmaster.example.net. 1 7200 900 1209600 60
+@   IN NS  ns.example.net.
+old IN A   192.0.2.1
+"""
+WEB = f"web.{ORIGIN}"
+
+
+def document(start, rules, endpoints, rrtype="A"):
+    return {"AWSPolicyFormatVersion": "2015-10-01", "RecordType": rrtype, "StartRule": start,
+            "Endpoints": {name: {"Type": "value", "Value": value}
+                          for name, value in endpoints.items()}, "Rules": rules}
+
+
+def site(network):
+    """A failover from two servers of weight 1 to a last one."""
+    return document(
+        "site",
+        {"site": {"RuleType": "failover",
+                  "Primary": {"RuleReference": "servers", "EvaluateTargetHealth": "true"},
+                  "Secondary": {"EndpointReference": "sorry"}},
+         "servers": {"RuleType": "weighted",
+                     "Items": [{"EndpointReference": "a", "Weight": "1", "HealthCheck": "one"},
+                               {"EndpointReference": "b", "Weight": 1, "HealthCheck": "two"}]}},
+        {"a": f"{network}.1", "b": f"{network}.2", "sorry": f"{network}.9"})
+
+
+FIRST, SECOND = "198.51.100", "203.0.113"
+
+
+def alias(target):
+    return {"Name": f"other.{ORIGIN}.", "Type": "A",
+            "AliasTarget": {"HostedZoneId": Node.zone_id(ORIGIN), "DNSName": target,
+                            "EvaluateTargetHealth": True}}
+
+
+@pytest.fixture(name="node")
+def fixture_node(make_one):
+    ends = {name: make_one.endpoint() for name in ("one", "two")}
+    node = make_one.node({ORIGIN: (ZONE, [])},
+                         [Check(name, end, fall=2) for name, end in ends.items()])
+    node.ends = ends
+    node.start()
+    node.await_checks(one="healthy", two="healthy")
+    for network in (FIRST, SECOND):
+        load(node, "web", site(network))
+    return node
+
+
+def load(node, name, what, status=0, **options):
+    path = node.folder / "policy.json"
+    path.write_text(what if isinstance(what, str) else json.dumps(what, indent=1))
+    extra = [word for key, value in options.items() for word in (f"--{key}", value)]
+    return node.call("traffic", "load", name, path, *extra, status=status)
+
+
+def generation(node):
+    return node.status()["generation"]
+
+
+def listed(node):
+    return json.loads(node.call("traffic", "list", "--json").stdout)
+
+
+def seen(node, name=WEB, count=40):
+    return {tuple(node.addresses(name)) for _ in range(count)}
+
+
+def test_a_version_is_applied_switched_and_rolled_back(node):
+    assert node.ask(WEB).rcode() == dns.rcode.NXDOMAIN
+    said = node.call("traffic", "apply", WEB, "web:1", "--ttl", "17")
+    assert said.stdout.startswith("done, generation ")
+    assert seen(node) == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+    answer, = node.ask(WEB).answer
+    assert (answer.ttl, answer.name.to_text()) == (17, f"{WEB}.")
+    before = generation(node)
+    node.call("traffic", "apply", WEB, "web")  # the newest, and the TTL stays
+    assert generation(node) == before + 1
+    assert seen(node) == {(f"{SECOND}.1",), (f"{SECOND}.2",)}
+    assert node.ask(WEB).answer[0].ttl == 17
+    node.call("traffic", "apply", WEB, "web:1")
+    assert seen(node) == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+    instance, = listed(node)["instances"]
+    assert (instance["name"], instance["version"], instance["state"]) == (f"{WEB}.", 1, "Applied")
+    node.call("traffic", "remove", WEB, "A")
+    assert node.ask(WEB).rcode() == dns.rcode.NXDOMAIN
+    assert listed(node)["instances"] == []
+
+
+def test_switches_under_queries_never_answer_otherwise(node):
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    # What may still be answered: a version leaves when the command for another has returned.
+    current, lock, wrong, ended = {FIRST}, threading.Lock(), [], threading.Event()
+    asked = [0, 0]
+
+    def query(thread):
+        while not ended.is_set():
+            with lock:
+                before = set(current)
+            reply = node.ask(WEB)
+            with lock:
+                permitted = before | current
+            values = [item.address for rrset in reply.answer for item in rrset]
+            asked[thread] += 1
+            if reply.rcode() or len(values) != 1 or \
+                    values[0].rpartition(".")[0] not in permitted or values[0].endswith(".9"):
+                wrong.append((reply.to_text(), permitted))
+
+    threads = [threading.Thread(target=query, args=(thread,)) for thread in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for turn in range(20):
+            version, network = (2, SECOND) if turn % 2 == 0 else (1, FIRST)
+            with lock:
+                current.add(network)
+            node.request(op="traffic_apply", owner=WEB, policy=f"web:{version}")
+            with lock:
+                current.intersection_update({network})
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert not wrong, wrong[:3]
+    assert min(asked) > 50, asked
+
+
+def test_an_endpoint_inside_the_tree_fails_over(node):
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    node.ends["one"].set("fail")
+    node.await_checks(one="unhealthy")
+    assert seen(node) == {(f"{FIRST}.2",)}
+    node.ends["two"].set("fail")
+    node.await_checks(two="unhealthy")
+    assert seen(node) == {(f"{FIRST}.9",)}
+    said = node.call("explain", WEB, "A").stdout
+    instance, = listed(node)["instances"]
+    assert f"TrafficPolicyInstanceId {instance['id']}" in said
+    assert "-> policy web v1 rule servers" in said
+    assert "policy web v1 rule servers A, weighted" in said
+    assert "\\000" not in said
+    node.ends["two"].set("pass")
+    node.await_checks(two="healthy")
+    assert seen(node) == {(f"{FIRST}.2",)}
+
+
+def hidden_name(instance, rule):
+    """As control calls the group; nobody is told."""
+    return rf"\000policy/{instance}/{rule}.{ORIGIN}."
+
+
+def test_hidden_groups_are_not_in_dns(node):
+    names = node.status()["tables"]["names"]
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    assert node.status()["tables"]["names"] == names + 1
+    instance, = listed(node)["instances"]
+    for rule in (1, 2):
+        name = hidden_name(instance["id"], rule)
+        for asked in (name, "www." + name, "*." + name):
+            assert node.ask(asked).rcode() == dns.rcode.NXDOMAIN, asked
+        assert json.loads(node.call("explain", name, "A", "--json").stdout)["outcome"] == "nxdomain"
+    assert "policy/" not in node.call("tables", "dump").stdout
+    # Nor may a record set of a file lead there.
+    node.put_zone(ORIGIN, ZONE, [alias(hidden_name(instance["id"], 2))])
+    node.write_config()
+    refused = node.call("reload", status=1).stderr
+    assert "that target was not found" in refused
+
+
+def test_another_name_may_be_an_alias_of_the_root(node):
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    node.put_zone(ORIGIN, ZONE, [alias(f"{WEB}.")])
+    node.write_config()
+    node.call("reload")
+    assert seen(node, f"other.{ORIGIN}") == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+    before = generation(node)
+    refused = node.call("traffic", "remove", WEB, "A", status=1).stderr
+    assert "that target was not found" in refused
+    assert generation(node) == before
+    node.stop()
+    node.start()
+    assert seen(node, f"other.{ORIGIN}") == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+    node.call("traffic", "apply", WEB, "web:2")
+    assert seen(node, f"other.{ORIGIN}") == {(f"{SECOND}.1",), (f"{SECOND}.2",)}
+
+
+def test_all_is_there_after_a_restart(node):
+    load(node, "web", site(FIRST), comment="back to the first network")
+    node.call("traffic", "apply", WEB, "web:3", "--ttl", "5")
+    before, was = listed(node), generation(node)
+    document_3 = node.call("traffic", "show", "web", "3").stdout
+    assert document_3 == (node.folder / "policy.json").read_text()
+    assert before["policies"][0]["versions"][2]["comment"] == "back to the first network"
+    node.kill("control")  # while others answer; it starts again by itself
+    assert node.addresses(WEB) in ([f"{FIRST}.1"], [f"{FIRST}.2"])
+    node.stop()
+    node.start()
+    assert listed(node) == before
+    assert node.call("traffic", "show", "web", "3").stdout == document_3
+    assert generation(node) == was
+    assert seen(node) == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+
+
+def test_what_no_longer_fits_is_left_out_and_said(node):
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    node.call("traffic", "apply", f"two.{ORIGIN}", "web:2", "--ttl", "5")
+    node.stop()
+    node.put_zone(ORIGIN, ZONE + "web IN A 192.0.2.7\n")
+    node.start()
+    assert node.addresses(WEB) == ["192.0.2.7"]
+    assert seen(node, f"two.{ORIGIN}") == {(f"{SECOND}.1",), (f"{SECOND}.2",)}
+    states = {one["name"]: one for one in listed(node)["instances"]}
+    assert states[f"two.{ORIGIN}."]["state"] == "Applied"
+    assert states[f"{WEB}."]["state"] == "Failed"
+    assert "the zone file has this name and type too" in states[f"{WEB}."]["message"]
+    warned = [text for text in node.status()["warnings"] if f"{WEB}. A: not served" in text]
+    assert len(warned) == 1
+    # The zone goes, and comes back.
+    dropped = node.call("zone", "drop", ORIGIN)
+    assert "is not served here" in dropped.stderr
+    assert {one["state"] for one in listed(node)["instances"]} == {"Failed"}
+    node.put_zone(ORIGIN, ZONE)
+    node.call("zone", "load", ORIGIN, node.folder / f"{ORIGIN}.zone")
+    assert {one["state"] for one in listed(node)["instances"]} == {"Applied"}
+    assert seen(node) == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+
+
+def test_a_zone_that_is_loaded_by_command_keeps_its_instances(node):
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    other = node.folder / "other.zone"
+    other.write_text(ZONE.replace("192.0.2.1", "192.0.2.2"))
+    node.call("zone", "load", ORIGIN, other)
+    assert node.addresses(f"old.{ORIGIN}") == ["192.0.2.2"]
+    assert seen(node) == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+
+
+def test_bad_requests_change_nothing(node):
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    ipv6 = document("only", {"only": {"RuleType": "weighted", "Items": [
+        {"EndpointReference": "a", "Weight": 1}]}}, {"a": "2001:db8::1"}, "AAAA")
+    load(node, "web", ipv6)
+    before = generation(node)
+    kept = listed(node)
+    broken = site(FIRST)
+    broken["Rules"]["servers"]["Items"][1]["EndpointReference"] = "c"
+    refused = load(node, "web", broken, status=1).stderr
+    assert "InvalidTrafficPolicyDocument: " in refused
+    assert "rule 'servers' Items 2: EndpointReference is \"c\"" in refused
+    assert "InvalidTrafficPolicyDocument" in load(node, "web", "{", status=1).stderr
+    for words, status, expected in (
+            (("apply", WEB, "none", "--ttl", "5"), 1, "NoSuchTrafficPolicy"),
+            (("apply", WEB, "web:7"), 1, "NoSuchTrafficPolicy"),
+            (("apply", WEB, "web:3"), 1, "ConflictingTypes"),
+            (("apply", f"new.{ORIGIN}", "web:1"), 1, "TTL is missing"),
+            (("apply", "www.elsewhere.test", "web:1", "--ttl", "5"), 1, "NoSuchHostedZone"),
+            (("apply", f"old.{ORIGIN}", "web:1", "--ttl", "5"), 1,
+             "the zone file has this name and type too"),
+            (("apply", WEB, "web:1", "--ttl", "-1"), 2, "--ttl"),
+            (("remove", WEB, "AAAA"), 1, "NoSuchTrafficPolicyInstance"),
+            (("delete", "web", "1"), 2, "TrafficPolicyInUse"),
+            (("delete", "web", "9"), 1, "NoSuchTrafficPolicy"),
+            (("show", "none"), 1, "NoSuchTrafficPolicy")):
+        assert expected in node.call("traffic", *words, status=status).stderr, words
+    assert generation(node) == before
+    assert listed(node) == kept
+    # Another name may have the other type, and a version that nobody uses may go.
+    node.call("traffic", "apply", f"six.{ORIGIN}", "web:3", "--ttl", "5")
+    node.call("traffic", "delete", "web", "2")
+    assert [one["version"] for one in listed(node)["policies"][0]["versions"]] == [1, 3]
+    load(node, "web", site(SECOND))
+    assert [one["version"] for one in listed(node)["policies"][0]["versions"]] == [1, 3, 4]
