@@ -93,8 +93,19 @@ void NoteFailed(Loaded& loaded, std::span<TrafficTree> trees) {
     if (std::ranges::find(model.zones, tree.origin, &Zone::origin) == model.zones.end()) {
       tree.fault = "zone " + wire::ToText(tree.origin) + " is not served here";
     }
+    for (const Zone& zone : model.zones) {
+      // What the zone above has there is hidden by this one.
+      if (tree.fault.empty() && zone.origin.size() > tree.origin.size() &&
+          wire::IsAtOrBelow(tree.name, zone.origin)) {
+        tree.fault = "its name lies in zone " + wire::ToText(zone.origin) + " now; apply it again";
+      }
+    }
     if (!tree.fault.empty()) {
-      loaded.warnings.push_back(tree.title + ": not served: " + tree.fault);
+      std::string words = tree.fault;  // a line for each fault
+      for (std::size_t at = 0; (at = words.find('\n', at)) != std::string::npos;) {
+        words.replace(at, 1, "; ");
+      }
+      loaded.warnings.push_back(tree.title + ": not served: " + words);
       model.failed_instances.push_back({tree.instance_id, tree.fault});
     }
   }

@@ -114,6 +114,11 @@ Result<Json> LoadPolicy(Loads& loads, const Json& request) {
                 "InvalidInput: Name has " + std::to_string(name.size()) +
                     " characters; expected 1.." + std::to_string(kMaxPolicyName));
   }
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20; };
+  if (std::ranges::any_of(name, is_control)) {
+    return Fail(ErrorCode::kInvalid,
+                "InvalidInput: Name holds control characters; expected text of one line");
+  }
   if (comment.size() > kMaxPolicyComment) {
     return Fail(ErrorCode::kInvalid,
                 "InvalidInput: Comment has " + std::to_string(comment.size()) +

@@ -177,7 +177,7 @@ std::uint32_t ZoneIndex::FindServed(std::uint32_t name, std::uint16_t type) cons
 }
 
 std::uint32_t ZoneIndex::FindTarget(std::string_view folded, std::uint16_t type) const noexcept {
-  const std::uint32_t at = FindAny(folded);
+  const std::uint32_t at = Find(folded);
   if (at == kNoIndex) {
     return kNoIndex;
   }
@@ -185,11 +185,6 @@ std::uint32_t ZoneIndex::FindTarget(std::string_view folded, std::uint16_t type)
 }
 
 std::uint32_t ZoneIndex::Find(std::string_view folded) const noexcept {
-  const std::uint32_t at = FindAny(folded);
-  return at != kNoIndex && names_[at].of_rule ? kNoIndex : at;
-}
-
-std::uint32_t ZoneIndex::FindAny(std::string_view folded) const noexcept {
   const std::uint32_t hash = HashOf(folded);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = hash & mask; slots_[i] != 0; i = (i + 1) & mask) {
@@ -205,7 +200,7 @@ std::uint32_t ZoneIndex::Intern(std::string_view folded) {
   if (names_.size() * 2 >= slots_.size()) {
     Grow();
   }
-  const std::uint32_t found = FindAny(folded);
+  const std::uint32_t found = Find(folded);
   if (found != kNoIndex) {
     return found;
   }

@@ -46,8 +46,8 @@ class ZoneIndex {
   static Result<ZoneIndex> Create(const Zone& zone,
                                   std::span<const std::string_view> child_origins);
 
-  /// Place of a folded name that exists in the zone (empty non-terminals and names that are not
-  /// served too, but for those of traffic policies' rules), or kNoIndex.
+  /// Place of a folded name that exists in the zone (empty non-terminals and hidden names too), or
+  /// kNoIndex.
   [[nodiscard]] std::uint32_t Find(std::string_view folded) const noexcept;
 
   /// Names; the apex is the first, and parents stand before their children.
@@ -73,7 +73,6 @@ class ZoneIndex {
   }
 
  private:
-  [[nodiscard]] std::uint32_t FindAny(std::string_view folded) const noexcept;
   std::uint32_t Intern(std::string_view folded);
   void Grow();
   Status AddOwners(const Zone& zone);

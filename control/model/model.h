@@ -112,6 +112,7 @@ struct Zone {
 struct TrafficTree {
   std::string instance_id;
   std::string origin;                  // of its zone; wire form, folded
+  std::string name;                    // of its root, likewise
   std::string title;                   // "traffic policy instance www.example.test. A"
   std::vector<RecordSet> record_sets;  // empty when its document cannot be read
   std::string fault;                   // why it is not served; empty: it is

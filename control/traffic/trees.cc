@@ -25,12 +25,13 @@ Result<std::vector<TrafficTree>> TreesOf(Store& store,
   for (const StoredInstance& instance : instances) {
     const auto policy = std::ranges::find(*policies, instance.policy_id, &StoredPolicy::id);
     const auto text = store.PolicyDocument(instance.policy_id, instance.version);
-    if (!text) {
+    if (!text && text.error().code != ErrorCode::kNotFound) {
       return std::unexpected(text.error());
     }
     const std::string name = policy == policies->end() ? instance.policy_id : policy->name;
-    TrafficTree tree{instance.id, instance.origin, InstanceTitle(instance), {}, {}};
-    const auto document = ReadTrafficDocument(*text, PolicyTitle(name, instance.version));
+    TrafficTree tree{instance.id, instance.origin, instance.name, InstanceTitle(instance), {}, {}};
+    const auto document = text ? ReadTrafficDocument(*text, PolicyTitle(name, instance.version))
+                               : std::unexpected(text.error());
     auto records = document ? Expand(instance, name, *document)
                             : Result<std::vector<RecordSet>>(std::unexpected(document.error()));
     if (records) {

@@ -43,7 +43,12 @@ TrafficTree Tree(const TrafficDocument& document, const std::string& name = "www
   const StoredInstance instance = Instance(document, name);
   auto records = Expand(instance, "web", document);
   EXPECT_TRUE(records) << records.error().message;
-  return {kId, instance.origin, "instance", records.value_or(std::vector<RecordSet>{}), ""};
+  return {kId,
+          instance.origin,
+          instance.name,
+          "instance",
+          records.value_or(std::vector<RecordSet>{}),
+          ""};
 }
 
 struct Zoned {

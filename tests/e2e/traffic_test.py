@@ -240,6 +240,21 @@ def test_what_no_longer_fits_is_left_out_and_said(node):
     assert seen(node) == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
 
 
+def test_a_zone_below_takes_the_name_until_it_is_applied_again(node):
+    name = f"www.sub.{ORIGIN}"
+    node.call("traffic", "apply", name, "web:1", "--ttl", "5")
+    node.put_zone(f"sub.{ORIGIN}", ZONE.replace(ORIGIN, f"sub.{ORIGIN}"))
+    node.write_config()
+    assert f"its name lies in zone sub.{ORIGIN}. now" in node.call("reload").stderr
+    instance, = listed(node)["instances"]
+    assert instance["state"] == "Failed"
+    assert node.ask(name).rcode() == dns.rcode.NXDOMAIN
+    node.call("traffic", "apply", name, "web:1")
+    instance, = listed(node)["instances"]
+    assert (instance["state"], instance["zone"]) == ("Applied", f"sub.{ORIGIN}.")
+    assert seen(node, name) == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+
+
 def test_a_zone_that_is_loaded_by_command_keeps_its_instances(node):
     node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
     other = node.folder / "other.zone"

@@ -33,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   control::Zone zone;
   zone.origin = instance.origin;
   zone.id = "Z1";
-  std::vector<control::TrafficTree> trees{{instance.id, zone.origin, "", *records, ""}};
+  std::vector<control::TrafficTree> trees{
+      {instance.id, zone.origin, instance.name, "", *records, ""}};
   control::Findings findings;
   control::JudgeWithTrees(zone, trees, control::CheckZone, findings);
   HF_CHECK(findings.ErrorCount() ==

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <vector>
 
 #include "tools/command/fields.h"
@@ -36,8 +37,11 @@ std::string ListText(const json& result) {
                          Text(instance, "state"),
                          Text(instance, "id")});
     if (const json& message = Member(instance, "message"); message.is_string()) {
-      faults += "  " + Text(instance, "name") + " " + Text(instance, "type") + ": " +
-                Text(message) + "\n";
+      std::istringstream lines(message.get<std::string>());  // one for each fault
+      for (std::string line; std::getline(lines, line);) {
+        faults += "  " + Text(instance, "name") + " " + Text(instance, "type") + ": " +
+                  Printable(line) + "\n";
+      }
     }
   }
   if (policies.size() == 1) {
