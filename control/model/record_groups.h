@@ -53,8 +53,9 @@ std::string GroupText(const RecordSet& record);
 /// "record 'www.example.test. A' (SetIdentifier 'b')".
 std::string RecordText(const RecordSet& record);
 
-/// Which clients a record set is for: "region eu-west-1", "location US-NY", "continent EU", "CIDR location office";
-/// empty when its policy does not ask. No two record sets of a group may say the same.
+/// Which clients a record set is for: "region eu-west-1", "location US-NY", "continent EU", "CIDR
+/// location office"; empty when its policy does not ask. No two record sets of a group may say the
+/// same.
 std::string WhereText(const RecordSet& record);
 
 /// "weighted".

@@ -38,7 +38,7 @@ struct alignas(64) Query {
   table::NameKey key;  // of `folded`; octets are set by Parse, the hash by the stage after it
   const Job* job = nullptr;
   bool reads_subnet = true;  // answer::Options::client_subnet
-  Subnet subnet;  // its address is set only when it has a family
+  Subnet subnet;             // its address is set only when it has a family
 
   /// Who asks. For decisions that depend on it.
   [[nodiscard]] table::ClientPrefix Client() const noexcept {

@@ -252,8 +252,9 @@ TEST(RecordSets, RefuseFieldsWithRecordFieldValueAndExpectation) {
        {R"(ContinentCode is "ASIA"; expected AF, AN, AS)"}},
       {Plain("www", R"("SetIdentifier": "b", "GeoLocation": {"SubdivisionCode": "NY"})"),
        {"expected one of them, SubdivisionCode beside CountryCode only"}},
-      {Plain("www",
-             R"("SetIdentifier": "b", "GeoLocation": {"CountryCode": "DE", "SubdivisionCode": "BE"})"),
+      {Plain(
+           "www",
+           R"("SetIdentifier": "b", "GeoLocation": {"CountryCode": "DE", "SubdivisionCode": "BE"})"),
        {R"(SubdivisionCode is "BE"; expected a state of US)"}},
       {Plain("www", R"("SetIdentifier": "b", "GeoProximityLocation": {"Bias": 5})"),
        {"expected exactly one of them"}},
