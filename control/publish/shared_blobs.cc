@@ -32,7 +32,11 @@ Result<std::uint32_t> SharedBlobs::Use(const TableBlob& blob) {
   if (at == 0) {
     at = writer_.arena().Allocate(UnitsOf(blob->size()));
     if (at == 0) {
-      return Fail(ErrorCode::kExhausted, "the tables are full; raise [tables] size");
+      return Fail(ErrorCode::kExhausted,
+                  "the tables have no " + std::to_string(blob->size()) +
+                      " octets in a row for where clients are, of " +
+                      std::to_string(writer_.arena().free_units() * kOffsetUnit) +
+                      " that are free; raise [tables] size");
     }
     auto* to = writer_.At<char>(at);
     std::ranges::copy(*blob, to);
