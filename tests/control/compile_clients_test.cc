@@ -1,10 +1,14 @@
 // Which of a location policy's members a client is led to, where the arithmetic decides.
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "control/compile/clients.h"
+#include "control/compile/rows.h"
+#include "control/location/places.h"
 
 namespace holdfast::control {
 namespace {
@@ -34,6 +38,43 @@ TEST(Geoproximity, NearerByItsBiasComesFirst) {
 TEST(Geoproximity, EqualDistancesKeepTheOrderOfTheirIdentifiers) {
   EXPECT_EQ(OrderFrom00({{26, 0}, {52, 50}}), (std::vector<std::uint16_t>{0, 1}));
   EXPECT_EQ(OrderFrom00({{52, 50}, {26, 0}}), (std::vector<std::uint16_t>{0, 1}));
+}
+
+// Three regions and six networks, each of which has them in another order.
+std::shared_ptr<const LocationData> EveryOrder() {
+  auto data = std::make_shared<LocationData>();
+  data->regions = {"a", "b", "c"};
+  data->region_place.resize(3);
+  LatencyTable table;
+  table.rows.emplace_back();
+  std::vector<std::uint32_t> ms = {1, 2, 3};
+  do {
+    const auto row = static_cast<std::uint32_t>(table.rows.size());
+    table.rows.push_back({ms[0], ms[1], ms[2]});
+    table.prefixes.push_back(
+        {{.v6 = false, .bits = std::uint64_t{row} << 24U, .length = 8}, row, 0});
+  } while (std::ranges::next_permutation(ms).found);
+  SetLatencies(table, *data);
+  return data;
+}
+
+std::size_t RowsOfLatency(const std::vector<bool>& always_healthy) {
+  Clients clients(EveryOrder());
+  std::vector<RecordLocation> where(always_healthy.size());
+  std::vector<RowsMember> members;
+  for (std::size_t i = 0; i < where.size(); ++i) {
+    where[i].region = std::string(1, static_cast<char>('a' + i));
+    members.push_back({.where = &where[i], .always_healthy = always_healthy[i]});
+  }
+  const auto rows = RowsMaker(clients).Make(Policy::kLatency, members);
+  return rows ? (*rows)->client_of_row.size() : 0;
+}
+
+TEST(Rows, EndBehindWhoIsAlwaysHealthy) {
+  EXPECT_EQ(RowsOfLatency({false, false, false}), 6U) << "an order each; unknown clients have one";
+  // a | ba | ca | bca | cba
+  EXPECT_EQ(RowsOfLatency({true, false, false}), 5U);
+  EXPECT_EQ(RowsOfLatency({true, true, true}), 3U);
 }
 
 }  // namespace

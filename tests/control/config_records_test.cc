@@ -423,6 +423,50 @@ TEST(GroupRules, LetTypesOfOneNameDifferInPolicyAndAliasesMixWithValues) {
   EXPECT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
 }
 
+std::string Where(const std::string& id, const std::string& where) {
+  return Plain("w", "\"SetIdentifier\": \"" + id + "\", " + where);
+}
+
+TEST(GroupRules, LetEachPlaceBeSaidOnce) {
+  const std::string region = R"("Region": "eu-west-1")";
+  const std::string state = R"("GeoLocation": {"CountryCode": "US", "SubdivisionCode": "NY"})";
+  const std::string place =
+      R"("GeoProximityLocation": {"Coordinates": {"Latitude": "1", "Longitude": "2"}, "Bias": )";
+  const std::string block = R"("CidrRoutingConfig": {"CollectionId": "c", "LocationName": "x"})";
+  const std::string other = R"("CidrRoutingConfig": {"CollectionId": "d", "LocationName": "y"})";
+  std::string many;
+  for (int i = 0; i < 31; ++i) {
+    const std::string degrees = std::to_string(i);
+    many +=
+        (i == 0 ? "" : ",") + Where(degrees,
+                                    R"("GeoProximityLocation": {"Coordinates": {"Latitude": ")" +
+                                        degrees + R"(", "Longitude": "0"}})");
+  }
+  ExpectRefusals({
+      {Where("a", region) + "," + Where("b", region),
+       {"SetIdentifier b cannot be created as SetIdentifier a has the same region eu-west-1."}},
+      {Where("a", state) + "," + Where("b", state), {"has the same location US-NY."}},
+      {Where("a", place + "1}") + "," + Where("b", place + "2}"), {"has the same coordinates"}},
+      {Where("a", block) + "," + Where("b", block), {"has the same CIDR location x."}},
+      {Where("a", block) + "," + Where("b", other),
+       {"all RRSets of a group must use one CIDR collection; SetIdentifier a uses c."}},
+      {Where("a", region) + "," + Where("b", state), {"as a non-geolocation set exists"}},
+      {many, {"the group has 31 record sets; expected at most 30"}},
+  });
+}
+
+// AF, AS, NA and SA are continents and countries.
+TEST(GroupRules, TellAContinentFromACountryOfTheSameCode) {
+  std::string records;
+  for (const std::string code : {"AF", "AS", "NA", "SA"}) {
+    records += (records.empty() ? "" : ",") +
+               Where("continent-" + code, R"("GeoLocation": {"ContinentCode": ")" + code + "\"}") +
+               "," + Where("country-" + code, R"("GeoLocation": {"CountryCode": ")" + code + "\"}");
+  }
+  const auto read = ReadRecords(records);
+  EXPECT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+}
+
 TEST(AliasRules, RefuseTargetsThatAreNotThere) {
   ExpectRefusals({
       {Alias("a", "b"),
