@@ -15,11 +15,9 @@ Result<table::ClientPrefix> ClientOf(const std::string& text) {
   if (text.empty()) {
     return table::ClientPrefix{};
   }
-  const auto prefix = ParsePrefix(text);
+  const auto prefix = ParseClient(text);
   if (!prefix) {
-    return Fail(ErrorCode::kInvalid,
-                "client '" + text + "' " + prefix.error().message +
-                    " (expected one IPv4 or IPv6 address or prefix)");
+    return Fail(ErrorCode::kInvalid, "client '" + text + "' " + prefix.error().message);
   }
   return table::ClientPrefix{.address = prefix->bits, .length = prefix->length, .v6 = prefix->v6};
 }

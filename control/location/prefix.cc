@@ -91,6 +91,19 @@ Result<Prefix> ParsePrefix(std::string_view text) {
   return prefix;
 }
 
+Result<Prefix> ParseClient(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  unsigned length = 0;
+  if (slash != std::string_view::npos && text.contains(':')) {
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data() + slash + 1, end, length);
+    if (parsed.ec == std::errc{} && parsed.ptr == end && length > 64 && length <= 128) {
+      return ParsePrefix(text.substr(0, slash));
+    }
+  }
+  return ParsePrefix(text);
+}
+
 std::string ToText(const Prefix& prefix) {
   std::array<unsigned char, 16> octets{};
   const std::size_t size = prefix.v6 ? 8 : 4;

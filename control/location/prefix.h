@@ -31,6 +31,9 @@ struct Prefix {
 /// text: "has bits set behind its /24; expected 192.0.2.0/24".
 Result<Prefix> ParsePrefix(std::string_view text);
 
+/// As ParsePrefix, for one who asks: of an IPv6 prefix longer than /64 the /64 around it counts.
+Result<Prefix> ParseClient(std::string_view text);
+
 /// As ParsePrefix reads it: "192.0.2.0/24".
 std::string ToText(const Prefix& prefix);
 

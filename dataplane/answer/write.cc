@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 
 #include "dataplane/answer/copy.h"
 #include "dataplane/base/bytes.h"
@@ -59,24 +60,83 @@ bool ChooseAll(const ImageParts& image, Random& random, Runs& runs) noexcept {
   return AddRun(image, split, end, runs) && AddRun(image, 0, split, runs);
 }
 
-// `take` of the units without replacement: each draw is among those left, counted past the ones
+// Units drawn without replacement, ascending: each draw is among those left, counted past the ones
 // that were drawn, so no array of all units is needed.
-bool ChooseSome(const ImageParts& image, unsigned take, Random& random, Runs& runs) noexcept {
-  const unsigned units = Units(image);
-  std::array<unsigned, kMaxSubset> drawn{};  // ascending
-  for (unsigned i = 0; i < take; ++i) {
-    unsigned unit = random.Below(units - i);
+class DrawnUnits {
+ public:
+  unsigned Draw(unsigned units, Random& random) noexcept {
+    unsigned unit = random.Below(units - count_);
     unsigned slot = 0;
-    for (; slot < i && drawn[slot] <= unit; ++slot) {
+    for (; slot < count_ && drawn_[slot] <= unit; ++slot) {
       ++unit;
     }
-    std::copy_backward(drawn.begin() + slot, drawn.begin() + i, drawn.begin() + i + 1);
-    drawn[slot] = unit;
+    std::copy_backward(drawn_.begin() + slot, drawn_.begin() + count_, drawn_.begin() + count_ + 1);
+    drawn_[slot] = unit;
+    ++count_;
+    return unit;
+  }
+  [[nodiscard]] std::span<const unsigned> Ascending() const noexcept {
+    return {drawn_.data(), count_};
+  }
+
+ private:
+  std::array<unsigned, kMaxSubset> drawn_;  // left as it is behind `count_`
+  unsigned count_ = 0;
+};
+
+bool ChooseSome(const ImageParts& image, unsigned take, Random& random, Runs& runs) noexcept {
+  const unsigned units = Units(image);
+  DrawnUnits drawn;
+  for (unsigned i = 0; i < take; ++i) {
+    const unsigned unit = drawn.Draw(units, random);
     if (!AddRun(image, UnitStart(image, unit), UnitEnd(image, unit), runs)) [[unlikely]] {
       return false;
     }
   }
   return true;
+}
+
+// Adds the units of [begin, end) but those that are left out.
+bool AddBut(const ImageParts& image,
+            unsigned begin,
+            unsigned end,
+            std::span<const unsigned> left_out,
+            Runs& runs) noexcept {
+  for (const unsigned unit : left_out) {
+    if (unit < begin || unit >= end) {
+      continue;
+    }
+    if (unit > begin && !AddRun(image, UnitStart(image, begin), UnitStart(image, unit), runs))
+        [[unlikely]] {
+      return false;
+    }
+    begin = unit + 1;
+  }
+  return begin >= end || AddRun(image, UnitStart(image, begin), UnitEnd(image, end - 1), runs);
+}
+
+// All units but `spare` of them, from a random one of those left on: fewer draws than those that
+// stay would take, and longer stretches to copy.
+bool ChooseAllBut(const ImageParts& image, unsigned spare, Random& random, Runs& runs) noexcept {
+  const unsigned units = Units(image);
+  DrawnUnits left_out;
+  for (unsigned i = 0; i < spare; ++i) {
+    left_out.Draw(units, random);
+  }
+  unsigned first = random.Below(units - spare);
+  for (const unsigned unit : left_out.Ascending()) {
+    first += unit <= first ? 1 : 0;
+  }
+  return AddBut(image, first, units, left_out.Ascending(), runs) &&
+         AddBut(image, 0, first, left_out.Ascending(), runs);
+}
+
+// `take` of the units without replacement, each as likely to be the first.
+bool ChooseSubset(const ImageParts& image, unsigned take, Random& random, Runs& runs) noexcept {
+  const unsigned spare = Units(image) - take;
+  static_assert((kMaxSubset / 2) + 2 <= kMaxSubset);  // stretches between so many that are left out
+  return spare <= take / 2 ? ChooseAllBut(image, spare, random, runs)
+                           : ChooseSome(image, take, random, runs);
 }
 
 std::size_t OctetsOf(const Runs& runs) noexcept {
@@ -199,7 +259,7 @@ Put PutRrset(const ImageParts& image,
   }
   const bool some = choice.take != 0 && choice.take < Units(image);
   const bool chosen =
-      some ? ChooseSome(image, choice.take, random, runs) : ChooseAll(image, random, runs);
+      some ? ChooseSubset(image, choice.take, random, runs) : ChooseAll(image, random, runs);
   if (!chosen) [[unlikely]] {
     return Put::kUnreadable;
   }

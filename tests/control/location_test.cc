@@ -41,6 +41,17 @@ TEST(Prefix, ReadsWhatIsWellFormed) {
   }
 }
 
+TEST(Prefix, OfAClientCountsInItsUpper64Bits) {
+  const Prefix expected{true, 0x20010db800000001, 64};
+  for (const char* text : {"2001:db8:0:1::5/128", "2001:db8:0:1::/65", "2001:db8:0:1::5"}) {
+    const auto client = ParseClient(text);
+    ASSERT_TRUE(client) << text;
+    EXPECT_EQ(*client, expected) << text;
+  }
+  EXPECT_FALSE(ParseClient("2001:db8::/129"));
+  EXPECT_FALSE(ParseClient("192.0.2.0/33"));
+}
+
 TEST(Prefix, SaysWhatIsWrong) {
   const std::vector<std::pair<std::string, const char*>> table{
       {"", "is no prefix; expected a prefix such as 192.0.2.0/24"},

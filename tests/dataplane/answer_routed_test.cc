@@ -74,21 +74,30 @@ TEST_F(Reply, conf_K07_DrawsWeightsInTheirShares) {
   }
 }
 
-TEST_F(Reply, DrawsEightDifferentRecordsOfAMultivalueGroupEachAsOften) {
+// Of 12 that are drawn from by leaving four out, and of 20 whose eight are drawn.
+TEST_F(Reply, DrawsEightDifferentRecordsOfAMultivalueGroupEachAsOftenAndAsOftenFirst) {
   constexpr int kDraws = 30000;
-  std::map<std::string, int> seen;
-  for (int i = 0; i < kDraws; ++i) {
-    const auto reply = Ask("mv", Type::kA);
-    ASSERT_EQ(reply.answer.size(), 8U);
-    ASSERT_EQ(Rdata(reply.answer).size(), 8U) << "without replacement";
-    for (const auto& record : reply.answer) {
-      ++seen[record.rdata];
+  for (const auto& [name, records] : {std::pair{"mv", 12}, std::pair{"mv20", 20}}) {
+    std::map<std::string, int> seen;
+    std::map<std::string, int> first;
+    for (int i = 0; i < kDraws; ++i) {
+      const auto reply = Ask(name, Type::kA);
+      ASSERT_EQ(reply.answer.size(), 8U);
+      ASSERT_EQ(Rdata(reply.answer).size(), 8U) << "without replacement";
+      ++first[reply.answer[0].rdata];
+      for (const auto& record : reply.answer) {
+        ++seen[record.rdata];
+      }
     }
-  }
-  ASSERT_EQ(seen.size(), 12U);
-  const double share = 8.0 / 12;
-  for (const auto& [rdata, count] : seen) {
-    EXPECT_NEAR(count, kDraws * share, 6 * std::sqrt(kDraws * share * (1 - share)));
+    ASSERT_EQ(seen.size(), static_cast<std::size_t>(records));
+    const double share = 8.0 / records;
+    for (const auto& [rdata, count] : seen) {
+      EXPECT_NEAR(count, kDraws * share, 6 * std::sqrt(kDraws * share * (1 - share))) << name;
+      const double of_first = 1.0 / records;
+      EXPECT_NEAR(
+          first[rdata], kDraws * of_first, 6 * std::sqrt(kDraws * of_first * (1 - of_first)))
+          << name;
+    }
   }
 }
 

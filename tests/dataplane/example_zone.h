@@ -42,6 +42,11 @@ inline void AddRouted(TestZone& zone) {
     set.policy = Policy::kMultivalue;
     zone.Add(set, "mv");
   }
+  for (int i = 0; i < 20; ++i) {
+    auto set = Member(std::to_string(i).c_str(), A(("192.0.2." + std::to_string(100 + i)).c_str()));
+    set.policy = Policy::kMultivalue;
+    zone.Add(set, "mv20");
+  }
   for (const bool primary : {true, false}) {
     auto set = Member(primary ? "p" : "s",
                       Wire(zone.Absolute(primary ? "www" : "multi")),

@@ -280,10 +280,8 @@ class Grammar {
 
   static CLI::Validator Address() {
     return {[](const std::string& text) {
-              return control::ParsePrefix(text)
-                         ? std::string()
-                         : "'" + text +
-                               "' is no address; expected one IPv4 or IPv6 address or prefix";
+              const auto client = control::ParseClient(text);
+              return client ? std::string() : "'" + text + "' " + client.error().message;
             },
             ""};
   }
