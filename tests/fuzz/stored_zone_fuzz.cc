@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     HF_CHECK(wire::IsWellFormed(rrset.owner));
   }
   for (const control::RecordSet& set : zone->record_sets) {
-    HF_CHECK(wire::IsWellFormed(set.name) && set.policy <= control::Policy::kMultivalue);
+    HF_CHECK(wire::IsWellFormed(set.name) && set.policy <= control::Policy::kCidr);
+    HF_CHECK(control::AsksTheClient(set.policy) == (set.where != nullptr));
   }
   control::Findings again;
   const auto written = control::ZoneContent(*zone, findings, basis->made_by);
