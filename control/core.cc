@@ -16,6 +16,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
 
 namespace holdfast::control {
 namespace {
@@ -86,11 +87,31 @@ Status Overlay(Loaded& loaded,
   return {};
 }
 
+// The delegation that hides a name of the zone; empty when none does.
+std::string_view CutAbove(const Zone& zone, std::string_view name) {
+  constexpr auto kNs = static_cast<std::uint16_t>(wire::Type::kNs);
+  const auto hides = [&](std::uint16_t type, std::string_view owner) {
+    return type == kNs && owner.size() > zone.origin.size() && wire::IsAtOrBelow(name, owner);
+  };
+  for (const Rrset& rrset : zone.rrsets) {
+    if (hides(rrset.type, rrset.owner)) {
+      return rrset.owner;
+    }
+  }
+  for (const RecordSet& record : zone.record_sets) {
+    if (hides(record.type, record.name)) {
+      return record.name;
+    }
+  }
+  return {};
+}
+
 // What is not served of traffic policies is said, and no reason to serve nothing.
 void NoteFailed(Loaded& loaded, std::span<TrafficTree> trees) {
   Model& model = loaded.model;
   for (TrafficTree& tree : trees) {
-    if (std::ranges::find(model.zones, tree.origin, &Zone::origin) == model.zones.end()) {
+    if (tree.fault.empty() &&
+        std::ranges::find(model.zones, tree.origin, &Zone::origin) == model.zones.end()) {
       tree.fault = "zone " + wire::ToText(tree.origin) + " is not served here";
     }
     for (const Zone& zone : model.zones) {
@@ -98,6 +119,11 @@ void NoteFailed(Loaded& loaded, std::span<TrafficTree> trees) {
       if (tree.fault.empty() && zone.origin.size() > tree.origin.size() &&
           wire::IsAtOrBelow(tree.name, zone.origin)) {
         tree.fault = "its name lies in zone " + wire::ToText(zone.origin) + " now; apply it again";
+      }
+      if (tree.fault.empty() && zone.origin == tree.origin) {
+        if (const auto cut = CutAbove(zone, tree.name); !cut.empty()) {
+          tree.fault = "its name is hidden by the delegation at " + wire::ToText(cut);
+        }
       }
     }
     if (!tree.fault.empty()) {

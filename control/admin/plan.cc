@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <optional>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -15,6 +15,7 @@
 #include "control/config/text_file.h"
 #include "control/config/zone_file.h"
 #include "control/model/findings.h"
+#include "control/model/record_groups.h"
 #include "control/model/rules.h"
 #include "dataplane/wire/name.h"
 
@@ -24,16 +25,12 @@ namespace {
 constexpr const char* kSayZone = "; name the zone with --zone";
 
 // Record sets are one JSON object; no zone file begins with a brace.
-Result<bool> HoldsRecordSets(const std::string& path) {
-  std::ifstream file(path);
-  char first = '\0';
-  if (!file || std::filesystem::is_directory(path) || !(file >> first)) {
-    const auto text = ReadFile(path, 1);  // says why
-    return text
-               ? Fail(ErrorCode::kInvalid, path + ": is empty; expected record sets or a zone file")
-               : std::unexpected(text.error());
+Result<bool> HoldsRecordSets(const std::string& path, const std::string& text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) {
+    return Fail(ErrorCode::kInvalid, path + ": is empty; expected record sets or a zone file");
   }
-  return first == '{' || first == '[';
+  return text[first] == '{' || text[first] == '[';
 }
 
 bool IsSameFile(const std::string& a, const std::string& b) {
@@ -42,11 +39,9 @@ bool IsSameFile(const std::string& a, const std::string& b) {
 }
 
 // The deepest served zone that all names of the record sets lie in.
-Result<std::string> ZoneOfRecordSets(const std::string& path, const Model& served) {
-  const auto text = ReadFile(path, kMaxJsonOctets);
-  if (!text) {
-    return std::unexpected(text.error());
-  }
+Result<std::string> ZoneOfRecordSets(const std::string& path,
+                                     const std::string& text,
+                                     const Model& served) {
   Findings findings;
   std::optional<std::string> common;  // the deepest name above all of them
   const auto on_item = [&](const Value& item) {
@@ -63,7 +58,7 @@ Result<std::string> ZoneOfRecordSets(const std::string& path, const Model& serve
       common = std::string(wire::Parent(*common));
     }
   };
-  ReadJsonList(*text, path, "ResourceRecordSets", on_item, findings);
+  ReadJsonList(text, path, "ResourceRecordSets", on_item, findings);
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
@@ -84,8 +79,8 @@ Result<std::string> ZoneOfRecordSets(const std::string& path, const Model& serve
 }
 
 // What an absolute $ORIGIN says before the first record.
-Result<std::string> ZoneOfZoneFile(const std::string& path) {
-  std::ifstream file(path);
+Result<std::string> ZoneOfZoneFile(const std::string& path, const std::string& text) {
+  std::istringstream file(text);
   for (std::string line; std::getline(file, line);) {
     const auto begin = line.find_first_not_of(" \t\r");
     if (begin == std::string::npos || line[begin] == ';') {
@@ -113,6 +108,7 @@ Result<std::string> ZoneOfZoneFile(const std::string& path) {
 }
 
 Result<std::string> OriginOf(const PlanRequest& request,
+                             const std::string& text,
                              bool record_sets,
                              const NodeConfig& node,
                              const Model& served) {
@@ -127,7 +123,29 @@ Result<std::string> OriginOf(const PlanRequest& request,
       return zone.origin;
     }
   }
-  return record_sets ? ZoneOfRecordSets(request.file, served) : ZoneOfZoneFile(request.file);
+  return record_sets ? ZoneOfRecordSets(request.file, text, served)
+                     : ZoneOfZoneFile(request.file, text);
+}
+
+// The traffic policy instances that stand in a zone.
+std::vector<TrafficTree> TreesIn(const Zone& zone) {
+  std::vector<TrafficTree> trees;
+  for (const RecordSet& record : zone.record_sets) {
+    if (record.traffic == nullptr) {
+      continue;
+    }
+    auto tree = std::ranges::find(trees, record.traffic->instance_id, &TrafficTree::instance_id);
+    if (tree == trees.end()) {
+      trees.push_back({record.traffic->instance_id, zone.origin, {}, {}, {}, {}});
+      tree = trees.end() - 1;
+    }
+    if (!record.traffic->hidden) {
+      tree->name = record.name;
+      tree->title = "traffic policy instance " + NameTypeText(record.name, record.type);
+    }
+    tree->record_sets.push_back(record);
+  }
+  return trees;
 }
 
 // The zone with the file in place of what it has of that kind.
@@ -152,11 +170,22 @@ Zone PlannedZone(const std::string& origin,
   } else {
     ReadZoneFile(file, zone, findings);
   }
+  // What is served of traffic policies stays, as far as it fits.
+  std::vector<TrafficTree> trees =
+      now == served.zones.end() ? std::vector<TrafficTree>() : TreesIn(*now);
   if (findings.Ok()) {
-    CheckZone(zone, findings);
+    const auto judge = [&served](const Zone& judged, Findings& found) {
+      CheckZone(judged, found);
+      if (found.Ok()) {
+        CheckLocations(judged, served.location.get(), found);
+      }
+    };
+    JudgeWithTrees(zone, trees, judge, findings);
   }
-  if (findings.Ok()) {
-    CheckLocations(zone, served.location.get(), findings);
+  for (const TrafficTree& tree : trees) {
+    if (!tree.fault.empty()) {
+      findings.AddWarning("", tree.title + ": would not be served: " + tree.fault);
+    }
   }
   if (findings.Ok()) {
     LintZone(zone, served.checks, findings);
@@ -196,11 +225,15 @@ Result<Json> PlanResult(const PlanRequest& request,
                         const Model& served,
                         std::span<const CompiledHealth> health,
                         Generation generation) {
-  const auto record_sets = HoldsRecordSets(request.file);
+  const auto text = ReadFile(request.file, kMaxJsonOctets);
+  if (!text) {
+    return std::unexpected(text.error());
+  }
+  const auto record_sets = HoldsRecordSets(request.file, *text);
   if (!record_sets) {
     return std::unexpected(record_sets.error());
   }
-  const auto origin = OriginOf(request, *record_sets, node, served);
+  const auto origin = OriginOf(request, *text, *record_sets, node, served);
   if (!origin) {
     return std::unexpected(origin.error());
   }

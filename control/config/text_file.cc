@@ -35,25 +35,34 @@ Status ReadOn(std::FILE* file, const std::string& path, Take take) {
   return {};
 }
 
+// A pipe or a device would be waited for, or never end.
+Result<FilePtr> OpenRegular(const std::string& path, struct stat& status) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  FilePtr file(fd < 0 ? nullptr : fdopen(fd, "r"), std::fclose);
+  if (!file || fstat(fd, &status) != 0) {
+    return Failed("cannot open", path);
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return Fail(ErrorCode::kInvalid,
+                path + (S_ISDIR(status.st_mode) ? " is a folder" : " is no regular file") +
+                    "; expected a file");
+  }
+  return file;
+}
+
 }  // namespace
 
 Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
-  const FilePtr file(std::fopen(path.c_str(), "re"), std::fclose);
-  if (!file) {
-    return Failed("cannot open", path);
-  }
   struct stat status{};
-  if (fstat(fileno(file.get()), &status) != 0) {
-    return Failed("cannot examine", path);
-  }
-  if (S_ISDIR(status.st_mode)) {
-    return Fail(ErrorCode::kInvalid, path + " is a folder; expected a file");
+  const auto file = OpenRegular(path, status);
+  if (!file) {
+    return std::unexpected(file.error());
   }
   std::string text;
   if (status.st_size > 0 && static_cast<std::size_t>(status.st_size) <= limit) {
     text.reserve(static_cast<std::size_t>(status.st_size));
   }
-  HF_TRY(ReadOn(file.get(), path, [&](std::string_view piece) -> Status {
+  HF_TRY(ReadOn(file->get(), path, [&](std::string_view piece) -> Status {
     if (text.size() + piece.size() > limit) {
       return Fail(ErrorCode::kInvalid,
                   path + " is larger than " + std::to_string(limit) + " octets");
@@ -65,18 +74,13 @@ Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
 }
 
 Result<Digest> DigestOfFile(const std::string& path) {
-  // A pipe must neither be waited for nor emptied.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  const FilePtr file(fd < 0 ? nullptr : fdopen(fd, "r"), std::fclose);
   struct stat status{};
-  if (!file || fstat(fd, &status) != 0) {
-    return Failed("cannot open", path);
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return Fail(ErrorCode::kInvalid, path + " is no file");
+  const auto file = OpenRegular(path, status);
+  if (!file) {
+    return std::unexpected(file.error());
   }
   Sha256 sha256;
-  HF_TRY(ReadOn(file.get(), path, [&sha256](std::string_view piece) -> Status {
+  HF_TRY(ReadOn(file->get(), path, [&sha256](std::string_view piece) -> Status {
     sha256.Add(piece);
     return {};
   }));

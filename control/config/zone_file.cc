@@ -166,14 +166,17 @@ class ZoneReader {
 };
 
 void ZoneReader::ReadTop(const std::string& path) {
-  const FilePtr file(std::fopen(path.c_str(), "re"), std::fclose);
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // waits for no pipe
+  const FilePtr file(fd < 0 ? nullptr : fdopen(fd, "r"), std::fclose);
   struct stat status{};
-  if (!file || fstat(fileno(file.get()), &status) != 0) {
+  if (!file || fstat(fd, &status) != 0) {
     findings_.AddError(path, std::string("cannot open: ") + std::strerror(errno));
     return;
   }
-  if (S_ISDIR(status.st_mode)) {
-    findings_.AddError(path, "is a folder; expected a zone file");
+  if (!S_ISREG(status.st_mode)) {
+    findings_.AddError(path,
+                       S_ISDIR(status.st_mode) ? "is a folder; expected a zone file"
+                                               : "is no regular file; expected a zone file");
     return;
   }
   zone_folder_ = RealPath(Folder(path));

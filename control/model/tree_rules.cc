@@ -1,9 +1,11 @@
 // JudgeWithTrees: what traffic policies add to a zone must fit to what people wrote there.
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 #include <vector>
 
 #include "control/model/rules.h"
+#include "dataplane/wire/name.h"
 
 namespace holdfast::control {
 namespace {
@@ -20,7 +22,18 @@ void Add(Zone& zone, const TrafficTree& tree) {
 }  // namespace
 
 bool IsHiddenOwner(std::string_view owner) noexcept {
-  return owner.substr(owner.empty() ? 0 : 1).starts_with(kHiddenLabel);
+  constexpr auto kLower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  };
+  while (owner.size() > 1) {
+    const std::string_view label = owner.substr(1, static_cast<unsigned char>(owner[0]));
+    if (label.size() >= kHiddenLabel.size() &&
+        std::ranges::equal(label.substr(0, kHiddenLabel.size()), kHiddenLabel, {}, kLower)) {
+      return true;
+    }
+    owner = wire::Parent(owner);
+  }
+  return false;
 }
 
 void JudgeWithTrees(Zone& zone,
@@ -44,21 +57,32 @@ void JudgeWithTrees(Zone& zone,
     findings.Add(all);
     return;
   }
-  // One after the other: which of them adds errors. One may also take errors away: what people
-  // wrote may be an alias to its root.
+  // Which of them add errors: all at once stand or fall, then halves. One may also take errors
+  // away, what people wrote may be an alias to its root; so several stand only where nothing is
+  // wrong.
   zone.record_sets.resize(written);
   Findings before;
   judge(zone, before);
-  for (TrafficTree* tree : own) {
+  std::vector<std::span<TrafficTree*>> waiting{own};
+  while (!waiting.empty()) {
+    const std::span<TrafficTree*> some = waiting.back();
+    waiting.pop_back();
     const std::size_t without = zone.record_sets.size();
-    Add(zone, *tree);
+    for (const TrafficTree* tree : some) {
+      Add(zone, *tree);
+    }
     Findings with;
     judge(zone, with);
-    if (with.ErrorCount() > before.ErrorCount()) {
-      zone.record_sets.resize(without);
-      tree->fault = with.ToError().message;
-    } else {
+    if (with.Ok() || (some.size() == 1 && with.ErrorCount() <= before.ErrorCount())) {
       before = std::move(with);
+      continue;
+    }
+    zone.record_sets.resize(without);
+    if (some.size() == 1) {
+      some.front()->fault = with.ToError().message;
+    } else {
+      waiting.push_back(some.subspan(some.size() / 2));
+      waiting.push_back(some.first(some.size() / 2));
     }
   }
   findings.Add(before);

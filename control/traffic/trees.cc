@@ -5,12 +5,32 @@
 #include "control/model/record_groups.h"
 #include "control/traffic/document.h"
 #include "control/traffic/expand.h"
+#include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
 
 namespace holdfast::control {
 
 std::string InstanceTitle(const StoredInstance& instance) {
-  return "traffic policy instance " + NameTypeText(instance.name, instance.type);
+  return "traffic policy instance " + (wire::IsWellFormed(instance.name)
+                                           ? NameTypeText(instance.name, instance.type)
+                                           : instance.id);
 }
+
+namespace {
+
+// What no command writes: the row was changed behind our back.
+std::string FaultOf(const StoredInstance& instance) {
+  constexpr std::uint32_t kMostTtl = 0x7fffffff;
+  if (!wire::IsWellFormed(instance.name) || wire::Fold(instance.name) != instance.name ||
+      !wire::IsWellFormed(instance.origin) || wire::Fold(instance.origin) != instance.origin ||
+      !wire::IsAtOrBelow(instance.name, instance.origin)) {
+    return "its name is damaged in the store; remove it and apply it again";
+  }
+  return instance.ttl > kMostTtl ? "its TTL is damaged in the store; apply it again"
+                                 : std::string();
+}
+
+}  // namespace
 
 Result<std::vector<TrafficTree>> TreesOf(Store& store,
                                          const std::vector<StoredInstance>& instances) {
@@ -30,11 +50,19 @@ Result<std::vector<TrafficTree>> TreesOf(Store& store,
     }
     const std::string name = policy == policies->end() ? instance.policy_id : policy->name;
     TrafficTree tree{instance.id, instance.origin, instance.name, InstanceTitle(instance), {}, {}};
+    const std::string fault = FaultOf(instance);
+    if (!fault.empty()) {
+      tree.fault = fault;
+      trees.push_back(std::move(tree));
+      continue;
+    }
     const auto document = text ? ReadTrafficDocument(*text, PolicyTitle(name, instance.version))
                                : std::unexpected(text.error());
     auto records = document ? Expand(instance, name, *document)
                             : Result<std::vector<RecordSet>>(std::unexpected(document.error()));
-    if (records) {
+    if (records && document->type != instance.type) {
+      tree.fault = "its policy is of type " + wire::TypeText(document->type) + " now";
+    } else if (records) {
       tree.record_sets = std::move(*records);
     } else {
       tree.fault = records.error().message;

@@ -3,6 +3,7 @@ forth under queries, survive a restart, and show nothing of their rules in DNS.
 """
 
 import json
+import os
 import threading
 
 import dns.rcode
@@ -299,3 +300,47 @@ def test_bad_requests_change_nothing(node):
     assert [one["version"] for one in listed(node)["policies"][0]["versions"]] == [1, 3]
     load(node, "web", site(SECOND))
     assert [one["version"] for one in listed(node)["policies"][0]["versions"]] == [1, 3, 4]
+
+
+def test_plan_keeps_what_is_applied(node):
+    def planned(*sets):
+        path = node.folder / "planned.json"
+        path.write_text(json.dumps({"ResourceRecordSets": sets}))
+        told = json.loads(node.call("plan", path, "--zone", ORIGIN, "--json").stdout)
+        return [change["name"] for change in told["changes"]], " ".join(told["warnings"])
+
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    alias = {"Name": f"www.{ORIGIN}.", "Type": "A", "AliasTarget": {
+        "HostedZoneId": Node.zone_id(ORIGIN), "DNSName": f"{WEB}.",
+        "EvaluateTargetHealth": False}}
+    names, warnings = planned(alias)
+    assert names == [f"www.{ORIGIN}."] and "would not be served" not in warnings
+    names, warnings = planned({"Name": f"{WEB}.", "Type": "A", "TTL": 30,
+                               "ResourceRecords": [{"Value": "192.0.2.77"}]})
+    assert names == [f"{WEB}."]
+    assert f"traffic policy instance {WEB}. A: would not be served" in warnings
+
+
+def test_a_name_that_a_delegation_hides_is_failed(node):
+    node.put_zone(ORIGIN, ZONE + "sub IN NS ns.example.net.\n")
+    node.call("reload")
+    said = node.call("traffic", "apply", f"x.sub.{ORIGIN}", "web:1", "--ttl", "5", status=1)
+    assert f"its name is hidden by the delegation at sub.{ORIGIN}." in said.stderr
+    assert listed(node)["instances"] == []
+
+
+def test_nobody_may_write_a_hidden_name(node):
+    before = generation(node)
+    for owner in (r"\000policy/a", r"\000POLICY/a", r"x.\000Policy/a"):
+        node.put_zone(ORIGIN, ZONE + f"{owner} IN A 192.0.2.7\n")
+        assert node.call("reload", status=1).stderr
+    assert generation(node) == before
+
+
+def test_a_pipe_is_not_waited_for(node):
+    pipe = node.folder / "pipe"
+    os.mkfifo(pipe)
+    for words in (("plan", pipe), ("traffic", "load", "web", pipe), ("zone", "load", ORIGIN, pipe)):
+        said = node.call(*words, status=1)
+        assert "is no regular file" in said.stderr, said.stderr
+    assert listed(node)["policies"]
