@@ -9,8 +9,8 @@
 
 namespace holdfast::control {
 
-/// Reads a regular file of at most `limit` octets; what could block or never end is refused. kIo with
-/// the path and the system's words; kInvalid when it is larger or no regular file.
+/// Reads a regular file of at most `limit` octets; what could block or never end is refused. kIo
+/// with the path and the system's words; kInvalid when it is larger or no regular file.
 Result<std::string> ReadFile(const std::string& path, std::size_t limit);
 
 /// SHA-256 of a regular file of any size. kIo with the path and the system's words; kInvalid when

@@ -386,12 +386,12 @@ def test_explain_and_health_set_follow_each_other(node):
     assert json.loads(node.call(*asked, "--json").stdout) == {
         **explained, "client": {"address": "2001:db8::7", "note": note, "scope": 0}}
     assert "depends on the client" in " ".join(node.run("explain", "--help").stdout.split())
-    assert "'203.0.113.300' is no prefix; expected a prefix such as 192.0.2.0/24 or" in node.call(
+    assert "'203.0.113.300' is no prefix; expected a prefix such as" in node.call(
         "explain", "f.a.test", "A", "--client", "203.0.113.300", status=2).stderr
     with socket.socket(socket.AF_UNIX) as way:  # control itself trusts no command
         way.connect(str(node.folder / "run" / "control.sock"))
         way.sendall(b'{"op": "explain", "name": "f.a.test", "type": "A", "client": "me"}\n')
-        assert "client 'me' is no prefix; expected a prefix such as 192.0.2.0/24 or" in way.makefile().readline()
+        assert "client 'me' is no prefix; expected a prefix such as" in way.makefile().readline()
     assert "set by command" in node.call("status").stdout
     node.call("health", "set", "c1", "auto")
     until(lambda: node.addresses("f.a.test") == ["192.0.2.1"])
