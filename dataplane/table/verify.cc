@@ -1,13 +1,13 @@
 #include "dataplane/table/verify.h"
 
 #include <algorithm>
-#include <functional>
 #include <string_view>
 #include <unordered_set>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/table/location.h"
 #include "dataplane/table/readers.h"
+#include "dataplane/table/verify_location.h"
 
 namespace holdfast::table {
 namespace {
@@ -422,30 +422,6 @@ void Verifier::RowsOf(const DecisionParts& parts) {
   }
 }
 
-// Starts ascend from 0, records exist, and `top` says where each stretch begins.
-template <class Address>
-bool RangesFit(const LocationRanges<Address>& ranges, std::size_t records) {
-  const std::span start(ranges.start, ranges.count);
-  const std::span record(ranges.record, ranges.count);
-  if (start[0] != 0 || std::ranges::adjacent_find(start, std::greater_equal{}) != start.end() ||
-      *std::ranges::max_element(record) >= records) {
-    return false;
-  }
-  const std::size_t tops = std::size_t{1} << ranges.top_bits;
-  std::uint32_t range = 0;
-  for (std::size_t i = 0; i < tops; ++i) {
-    const auto first = static_cast<Address>(
-        ranges.top_bits == 0 ? 0 : Address(i) << ((sizeof(Address) * 8) - ranges.top_bits));
-    while (range + 1 < ranges.count && start[range + 1] <= first) {
-      ++range;
-    }
-    if (ranges.top[i] != range) {
-      return false;
-    }
-  }
-  return ranges.top[tops] == ranges.count - 1;
-}
-
 void Verifier::Location(std::uint32_t at) {
   const LocationParts parts = OpenLocation(view_, at);
   if (parts.table == nullptr) {
@@ -455,13 +431,7 @@ void Verifier::Location(std::uint32_t at) {
   if (!FirstShared(Rule::kLocationTable, at, parts.octets)) {
     return;
   }
-  const auto leads_nowhere = [&](const LocationRecord& record) {
-    return record.class_at >= parts.table->classes || record.parent >= parts.records.size() ||
-           (record.length != 0 && parts.records[record.parent].length >= record.length);
-  };
-  if (!ChecksumFits(parts.table, parts.octets) || !RangesFit(parts.v4, parts.records.size()) ||
-      !RangesFit(parts.v6, parts.records.size()) || parts.records[0].class_at != 0 ||
-      parts.records[0].length != 0 || std::ranges::any_of(parts.records, leads_nowhere)) {
+  if (!ChecksumFits(parts.table, parts.octets) || !IsInOrder(parts)) {
     Broken(Rule::kLocationTable, at);
   }
 }
@@ -553,66 +523,6 @@ void Verifier::Health() {
 }
 
 }  // namespace
-
-const char* RuleText(Rule rule) noexcept {
-  switch (rule) {
-    case Rule::kIndexVersion:
-      return "the name index is not readable";
-    case Rule::kVersionChain:
-      return "a chain of versions does not lead from newer to older";
-    case Rule::kRecordPlace:
-      return "the index refers to no record";
-    case Rule::kRecordName:
-      return "a record's name is not a folded, zero-padded name with a right checksum";
-    case Rule::kRecordBucket:
-      return "a record does not lie where its hash says";
-    case Rule::kRecordRrsets:
-      return "a record's rrsets are not ascending by type or of unknown kind";
-    case Rule::kRecordZone:
-      return "a record's zone does not enclose its name";
-    case Rule::kRecordLabels:
-      return "a name has more labels than the header allows";
-    case Rule::kTableChecksum:
-      return "a table of rrsets has a wrong place, count or checksum";
-    case Rule::kImagePlace:
-      return "an rrset image lies outside";
-    case Rule::kImageChecksum:
-      return "an rrset image has a wrong checksum";
-    case Rule::kImageRecords:
-      return "an rrset image's records do not fill its wire octets";
-    case Rule::kImageRelocation:
-      return "a relocation lies or points outside its image";
-    case Rule::kImageSum:
-      return "an rrset image's internet checksum is wrong";
-    case Rule::kImageKind:
-      return "an rrset image's kind or type does not fit the reference";
-    case Rule::kPoolPlace:
-      return "a pool lies outside or is of another type";
-    case Rule::kDecisionPlace:
-      return "a pool has no readable decision";
-    case Rule::kDecisionChecksum:
-      return "a decision has a wrong checksum";
-    case Rule::kDecisionOutcomes:
-      return "a decision's thresholds do not ascend to the end, or an outcome is of unknown kind";
-    case Rule::kDecisionLists:
-      return "a switch's draws do not fill its outcomes, or a row leads to none of them";
-    case Rule::kRowMap:
-      return "a map from classes to rows has a wrong place, checksum or row";
-    case Rule::kLocationTable:
-      return "a location table has a wrong place, checksum, order or record";
-    case Rule::kZonePlace:
-      return "a zone has no readable version, name or SOA";
-    case Rule::kZoneChecksum:
-      return "a zone's version has a wrong checksum";
-    case Rule::kHealthTable:
-      return "the health table is not readable or its ids do not ascend";
-    case Rule::kDepth:
-      return "pools or images lead to others without end";
-    case Rule::kHeader:
-      return "the header is damaged, or its directory leads past the end";
-  }
-  return "unknown rule";
-}
 
 VerifyResult VerifyImage(const View& view, Generation g, std::size_t most) {
   return Verifier(view, g, most).Run();
