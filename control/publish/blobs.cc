@@ -69,7 +69,7 @@ Result<std::pair<std::uint32_t, bool>> Blobs::Intern(BlobKind kind, std::string_
   }
   const std::uint32_t at = writer_.arena().Allocate(UnitsOf(octets.size()));
   if (at == 0) {
-    return Fail(ErrorCode::kExhausted, "the tables are full; raise [tables] size");
+    return TablesFull();
   }
   auto* to = writer_.At<char>(at);
   std::memcpy(to, octets.data(), octets.size());

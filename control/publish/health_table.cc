@@ -124,7 +124,7 @@ Status Publisher::NewHealth(const std::vector<CompiledHealth>& health) {
   const std::uint32_t at = writer_->arena().Allocate(
       UnitsOf(sizeof(HealthTable) + (health.size() * sizeof(HealthEntry))));
   if (at == 0) {
-    return Fail(ErrorCode::kExhausted, "the tables are full; raise [tables] size");
+    return TablesFull();
   }
   std::uint32_t before = writer_->header().health_at.load(std::memory_order_relaxed);
   if (!writer_->health_counts().contains(before)) {

@@ -18,6 +18,11 @@
 
 namespace holdfast::control {
 
+/// What a Put that finds no room says.
+inline std::unexpected<Error> TablesFull() {
+  return Fail(ErrorCode::kExhausted, "the tables are full; raise [tables] size");
+}
+
 class ImageWriter {
  public:
   /// @param mapping  writable, of a whole image file whose header is right.

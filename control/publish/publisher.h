@@ -199,7 +199,7 @@ class Publisher {
     }
   }
 
-  // publisher.cc
+  // put_pool.cc
   Result<std::string> DecisionOctets(const CompiledPool& pool);
   [[nodiscard]] Status LostPool();
   Result<std::vector<table::Outcome>> OutcomesOf(const CompiledPool& pool);
@@ -211,6 +211,8 @@ class Publisher {
   Status MakePool(const CompiledPool& pool, const std::string& octets);
   std::uint32_t UsePool(const RuleDigest& rule);
   void ReleasePool(std::uint32_t slot_at);
+
+  // publisher.cc
   Status PutRecord(std::uint32_t zone_at, const CompiledName& name, std::size_t left, Zone& zone);
   Result<table::NameRecord> RecordOf(std::uint32_t zone_at, const CompiledName& name);
   Result<table::RrsetEntry> EntryOf(const CompiledRrset& rrset);
