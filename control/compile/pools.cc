@@ -5,6 +5,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "control/compile/octets.h"
 #include "control/model/digest.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/check.h"
@@ -18,11 +19,6 @@ RuleDigest DigestOf(std::string_view octets) {
   return LoadAs<RuleDigest>(sha256.Finish().data());
 }
 
-template <class T>
-void Append(std::string& out, const T& value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof(T));
-}
-
 void AppendDigest(std::string& out, const AnswerRef& answer) {
   out += static_cast<char>(answer.index());
   if (const auto* image = std::get_if<ImageSpecPtr>(&answer)) {
@@ -32,22 +28,6 @@ void AppendDigest(std::string& out, const AnswerRef& answer) {
   }
 }
 
-// First what members are ordered by: latency, where nothing is known, goes by the region's name.
-void AppendWhere(std::string& out, const RecordLocation& where) {
-  for (const auto& text : {where.region,
-                           where.geo.continent,
-                           where.geo.country,
-                           where.geo.subdivision,
-                           where.collection_id,
-                           where.cidr_location}) {
-    out += text;
-    out += '\0';
-  }
-  Append(out, where.place.value_or(Coordinates{.latitude = 999, .longitude = 0}).latitude);
-  Append(out, where.place.value_or(Coordinates{}).longitude);
-  Append(out, where.bias);
-}
-
 // Octets that two members have in common only when they act alike in every state of health.
 std::string Canonical(const RuleMember& member,
                       std::span<const Rule> rules,
@@ -55,7 +35,7 @@ std::string Canonical(const RuleMember& member,
   std::string out;
   out += static_cast<char>(member.weight);
   if (member.where != nullptr) {
-    AppendWhere(out, *member.where);
+    Append(out, *member.where);
   }
   out += static_cast<char>(member.kind);
   out += static_cast<char>(member.evaluate_target_health ? 1 : 0);

@@ -3,19 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "control/compile/octets.h"
 #include "dataplane/table/hash.h"
 
 namespace holdfast::control {
 namespace {
-
-template <class T>
-void Append(std::string& to, const T& value) {
-  to.append(reinterpret_cast<const char*>(&value), sizeof(value));
-}
-void AppendText(std::string& to, const std::string& text) {
-  Append(to, static_cast<std::uint32_t>(text.size()));
-  to += text;
-}
 
 // Equal for rules whose rows are the same.
 std::string ShapeOf(Policy policy, std::span<const RowsMember> members, DomainId domain) {
@@ -25,19 +17,7 @@ std::string ShapeOf(Policy policy, std::span<const RowsMember> members, DomainId
   Append(shape, domain);
   for (const RowsMember& member : members) {
     if (member.where != nullptr) {
-      const RecordLocation& where = *member.where;
-      for (const auto& text : {where.region,
-                               where.geo.continent,
-                               where.geo.country,
-                               where.geo.subdivision,
-                               where.collection_id,
-                               where.cidr_location}) {
-        AppendText(shape, text);
-      }
-      Append(shape, where.place.has_value());
-      Append(shape, where.place.value_or(Coordinates{}).latitude);
-      Append(shape, where.place.value_or(Coordinates{}).longitude);
-      Append(shape, where.bias);
+      Append(shape, *member.where);
     }
     // Targets of one shape have one object for their rows.
     Append(shape,
