@@ -84,7 +84,8 @@ TEST_F(Databases, NeverCostMoreThanASentenceWhenTheyAreDamaged) {
   for (int i = 0; i < 4000; ++i) {
     std::string bad = good;
     for (auto flips = 1 + random() % 3; flips > 0; --flips) {
-      bad[random() % bad.size()] ^= static_cast<char>(1U << random() % 8);
+      char& octet = bad[random() % bad.size()];
+      octet = static_cast<char>(octet ^ (1U << random() % 8));
     }
     const GeoRead read = ReadGeoText(bad, "t.mmdb");
     EXPECT_LE(read.findings.ErrorCount(), 1U);
