@@ -20,6 +20,9 @@ struct RuleDigest {
   std::array<std::uint64_t, 2> word{};
   auto operator<=>(const RuleDigest&) const = default;
 };
+struct RuleDigestHash {
+  std::size_t operator()(const RuleDigest& digest) const noexcept { return digest.word[0]; }
+};
 
 struct ImageSpec;
 using ImageSpecPtr = std::shared_ptr<const ImageSpec>;

@@ -137,16 +137,13 @@ class Pools {
   std::optional<RuleRowsPtr> RowsFor(Policy policy,
                                      const std::vector<RuleMember>& members,
                                      const std::vector<std::uint32_t>& order);
-  struct DigestHash {
-    std::size_t operator()(const RuleDigest& d) const noexcept { return d.word[0]; }
-  };
   std::unique_ptr<Clients> clients_;
   RowsMaker rows_;
   std::vector<std::string> check_ids_;
   std::unordered_map<std::string_view, CheckIndex> check_of_;
   std::vector<Rule> rules_;
   std::vector<RuleMember> members_;
-  std::unordered_map<RuleDigest, RuleId, DigestHash> by_digest_;
+  std::unordered_map<RuleDigest, RuleId, RuleDigestHash> by_digest_;
   std::size_t memos_ = 0;
   // Rows of a list of lists: row i is [start[i], start[i + 1]) of `item`.
   struct Lists {

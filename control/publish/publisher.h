@@ -7,7 +7,6 @@
 #include <deque>
 #include <functional>
 #include <initializer_list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -156,6 +155,8 @@ class Publisher {
     std::uint32_t owner = 0;  // kDecision: its pool's slot
   };
 
+  using Slots = std::unordered_map<RuleDigest, std::uint32_t, RuleDigestHash>;  // -> PoolSlot
+
   // The image that is served while its successor is being filled.
   struct Before {
     std::string image_path;
@@ -165,7 +166,7 @@ class Publisher {
     std::unique_ptr<SharedBlobs> shared;
     std::unique_ptr<Blobs> blobs;
     std::unique_ptr<NameIndex> index;
-    std::map<RuleDigest, std::uint32_t> slots;
+    Slots slots;
     std::unordered_map<std::uint32_t, Pool> pools;
     std::unordered_map<std::string, Zone> zones;
     std::deque<Waiting> waiting;
@@ -260,7 +261,7 @@ class Publisher {
   std::unique_ptr<SharedBlobs> shared_;
   std::unique_ptr<NameIndex> index_;
   std::unique_ptr<Grace> grace_;
-  std::map<RuleDigest, std::uint32_t> slots_;      // rule -> PoolSlot
+  Slots slots_;
   std::unordered_map<std::uint32_t, Pool> pools_;  // PoolSlot -> what is known of it
   std::unordered_map<std::string, Zone> zones_;
   std::deque<Waiting> waiting_;   // generation ascending
