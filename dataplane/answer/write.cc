@@ -160,23 +160,29 @@ void Copy(const ImageParts& image, Reply& reply, Runs& runs) noexcept {
 
 // Steps over the records of an rrset that were placed and counts them; -1 when the octets are no
 // records. Their owners are C0 0C, which is rewritten when the name being answered is not the
-// question. Read from the reply, which nobody else writes.
-int CountRecords(const Reply& reply, std::size_t from, std::size_t to, std::size_t owner) noexcept {
+// question. Lengths are read from the image: the same octets in the reply were written a moment ago
+// in other pieces, and the core would wait for them. Should the image change under us, the stores
+// stay inside what was placed.
+int CountRecords(const ImageParts& image,
+                 const Runs& runs,
+                 const Reply& reply,
+                 std::size_t owner) noexcept {
   int records = 0;
-  for (std::size_t at = from; at < to; ++records) {
-    if (to - at < kRecordHead) [[unlikely]] {
-      return -1;
-    }
-    std::byte* record = reply.message + at;
-    if (LoadBe16(record) != kQuestionPointer) [[unlikely]] {
-      return -1;
-    }
-    if (owner != wire::kHeaderOctets) {
-      StoreBe16(record, static_cast<std::uint16_t>(kPointerBits | owner));
-    }
-    at += kRecordHead + LoadBe16(record + kRecordHead - 2);
-    if (at > to) [[unlikely]] {
-      return -1;
+  for (unsigned i = 0; i < runs.count; ++i) {
+    const Runs::Run& run = runs.run[i];
+    for (std::size_t at = run.from; at < run.to; ++records) {
+      const std::byte* record = image.wire.data() + at;
+      if (run.to - at < kRecordHead || LoadBe16(record) != kQuestionPointer) [[unlikely]] {
+        return -1;
+      }
+      if (owner != wire::kHeaderOctets) {
+        StoreBe16(reply.message + run.at + (at - run.from),
+                  static_cast<std::uint16_t>(kPointerBits | owner));
+      }
+      at += kRecordHead + LoadBe16(record + kRecordHead - 2);
+      if (at > run.to) [[unlikely]] {
+        return -1;
+      }
     }
   }
   return records;
@@ -268,7 +274,7 @@ Put PutRrset(const ImageParts& image,
     return Put::kNoRoom;
   }
   Copy(image, reply, runs);
-  const int records = CountRecords(reply, reply.at, reply.at + octets, owner.at);
+  const int records = CountRecords(image, runs, reply, owner.at);
   if (records < 0 || !RelocateAll(image, owner, runs, reply)) [[unlikely]] {
     return Put::kUnreadable;
   }
