@@ -40,39 +40,68 @@ bool MayRotate(const ImageParts& image) noexcept {
   });
 }
 
-// Adds the stretch [from, to) of the image; false when record ends do not ascend within it.
-bool AddRun(const ImageParts& image, std::size_t from, std::size_t to, Runs& runs) noexcept {
-  if (from >= to || to > image.wire.size()) [[unlikely]] {
-    return false;
-  }
-  runs.run[runs.count++] = {from, to, 0};
-  return true;
+void Begin(const Reply& reply, Runs& runs) noexcept {
+  runs.count = 0;
+  runs.end = reply.at;
 }
 
-bool ChooseAll(const ImageParts& image, Random& random, Runs& runs) noexcept {
+// Copies the stretch [from, to) of the image behind those before; unreadable when record ends do
+// not ascend within it.
+inline Put CopyRun(const ImageParts& image,
+                   std::size_t from,
+                   std::size_t to,
+                   const Reply& reply,
+                   Runs& runs) noexcept {
+  if (from >= to || to > image.wire.size()) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  const std::size_t octets = to - from;
+  if (octets > reply.limit - runs.end) [[unlikely]] {
+    return Put::kNoRoom;
+  }
+  runs.run[runs.count++] = {from, to, runs.end};
+  CopyOctets(reply.message + runs.end, image.wire.data() + from, octets);
+  runs.end += octets;
+  return Put::kDone;
+}
+
+// One unit of several. What ends before the first is read too, and not used: no branch.
+inline Put CopyUnit(const ImageParts& image,
+                    unsigned unit,
+                    const Reply& reply,
+                    Runs& runs) noexcept {
+  const std::size_t before = image.record_ends[unit - (unit == 0 ? 0 : 1)];
+  return CopyRun(image, unit == 0 ? 0 : before, image.record_ends[unit], reply, runs);
+}
+
+Put CopyAll(const ImageParts& image, Random& random, const Reply& reply, Runs& runs) noexcept {
   const unsigned units = Units(image);
   const std::size_t end = image.wire.size();
   const unsigned first = units > 1 && MayRotate(image) ? random.Below(units) : 0;
   if (first == 0) {
-    return AddRun(image, 0, end, runs);
+    return CopyRun(image, 0, end, reply, runs);
   }
   const std::size_t split = UnitStart(image, first);
-  return AddRun(image, split, end, runs) && AddRun(image, 0, split, runs);
+  const Put put = CopyRun(image, split, end, reply, runs);
+  return put == Put::kDone ? CopyRun(image, 0, split, reply, runs) : put;
 }
 
 // Units drawn without replacement, ascending: each draw is among those left, counted past the ones
-// that were drawn, so no array of all units is needed.
+// that were drawn, so no array of all units is needed. Nothing here, nor in what follows of it,
+// branches on what was drawn, which no core can foresee.
 class DrawnUnits {
  public:
   unsigned Draw(unsigned units, Random& random) noexcept {
     unsigned unit = random.Below(units - count_);
-    unsigned slot = 0;
-    for (; slot < count_ && drawn_[slot] <= unit; ++slot) {
-      ++unit;
+    for (unsigned i = 0; i < count_; ++i) {
+      unit += drawn_[i] <= unit ? 1 : 0;
     }
-    std::copy_backward(drawn_.begin() + slot, drawn_.begin() + count_, drawn_.begin() + count_ + 1);
-    drawn_[slot] = unit;
-    ++count_;
+    drawn_[count_] = unit;
+    for (unsigned i = count_++; i > 0; --i) {
+      const unsigned lower = std::min(drawn_[i - 1], drawn_[i]);
+      drawn_[i] = std::max(drawn_[i - 1], drawn_[i]);
+      drawn_[i - 1] = lower;
+    }
     return unit;
   }
   [[nodiscard]] std::span<const unsigned> Ascending() const noexcept {
@@ -84,78 +113,54 @@ class DrawnUnits {
   unsigned count_ = 0;
 };
 
-bool ChooseSome(const ImageParts& image, unsigned take, Random& random, Runs& runs) noexcept {
-  const unsigned units = Units(image);
+Put CopySome(const ImageParts& image,
+             unsigned take,
+             Random& random,
+             const Reply& reply,
+             Runs& runs) noexcept {
   DrawnUnits drawn;
-  for (unsigned i = 0; i < take; ++i) {
-    const unsigned unit = drawn.Draw(units, random);
-    if (!AddRun(image, UnitStart(image, unit), UnitEnd(image, unit), runs)) [[unlikely]] {
-      return false;
-    }
+  Put put = Put::kDone;
+  for (unsigned i = 0; i < take && put == Put::kDone; ++i) {
+    put = CopyUnit(image, drawn.Draw(Units(image), random), reply, runs);
   }
-  return true;
-}
-
-// Adds the units of [begin, end) but those that are left out.
-bool AddBut(const ImageParts& image,
-            unsigned begin,
-            unsigned end,
-            std::span<const unsigned> left_out,
-            Runs& runs) noexcept {
-  for (const unsigned unit : left_out) {
-    if (unit < begin || unit >= end) {
-      continue;
-    }
-    if (unit > begin && !AddRun(image, UnitStart(image, begin), UnitStart(image, unit), runs))
-        [[unlikely]] {
-      return false;
-    }
-    begin = unit + 1;
-  }
-  return begin >= end || AddRun(image, UnitStart(image, begin), UnitEnd(image, end - 1), runs);
+  return put;
 }
 
 // All units but `spare` of them, from a random one of those left on: fewer draws than those that
-// stay would take, and longer stretches to copy.
-bool ChooseAllBut(const ImageParts& image, unsigned spare, Random& random, Runs& runs) noexcept {
+// stay would take. Each unit alone, though neighbours could be one stretch: their lengths are alike
+// and how many they are is known, so that the core foresees every branch.
+Put CopyAllBut(const ImageParts& image,
+               unsigned spare,
+               Random& random,
+               const Reply& reply,
+               Runs& runs) noexcept {
   const unsigned units = Units(image);
+  const unsigned take = units - spare;
   DrawnUnits left_out;
   for (unsigned i = 0; i < spare; ++i) {
     left_out.Draw(units, random);
   }
-  unsigned first = random.Below(units - spare);
-  for (const unsigned unit : left_out.Ascending()) {
-    first += unit <= first ? 1 : 0;
+  const unsigned first = random.Below(take);
+  Put put = Put::kDone;
+  for (unsigned i = 0; i < take && put == Put::kDone; ++i) {
+    unsigned unit = first + i < take ? first + i : first + i - take;
+    for (const unsigned out : left_out.Ascending()) {
+      unit += out <= unit ? 1 : 0;
+    }
+    put = CopyUnit(image, unit, reply, runs);
   }
-  return AddBut(image, first, units, left_out.Ascending(), runs) &&
-         AddBut(image, 0, first, left_out.Ascending(), runs);
+  return put;
 }
 
 // `take` of the units without replacement, each as likely to be the first.
-bool ChooseSubset(const ImageParts& image, unsigned take, Random& random, Runs& runs) noexcept {
+Put CopySubset(const ImageParts& image,
+               unsigned take,
+               Random& random,
+               const Reply& reply,
+               Runs& runs) noexcept {
   const unsigned spare = Units(image) - take;
-  static_assert((kMaxSubset / 2) + 2 <= kMaxSubset);  // stretches between so many that are left out
-  return spare <= take / 2 ? ChooseAllBut(image, spare, random, runs)
-                           : ChooseSome(image, take, random, runs);
-}
-
-std::size_t OctetsOf(const Runs& runs) noexcept {
-  std::size_t octets = 0;
-  for (unsigned i = 0; i < runs.count; ++i) {
-    octets += runs.run[i].to - runs.run[i].from;
-  }
-  return octets;
-}
-
-void Copy(const ImageParts& image, Reply& reply, Runs& runs) noexcept {
-  std::size_t at = reply.at;
-  for (unsigned i = 0; i < runs.count; ++i) {
-    Runs::Run& run = runs.run[i];
-    run.at = at;
-    const std::size_t octets = run.to - run.from;
-    CopyOctets(reply.message + at, image.wire.data() + run.from, octets);
-    at += octets;
-  }
+  return spare <= take / 2 ? CopyAllBut(image, spare, random, reply, runs)
+                           : CopySome(image, take, random, reply, runs);
 }
 
 // Steps over the records of an rrset that were placed and counts them; -1 when the octets are no
@@ -258,53 +263,47 @@ Put PutRrset(const ImageParts& image,
              Reply& reply,
              std::uint16_t& section,
              Runs& runs) noexcept {
-  runs.count = 0;
+  Begin(reply, runs);
   if (image.image == nullptr || image.image->kind != ImageKind::kRrset || choice.take > kMaxSubset)
       [[unlikely]] {
     return Put::kUnreadable;
   }
   const bool some = choice.take != 0 && choice.take < Units(image);
-  const bool chosen =
-      some ? ChooseSubset(image, choice.take, random, runs) : ChooseAll(image, random, runs);
-  if (!chosen) [[unlikely]] {
-    return Put::kUnreadable;
+  const Put put = some ? CopySubset(image, choice.take, random, reply, runs)
+                       : CopyAll(image, random, reply, runs);
+  if (put != Put::kDone) [[unlikely]] {
+    return put;
   }
-  const std::size_t octets = OctetsOf(runs);
-  if (octets > reply.limit - reply.at) [[unlikely]] {
-    return Put::kNoRoom;
-  }
-  Copy(image, reply, runs);
   const int records = CountRecords(image, runs, reply, owner.at);
   if (records < 0 || !RelocateAll(image, owner, runs, reply)) [[unlikely]] {
     return Put::kUnreadable;
   }
   section = static_cast<std::uint16_t>(section + records);
-  reply.at += octets;
+  reply.at = runs.end;
   return Put::kDone;
 }
 
 Put PutNegative(const ImageParts& image, const Place& owner, Reply& reply) noexcept {
   Runs runs;
-  if (image.image == nullptr || image.image->kind != ImageKind::kNegative ||
-      !AddRun(image, 0, image.wire.size(), runs)) [[unlikely]] {
+  Begin(reply, runs);
+  if (image.image == nullptr || image.image->kind != ImageKind::kNegative) [[unlikely]] {
     return Put::kUnreadable;
   }
-  const std::size_t octets = image.wire.size();
-  if (octets > reply.limit - reply.at) [[unlikely]] {
-    return Put::kNoRoom;
+  if (const Put put = CopyRun(image, 0, image.wire.size(), reply, runs); put != Put::kDone)
+      [[unlikely]] {
+    return put;
   }
-  Copy(image, reply, runs);
-  if (!RelocateAll(image, owner, runs, reply) ||
-      CountOwned(reply, reply.at, reply.at + octets) != 1) [[unlikely]] {
+  if (!RelocateAll(image, owner, runs, reply) || CountOwned(reply, reply.at, runs.end) != 1)
+      [[unlikely]] {
     return Put::kUnreadable;
   }
   ++reply.authorities;
-  reply.at += octets;
+  reply.at = runs.end;
   return Put::kDone;
 }
 
 Put PutReferral(const ImageParts& image, const Place& owner, Reply& reply, Runs& runs) noexcept {
-  runs.count = 0;
+  Begin(reply, runs);
   if (image.image == nullptr || image.image->kind != ImageKind::kReferral) [[unlikely]] {
     return Put::kUnreadable;
   }
@@ -322,17 +321,16 @@ Put PutReferral(const ImageParts& image, const Place& owner, Reply& reply, Runs&
   if (octets > room) {
     return Put::kNoRoom;
   }
-  if (!AddRun(image, 0, octets, runs)) [[unlikely]] {
-    return Put::kUnreadable;
+  if (const Put put = CopyRun(image, 0, octets, reply, runs); put != Put::kDone) [[unlikely]] {
+    return put;
   }
-  Copy(image, reply, runs);
   if (!RelocateAll(image, owner, runs, reply) ||
-      CountOwned(reply, reply.at, reply.at + octets) != static_cast<int>(records)) [[unlikely]] {
+      CountOwned(reply, reply.at, runs.end) != static_cast<int>(records)) [[unlikely]] {
     return Put::kUnreadable;
   }
   reply.authorities = static_cast<std::uint16_t>(reply.authorities + authority);
   reply.additionals = static_cast<std::uint16_t>(reply.additionals + (records - authority));
-  reply.at += octets;
+  reply.at = runs.end;
   return Put::kDone;
 }
 

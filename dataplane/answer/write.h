@@ -52,6 +52,7 @@ struct Runs {
   };
   std::array<Run, kMaxSubset> run;  // left as it is up to `count`: no clearing per packet
   unsigned count = 0;
+  std::size_t end = 0;  // of the last of them in the reply
 
   /// Where octet `offset` of the image stands in the reply; 0 when it was not placed.
   [[nodiscard]] std::size_t PlaceOf(std::size_t offset) const noexcept {
