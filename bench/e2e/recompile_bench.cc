@@ -175,6 +175,7 @@ int Main(const Settings& settings) {
   PublishedTables tables(model, settings.directory, octets);
   bool healthy = true;
   std::vector<Run> runs;
+  runs.reserve(static_cast<std::size_t>(settings.runs));
   for (int i = 0; i < settings.runs; ++i) {
     runs.push_back(Measure(tables, settings.seconds, healthy));
   }

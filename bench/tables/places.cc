@@ -64,6 +64,7 @@ std::shared_ptr<const control::LocationData> MakePlaces(const PlacesShape& shape
   auto data = std::make_shared<control::LocationData>();
   control::PlaceNumbers numbers;
   std::vector<std::uint32_t> place;
+  place.reserve(shape.countries);
   static constexpr std::array<const char*, 6> kContinents = {"AF", "AS", "EU", "NA", "OC", "SA"};
   for (std::size_t i = 0; i < shape.countries; ++i) {
     place.push_back(numbers.Of({.geo = {.continent = kContinents[i % kContinents.size()],
@@ -84,6 +85,7 @@ std::shared_ptr<const control::LocationData> MakePlaces(const PlacesShape& shape
   auto& collection = data->collections.emplace_back();
   collection.id = kCollection;
   std::vector<control::CidrRow> blocks;
+  blocks.reserve(shape.blocks);
   for (std::size_t i = 0; i < shape.blocks; ++i) {
     blocks.push_back(
         {{.v6 = false, .bits = kFirstClient + (i << (32U - kBlockLength)), .length = kBlockLength},
