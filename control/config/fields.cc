@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "control/model/text.h"
+
 namespace holdfast::control {
 namespace {
 
@@ -156,7 +158,7 @@ std::optional<std::string> Fields::String(std::string_view name) {
 
 std::optional<std::string> Fields::Text(std::string_view name, Range length) {
   auto text = String(name);
-  const auto size = static_cast<std::int64_t>(text ? text->size() : 0);
+  const auto size = static_cast<std::int64_t>(text ? Characters(*text) : 0);
   if (text && (size < length.low || size > length.high)) {
     Refuse(name, "has " + std::to_string(size) + " characters; expected " + RangeText(length));
     return std::nullopt;

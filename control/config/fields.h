@@ -42,7 +42,7 @@ class Fields {
                                double low,
                                double high,
                                std::string_view expected);
-  /// A string of `low`..`high` characters.
+  /// A string of `low`..`high` characters of UTF-8.
   std::optional<std::string> Text(std::string_view name, Range length);
   /// A string out of `words`; gives its place in the list.
   std::optional<std::size_t> Word(std::string_view name, std::initializer_list<const char*> words);

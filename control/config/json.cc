@@ -235,6 +235,13 @@ bool Parse(std::string_view text,
     findings.AddError(file, "is larger than " + std::to_string(kMaxJsonOctets) + " octets");
     return false;
   }
+  // The lexer would take it for the end and what follows would not be missed.
+  if (const std::size_t at = text.find('\0'); at != std::string_view::npos) {
+    const auto line = 1 + std::ranges::count(text.substr(0, at), '\n');
+    findings.AddError(Source{file, static_cast<std::uint32_t>(line)},
+                      "holds a NUL octet; expected JSON, which has none");
+    return false;
+  }
   try {
     const char* begin = std::to_address(text.begin());
     return Json::sax_parse(

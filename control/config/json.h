@@ -18,8 +18,9 @@ inline constexpr std::size_t kMaxJsonOctets = std::size_t{1} << 30;
 inline constexpr int kMaxJsonDepth = 64;
 
 /// Reads {"LIST": [item, ...]} and calls `on_item` for each item that is an object, in their order.
-/// Faults become errors: syntax (with line and column), a depth above kMaxJsonDepth, a name given
-/// twice in one object, no LIST, other members than those of paging, a page that is not the last.
+/// Faults become errors: syntax (with line and column), a NUL octet, a depth above kMaxJsonDepth, a
+/// name given twice in one object, no LIST, other members than those of paging, a page that is not
+/// the last.
 /// @param file  only for messages.
 /// Reading stops at the first syntax fault or after Findings::kKept errors.
 void ReadJsonList(std::string_view text,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/model/text.h"
+
 namespace holdfast::control {
 
 void Findings::Add(std::vector<std::string>& list,
@@ -11,7 +13,7 @@ void Findings::Add(std::vector<std::string>& list,
                    std::string_view text) {
   ++count;
   if (list.size() < kKept) {
-    list.push_back(at.empty() ? std::string(text) : std::string(at) + ": " + std::string(text));
+    list.push_back(at.empty() ? Printable(text) : Printable(at) + ": " + Printable(text));
   }
 }
 
@@ -23,6 +25,18 @@ void Findings::Add(const Findings& other) {
   };
   add(errors_, error_count_, other.errors_, other.error_count_);
   add(warnings_, warning_count_, other.warnings_, other.warning_count_);
+}
+
+void Findings::ReplaceWarnings(const Findings& was, const Findings& now) {
+  for (const std::string& line : was.warnings_) {
+    if (const auto at = std::ranges::find(warnings_, line); at != warnings_.end()) {
+      warnings_.erase(at);
+    }
+  }
+  // More may have been counted than kept, of either.
+  const std::size_t left = warning_count_ - std::min(warning_count_, was.warning_count_);
+  warning_count_ = std::max(left, warnings_.size());
+  Add(OfWarnings(now.warnings_, now.warning_count_));
 }
 
 Findings Findings::OfWarnings(std::vector<std::string> kept, std::size_t count) {

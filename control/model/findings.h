@@ -17,7 +17,8 @@ class Findings {
   /// How many of each kind are kept in words; the rest are only counted.
   static constexpr std::size_t kKept = 100;
 
-  /// Adds "AT: TEXT"; an empty `at` adds TEXT alone.
+  /// Adds "AT: TEXT"; an empty `at` adds TEXT alone. A line each: what is quoted there may hold
+  /// control characters, which are shown as \xNN.
   void AddError(std::string_view at, std::string_view text) {
     Add(errors_, error_count_, at, text);
   }
@@ -28,6 +29,9 @@ class Findings {
   void AddWarning(const Source& at, std::string_view text) { AddWarning(at.Text(), text); }
   /// Adds what another has found.
   void Add(const Findings& other);
+
+  /// Takes away the warnings of `was`, where they are, and adds those of `now`.
+  void ReplaceWarnings(const Findings& was, const Findings& now);
 
   [[nodiscard]] bool Ok() const noexcept { return error_count_ == 0; }
   [[nodiscard]] std::size_t ErrorCount() const noexcept { return error_count_; }

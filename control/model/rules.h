@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "control/model/findings.h"
@@ -43,10 +44,17 @@ void LintZone(const Zone& zone, const std::vector<health::CheckConfig>& checks, 
 /// By which a zone is judged as a whole: CheckZone, and CheckLocations where that is possible.
 using ZoneJudge = std::function<void(const Zone&, Findings&)>;
 
+/// Both. @param data  as CheckLocations'; must outlive the judge.
+ZoneJudge JudgeBy(const LocationData* data);
+
+/// Faults of several lines as one, for a list of sentences.
+std::string OneLine(std::string fault);
+
 /// Judges a zone together with its trees of traffic policies. Those that add no error stand in it
 /// then, in place of any that stood in it before; the others get their `fault` and are left out.
-/// What is wrong without them, or because one is left out, is added to `findings`.
-/// @param trees  those of other zones are not looked at.
+/// What is wrong without them, or because one is left out, is added to `findings`, with the faults.
+/// @param trees  those of other zones are not looked at; of two that do not fit together the first
+/// stands.
 void JudgeWithTrees(Zone& zone,
                     std::span<TrafficTree> trees,
                     const ZoneJudge& judge,

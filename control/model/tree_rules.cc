@@ -1,7 +1,10 @@
 // JudgeWithTrees: what traffic policies add to a zone must fit to what people wrote there.
+// OneLine and JudgeBy are what callers of it need.
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/model/rules.h"
@@ -34,6 +37,22 @@ bool IsHiddenOwner(std::string_view owner) noexcept {
     owner = wire::Parent(owner);
   }
   return false;
+}
+
+std::string OneLine(std::string fault) {
+  for (std::size_t at = 0; (at = fault.find('\n', at)) != std::string::npos;) {
+    fault.replace(at, 1, "; ");
+  }
+  return fault;
+}
+
+ZoneJudge JudgeBy(const LocationData* data) {
+  return [data](const Zone& zone, Findings& findings) {
+    CheckZone(zone, findings);
+    if (findings.Ok()) {
+      CheckLocations(zone, data, findings);
+    }
+  };
 }
 
 void JudgeWithTrees(Zone& zone,
@@ -86,6 +105,14 @@ void JudgeWithTrees(Zone& zone,
     }
   }
   findings.Add(before);
+  if (!before.Ok()) {
+    // Perhaps only because it leads to what is left out.
+    for (const TrafficTree* tree : own) {
+      if (!tree->fault.empty()) {
+        findings.AddError("", tree->title + " does not fit: " + OneLine(tree->fault));
+      }
+    }
+  }
 }
 
 }  // namespace holdfast::control

@@ -8,6 +8,7 @@
 #include "control/config/fields.h"
 #include "control/config/json.h"
 #include "control/config/record_sets.h"
+#include "control/model/text.h"
 #include "control/traffic/leg.h"
 #include "control/traffic/tree.h"
 #include "dataplane/wire/name.h"
@@ -17,7 +18,7 @@ namespace holdfast::control {
 namespace {
 
 constexpr std::string_view kFault = "InvalidTrafficPolicyDocument: ";
-constexpr std::size_t kMaxIdOctets = 128;
+constexpr std::size_t kMaxIdCharacters = 128;
 
 struct RuleType {
   const char* name;
@@ -102,11 +103,11 @@ void DocumentReader::ReadHead() {
 }
 
 void DocumentReader::CheckId(const Value& item, const char* what) {
-  if (item.key.empty() || item.key.size() > kMaxIdOctets) {
+  const std::size_t characters = Characters(item.key);
+  if (characters == 0 || characters > kMaxIdCharacters) {
     findings_.AddError(Source{file_, item.line},
-                       std::string("the id of a ") + what + " has " +
-                           std::to_string(item.key.size()) + " characters; expected 1.." +
-                           std::to_string(kMaxIdOctets));
+                       std::string("the id of a ") + what + " has " + std::to_string(characters) +
+                           " characters; expected 1.." + std::to_string(kMaxIdCharacters));
   }
 }
 
@@ -223,11 +224,6 @@ void DocumentReader::ReadStart() {
   }
 }
 
-std::size_t Characters(std::string_view utf8) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
-}
-
 }  // namespace
 
 Result<TrafficDocument> ReadTrafficDocument(std::string_view text, const std::string& file) {
@@ -251,7 +247,7 @@ Result<TrafficDocument> ReadTrafficDocument(std::string_view text, const std::st
     return std::unexpected(findings.ToError());
   }
   for (const std::string& warning : findings.Warnings()) {
-    document.warnings.push_back(file + ": " + warning);
+    document.warnings.push_back(Printable(file) + ": " + warning);
   }
   return document;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/model/rules.h"
+#include "control/model/text.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
@@ -53,8 +54,8 @@ class Expander {
   }
   [[nodiscard]] std::shared_ptr<const TrafficPart> Part(const std::string& rule,
                                                         bool hidden) const {
-    return std::make_shared<const TrafficPart>(
-        TrafficPart{instance_.id, rule.empty() ? title_ : title_ + " rule " + rule, hidden});
+    return std::make_shared<const TrafficPart>(TrafficPart{
+        instance_.id, rule.empty() ? title_ : title_ + " rule " + Printable(rule), hidden});
   }
   [[nodiscard]] RecordSet Record(const std::string& name,
                                  std::shared_ptr<const TrafficPart> part) const {
@@ -117,7 +118,7 @@ void Expander::SetTarget(const TrafficLeg& leg, RecordSet& record) {
 }  // namespace
 
 std::string PolicyTitle(const std::string& name, std::uint32_t version) {
-  return "policy " + name + " v" + std::to_string(version);
+  return "policy " + Printable(name) + " v" + std::to_string(version);
 }
 
 Result<std::vector<RecordSet>> Expand(const StoredInstance& instance,

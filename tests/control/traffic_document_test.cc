@@ -168,8 +168,35 @@ TEST(TrafficDocument, CountsCharactersNotOctets) {
   std::string text = Document(Weighted(R"({"EndpointReference": "a", "Weight": 1})"));
   text += std::string(kMaxDocumentCharacters - text.size(), ' ');
   Good(text);
+  std::string accented;
+  for (int i = 0; i < 128; ++i) {
+    accented += "\u00e9";
+  }
+  const std::string leg = R"({"EndpointReference": "a", "Weight": 1})";
+  Good(Document(Weighted(leg, accented), "\"StartRule\": \"" + accented + "\""));
+  EXPECT_THAT(Fault(Document(Weighted(leg, accented + "x"))),
+              HasSubstr("the id of a rule has 129 characters; expected 1..128"));
   EXPECT_THAT(Fault(text + " "),
               HasSubstr("the document has 102401 characters; expected at most 102400"));
+}
+
+TEST(TrafficDocument, ShowsControlCharactersOfIdsAndNeverWritesThem) {
+  const std::string id = R"(x\u001b[2J\u0000\n\u009b)";
+  const std::string shown = "'x\\x1b[2J\\x00\\x0a\\xc2\\x9b'";
+  const TrafficDocument document =
+      Good(Document(Weighted(R"({"EndpointReference": "a", "Weight": 1})") + "," + To(id, "r")));
+  EXPECT_THAT(document.warnings,
+              ::testing::ElementsAre("p.json: rule " + shown + ": no way leads there"));
+  EXPECT_THAT(Fault(Document(Weighted("1", id))), HasSubstr("rule " + shown + ": Items is 1"));
+  EXPECT_THAT(Fault(Document(To("r", id) + "," + To(id, "r"))),
+              HasSubstr("loop: 'r' -> " + shown + " -> 'r'"));
+  EXPECT_THAT(Fault(Document(To("r", id))), HasSubstr(R"(RuleReference is "x\x1b[2J\x00)"));
+}
+
+TEST(TrafficDocument, RefusesANulOctetWhereverItIs) {
+  const std::string text = Document(Weighted(R"({"EndpointReference": "a", "Weight": 1})"));
+  EXPECT_THAT(Fault(text + "\n\0 and more"s), HasSubstr("p.json:6: holds a NUL octet"));
+  EXPECT_THAT(Fault("\0"s + text), HasSubstr("p.json:1: holds a NUL octet"));
 }
 
 TEST(TrafficDocument, RefusesEndpointsThatAreNoValues) {

@@ -241,6 +241,19 @@ TEST(TrafficExpand, TellsOfTheTreeInThePolicysWords) {
   EXPECT_THAT(told->answers[0].values, ElementsAre("192.0.2.2"));
 }
 
+TEST(TrafficExpand, TitlesHaveNoControlCharacters) {
+  const TrafficDocument document = ReadDocument(R"("start": {"RuleType": "weighted", "Items": [
+      {"RuleReference": "x\u001b[2J", "Weight": 1}]}, "x\u001b[2J": {"RuleType": "weighted",
+      "Items": [{"EndpointReference": "a", "Weight": 1}]})");
+  const auto records = Expand(Instance(document, "www.example.test"),
+                              "we\x1b"
+                              "b",
+                              document);
+  ASSERT_TRUE(records) << records.error().message;
+  EXPECT_EQ(records->back().traffic->title, "policy we\\x1bb v2 rule x\\x1b[2J");
+  EXPECT_EQ(records->back().source.file, "policy we\\x1bb v2");
+}
+
 TEST(TrafficExpand, HiddenGroupsAreFoundByNothingButTheirAliases) {
   const TrafficTree tree = Tree(ReadDocument(Pairs()[1].rules));
   const std::string hidden = tree.record_sets.back().name;
@@ -319,6 +332,18 @@ TEST(TrafficExpand, AliasesOfOthersMayLeadToTheRootAndNeedIt) {
   const Compiled compiled = zone.With(Tree(ReadDocument(Pairs()[1].rules))).Judge().Compile();
   EXPECT_THAT(compiled.warnings, IsEmpty());
   EXPECT_NE(NameOf(compiled, "other.example.test"), nullptr);
+}
+
+TEST(TrafficExpand, IsNamedWhereAnAliasLeadsToWhatDoesNotFit) {
+  Zone wanted = Written(Record("other", Alias("www", true)));
+  kit::ZoneText text("example.test.");
+  text.Add("www", "CNAME", {kit::Wire("x.example.test.")});
+  wanted.rrsets = text.zone.rrsets;
+  Zoned zone(wanted);
+  const std::string said =
+      zone.With(Tree(ReadDocument(Pairs()[1].rules))).Judge().findings.ToError().message;
+  EXPECT_THAT(said, HasSubstr("that target was not found"));
+  EXPECT_THAT(said, HasSubstr("\ninstance does not fit: policy web v2:"));
 }
 
 TEST(TrafficExpand, RefusesAZoneWhoseNameLeavesNoRoom) {

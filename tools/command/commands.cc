@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "control/compile/compile.h"
 #include "control/config/load.h"
@@ -19,6 +20,7 @@
 #include "tools/command/plan.h"
 #include "tools/command/status.h"
 #include "tools/command/tables.h"
+#include "tools/command/text.h"
 #include "tools/command/traffic.h"
 #include "tools/supervise/run_lock.h"
 
@@ -32,8 +34,14 @@ void Print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
 }
 
+// Of several lines, one for each fault; what is quoted there may hold control characters.
 void Complain(const std::string& text) {
-  std::fprintf(stderr, "holdfast: %s\n", text.c_str());
+  std::string safe;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    safe += (safe.empty() ? "" : "\n") + Printable(line);
+  }
+  std::fprintf(stderr, "holdfast: %s\n", safe.c_str());
 }
 
 std::string Dump(const json& value) {

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <string_view>
+
+#include "control/model/text.h"
 
 namespace holdfast::tools {
 
@@ -61,17 +62,7 @@ std::string Octets(std::uint64_t octets) {
 }
 
 std::string Printable(const std::string& text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string safe;
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet < 0x20 || octet == 0x7F) {
-      safe += std::string("\\x") + kDigits[octet >> 4U] + kDigits[octet & 15U];
-    } else {
-      safe += c;
-    }
-  }
-  return safe;
+  return control::Printable(text);
 }
 
 }  // namespace holdfast::tools
