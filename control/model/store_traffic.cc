@@ -1,10 +1,22 @@
 // Traffic policies and their instances in the store: see store.h.
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "control/model/store.h"
 
 namespace holdfast::control {
+namespace {
+
+// A number of a row; one out of range becomes the greatest, which no command writes.
+template <class Number>
+Number NumberOf(std::int64_t stored) {
+  return std::in_range<Number>(stored) ? static_cast<Number>(stored)
+                                       : std::numeric_limits<Number>::max();
+}
+
+}  // namespace
 
 Result<std::vector<StoredPolicy>> Store::Policies() {
   const std::lock_guard guard(mutex_);
@@ -124,10 +136,10 @@ Result<std::vector<StoredInstance>> Store::Instances() {
     instances.push_back({rows->Text(0),
                          rows->Text(1),
                          rows->Text(2),
-                         static_cast<std::uint16_t>(rows->Integer(3)),
-                         static_cast<std::uint32_t>(rows->Integer(4)),
+                         NumberOf<std::uint16_t>(rows->Integer(3)),
+                         NumberOf<std::uint32_t>(rows->Integer(4)),
                          rows->Text(5),
-                         static_cast<std::uint32_t>(rows->Integer(6))});
+                         NumberOf<std::uint32_t>(rows->Integer(6))});
   }
 }
 

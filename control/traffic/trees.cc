@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "control/model/record_groups.h"
+#include "control/model/text.h"
 #include "control/traffic/document.h"
 #include "control/traffic/expand.h"
 #include "dataplane/wire/name.h"
@@ -10,13 +11,9 @@
 
 namespace holdfast::control {
 
-std::string InstanceTitle(const StoredInstance& instance) {
-  return "traffic policy instance " + (wire::IsWellFormed(instance.name)
-                                           ? NameTypeText(instance.name, instance.type)
-                                           : instance.id);
-}
-
 namespace {
+
+constexpr const char* kTitle = "traffic policy instance ";
 
 // What no command writes: the row was changed behind our back.
 std::string FaultOf(const StoredInstance& instance) {
@@ -24,13 +21,19 @@ std::string FaultOf(const StoredInstance& instance) {
   if (!wire::IsWellFormed(instance.name) || wire::Fold(instance.name) != instance.name ||
       !wire::IsWellFormed(instance.origin) || wire::Fold(instance.origin) != instance.origin ||
       !wire::IsAtOrBelow(instance.name, instance.origin)) {
-    return "its name is damaged in the store; remove it and apply it again";
+    return "its name or zone is damaged in the store; remove it by its id " +
+           Printable(instance.id) + " and apply it again";
   }
-  return instance.ttl > kMostTtl ? "its TTL is damaged in the store; apply it again"
+  return instance.ttl > kMostTtl ? "its TTL is damaged in the store; apply it again with --ttl"
                                  : std::string();
 }
 
 }  // namespace
+
+std::string InstanceTitle(const StoredInstance& instance) {
+  return kTitle + (wire::IsWellFormed(instance.name) ? NameTypeText(instance.name, instance.type)
+                                                     : Printable(instance.id));
+}
 
 Result<std::vector<TrafficTree>> TreesOf(Store& store,
                                          const std::vector<StoredInstance>& instances) {
@@ -61,7 +64,8 @@ Result<std::vector<TrafficTree>> TreesOf(Store& store,
     auto records = document ? Expand(instance, name, *document)
                             : Result<std::vector<RecordSet>>(std::unexpected(document.error()));
     if (records && document->type != instance.type) {
-      tree.fault = "its policy is of type " + wire::TypeText(document->type) + " now";
+      tree.fault = PolicyTitle(name, instance.version) + " is of type " +
+                   wire::TypeText(document->type) + "; expected " + wire::TypeText(instance.type);
     } else if (records) {
       tree.record_sets = std::move(*records);
     } else {
@@ -75,6 +79,26 @@ Result<std::vector<TrafficTree>> TreesOf(Store& store,
 Result<std::vector<TrafficTree>> TreesOf(Store& store) {
   const auto instances = store.Instances();
   return instances ? TreesOf(store, *instances) : std::unexpected(instances.error());
+}
+
+std::vector<TrafficTree> TreesIn(const Zone& zone) {
+  std::vector<TrafficTree> trees;
+  for (const RecordSet& record : zone.record_sets) {
+    if (record.traffic == nullptr) {
+      continue;
+    }
+    // Those of one stand together.
+    if (trees.empty() || trees.back().instance_id != record.traffic->instance_id) {
+      trees.push_back({record.traffic->instance_id, zone.origin, {}, {}, {}, {}});
+    }
+    TrafficTree& tree = trees.back();
+    if (!record.traffic->hidden) {
+      tree.name = record.name;
+      tree.title = kTitle + NameTypeText(record.name, record.type);
+    }
+    tree.record_sets.push_back(record);
+  }
+  return trees;
 }
 
 }  // namespace holdfast::control

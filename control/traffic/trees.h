@@ -10,7 +10,7 @@
 
 namespace holdfast::control {
 
-/// "traffic policy instance www.example.test. A".
+/// "traffic policy instance www.example.test. A"; with its id where the name is damaged.
 std::string InstanceTitle(const StoredInstance& instance);
 
 /// One tree for each instance. Where a document cannot be read any more, or the zone leaves no room
@@ -21,5 +21,8 @@ Result<std::vector<TrafficTree>> TreesOf(Store& store,
 
 /// Of all that the store has.
 Result<std::vector<TrafficTree>> TreesOf(Store& store);
+
+/// Those that stand in a zone, in the order in which they do. Any thread.
+std::vector<TrafficTree> TreesIn(const Zone& zone);
 
 }  // namespace holdfast::control
