@@ -81,8 +81,7 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
   if (!trees) {
     return std::unexpected(trees.error());
   }
-  auto prepared =
-      Prepare(core->node_, *core->store_, std::move(*stored), std::move(*trees), core->Health());
+  auto prepared = Prepare(core->node_, *core->store_, *stored, std::move(*trees), core->Health());
   if (!prepared) {
     return std::unexpected(prepared.error());
   }
@@ -293,7 +292,7 @@ Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()
       node_.zones, std::back_inserter(unsaved_load_.origins), &ZoneConfig::origin);
   std::ranges::transform(
       model_->checks, std::back_inserter(unsaved_load_.checks), &health::CheckConfig::id);
-  for (const std::string& warning : warnings_) {
+  for (const std::string& warning : warnings()) {
     spdlog::warn("{}", warning);
   }
   spdlog::info("serving generation {}: {} zones, {} names, {} pools{}",

@@ -74,7 +74,10 @@ class Core {
   /// Empty, or why the newest transitions are not among the answers yet.
   [[nodiscard]] const std::string& behind() const noexcept { return behind_; }
   [[nodiscard]] const std::vector<ZoneInfo>& zones() const noexcept { return zones_; }
-  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  /// A sentence each.
+  [[nodiscard]] std::vector<std::string> warnings() const { return warnings_.Lines(*model_); }
+  /// All that a change of a part of it begins with.
+  [[nodiscard]] Served served() const { return {node_, model_, warnings_, zones_, Health()}; }
   [[nodiscard]] const Scrub& scrub() const noexcept { return scrub_; }
   [[nodiscard]] const PublishTimes& publish_times() const noexcept { return publish_times_; }
   [[nodiscard]] Publisher& publisher() noexcept { return *publisher_; }
@@ -98,7 +101,7 @@ class Core {
   NodeConfig node_;
   std::shared_ptr<const Model> model_;
   std::vector<ZoneInfo> zones_;
-  std::vector<std::string> warnings_;
+  Warnings warnings_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<health::Monitor> monitor_;

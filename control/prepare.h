@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,13 +16,23 @@
 
 namespace holdfast::control {
 
-/// A node file read, judged and compiled; nothing of it is served yet.
+/// What people are told of what is served, by where it comes from: what changes one thing replaces
+/// its own.
+struct Warnings {
+  Findings zones;                     // of texts, rules and lint
+  std::vector<std::string> node;      // zones that commands changed, what waits for a restart
+  std::vector<std::string> compiled;  // what is served otherwise than written
+
+  /// All of them, and what `model` leaves out of traffic policies; a sentence each.
+  [[nodiscard]] std::vector<std::string> Lines(const Model& model) const;
+};
+
+/// Judged and compiled; nothing of it is served yet.
 struct Prepared {
   NodeConfig node;
   std::shared_ptr<const Model> model;
-  std::vector<StoredZone> stored;  // zones that a command loaded or dropped
   std::vector<ParsedZone> parsed;  // zones whose text was parsed for this, for the store
-  std::vector<std::string> warnings;
+  Warnings warnings;
   Compiled compiled;
 };
 
@@ -36,25 +47,42 @@ struct ZoneInfo {
   std::int64_t loaded_ms = 0;
 };
 
+/// What is served, at one moment.
+struct Served {
+  NodeConfig node;
+  std::shared_ptr<const Model> model;
+  Warnings warnings;
+  std::vector<ZoneInfo> zones;
+  std::vector<CompiledHealth> health;
+};
+
 /// Reads, judges and compiles what a node serves: its files, and over them the zones that commands
-/// loaded or dropped. Any thread; takes seconds for millions of names.
+/// loaded or dropped.
 /// @param store   spares the parsing of what has not changed; nothing is written to it.
 /// @param stored  its Zones(), or what they are to become.
-/// @param trees   TreesOf() it, likewise; those that do not fit are left out with a warning and are
-/// the model's failed_instances.
+/// @param trees   TreesOf() it; those that do not fit are left out with a warning and are the
+/// model's failed_instances. Of two that do not fit together the first is served.
 /// @param health  the snapshot to compile under; Core::Apply brings it up to date.
 Result<Prepared> Prepare(const NodeConfig& node,
                          Store& store,
-                         std::vector<StoredZone> stored,
+                         std::span<const StoredZone> stored,
                          std::vector<TrafficTree> trees,
                          std::span<const CompiledHealth> health);
 
+/// Whether all traffic policy instances that are served go on being served. Those of zones that
+/// `stored` drops need not.
+/// @return kInvalid with a line for each that would not, and why.
+Status KeepsInstances(const Model& served, const Model& wanted, std::span<const StoredZone> stored);
+
 /// Compiles once more what is served: for tables that are to be built anew, without a look at any
-/// file. Any thread. @param zones  as Core::zones() has them, whose times of loading stay.
-Result<Prepared> PrepareAgain(const NodeConfig& node,
-                              std::shared_ptr<const Model> model,
-                              std::vector<std::string> warnings,
-                              std::span<const ZoneInfo> zones,
-                              std::span<const CompiledHealth> health);
+/// file. The times at which zones were loaded stay.
+Result<Prepared> PrepareAgain(Served served);
+
+/// As PrepareAgain, with one traffic policy instance changed. All else stays as it is served, what
+/// is not served stays so.
+/// @param tree  as TreesOf gives it, in place of what the instance had; null: it goes.
+/// @return kInvalid with the reasons when it does not fit, or something that is served would not
+/// any more.
+Result<Prepared> PrepareInstance(Served served, const std::string& id, const TrafficTree* tree);
 
 }  // namespace holdfast::control

@@ -1,5 +1,6 @@
 #include "control/admin/loads.h"
 
+#include <algorithm>
 #include <chrono>
 #include <spdlog/spdlog.h>
 #include <thread>
@@ -14,20 +15,35 @@ constexpr auto kReadersWait = std::chrono::seconds(2);
 
 }  // namespace
 
-Result<Prepared> Loads::Prepare(const NodeConfig& node, Changed changed) {
-  if (!changed.zones) {
-    auto zones = store().Zones();
-    if (!zones) {
-      return std::unexpected(zones.error());
+Result<Prepared> Loads::Prepare(const NodeConfig& node,
+                                std::optional<std::vector<StoredZone>> zones) {
+  if (!zones) {
+    auto stored = store().Zones();
+    if (!stored) {
+      return std::unexpected(stored.error());
     }
-    changed.zones = std::move(*zones);
+    zones = std::move(*stored);
   }
-  auto trees = changed.instances ? TreesOf(store(), *changed.instances) : TreesOf(store());
+  auto trees = TreesOf(store());
   if (!trees) {
     return std::unexpected(trees.error());
   }
-  const auto health = loop_.Run([this] { return core_.Health(); });
-  return control::Prepare(node, store(), std::move(*changed.zones), std::move(*trees), health);
+  const Served served = loop_.Run([this] { return core_.served(); });
+  // Of two that do not fit together the one that is served stays.
+  const auto& failed = served.model->failed_instances;
+  std::ranges::sort(*trees, {}, [&failed](const TrafficTree& tree) {
+    const auto at = std::ranges::find(failed, tree.instance_id, &FailedInstance::id);
+    return std::pair(at != failed.end(), tree.instance_id);
+  });
+  auto prepared = control::Prepare(node, store(), *zones, std::move(*trees), served.health);
+  if (prepared) {
+    HF_TRY(KeepsInstances(*served.model, *prepared->model, *zones));
+  }
+  return prepared;
+}
+
+Result<Prepared> Loads::PrepareInstance(const std::string& id, const TrafficTree* tree) {
+  return control::PrepareInstance(loop_.Run([this] { return core_.served(); }), id, tree);
 }
 
 Result<Committed> Loads::Apply(Prepared prepared) {
@@ -41,7 +57,7 @@ Result<Committed> Loads::Apply(Prepared prepared) {
 }
 
 Json Loads::Publish(Prepared prepared) {
-  const auto warnings = prepared.warnings;
+  const auto warnings = prepared.warnings.Lines(*prepared.model);
   const auto committed = Apply(std::move(prepared));
   return committed ? Published(*committed, warnings) : Failure(committed.error());
 }

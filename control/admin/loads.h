@@ -28,14 +28,13 @@ class Loads {
   }
   [[nodiscard]] Store& store() noexcept { return core_.store(); }
 
-  /// What the store is to become; nothing: what it is.
-  struct Changed {
-    std::optional<std::vector<StoredZone>> zones;
-    std::optional<std::vector<StoredInstance>> instances;
-  };
-  /// Reads, judges and compiles a node's files and its store.
-  Result<Prepared> Prepare(const NodeConfig& node, Changed changed);
-  Result<Prepared> Prepare(const NodeConfig& node) { return Prepare(node, {}); }
+  /// Reads, judges and compiles a node's files and its store, of which no traffic policy instance
+  /// that is served is left out (KeepsInstances).
+  /// @param zones  what the store's Zones() are to become; nothing: what they are.
+  Result<Prepared> Prepare(const NodeConfig& node,
+                           std::optional<std::vector<StoredZone>> zones = std::nullopt);
+  /// What is served with one traffic policy instance changed; see control::PrepareInstance.
+  Result<Prepared> PrepareInstance(const std::string& id, const TrafficTree* tree);
 
   /// Serves it, and waits until every reader has passed the generation, so that "done" means done
   /// on every core. @return the reply.

@@ -15,8 +15,8 @@
 #include "control/config/text_file.h"
 #include "control/config/zone_file.h"
 #include "control/model/findings.h"
-#include "control/model/record_groups.h"
 #include "control/model/rules.h"
+#include "control/traffic/trees.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -127,27 +127,6 @@ Result<std::string> OriginOf(const PlanRequest& request,
                      : ZoneOfZoneFile(request.file, text);
 }
 
-// The traffic policy instances that stand in a zone.
-std::vector<TrafficTree> TreesIn(const Zone& zone) {
-  std::vector<TrafficTree> trees;
-  for (const RecordSet& record : zone.record_sets) {
-    if (record.traffic == nullptr) {
-      continue;
-    }
-    auto tree = std::ranges::find(trees, record.traffic->instance_id, &TrafficTree::instance_id);
-    if (tree == trees.end()) {
-      trees.push_back({record.traffic->instance_id, zone.origin, {}, {}, {}, {}});
-      tree = trees.end() - 1;
-    }
-    if (!record.traffic->hidden) {
-      tree->name = record.name;
-      tree->title = "traffic policy instance " + NameTypeText(record.name, record.type);
-    }
-    tree->record_sets.push_back(record);
-  }
-  return trees;
-}
-
 // The zone with the file in place of what it has of that kind.
 Zone PlannedZone(const std::string& origin,
                  const std::string& file,
@@ -174,17 +153,12 @@ Zone PlannedZone(const std::string& origin,
   std::vector<TrafficTree> trees =
       now == served.zones.end() ? std::vector<TrafficTree>() : TreesIn(*now);
   if (findings.Ok()) {
-    const auto judge = [&served](const Zone& judged, Findings& found) {
-      CheckZone(judged, found);
-      if (found.Ok()) {
-        CheckLocations(judged, served.location.get(), found);
-      }
-    };
-    JudgeWithTrees(zone, trees, judge, findings);
+    JudgeWithTrees(zone, trees, JudgeBy(served.location.get()), findings);
   }
   for (const TrafficTree& tree : trees) {
     if (!tree.fault.empty()) {
-      findings.AddWarning("", tree.title + ": would not be served: " + tree.fault);
+      findings.AddWarning(
+          "", tree.title + ": would not be served, so no load takes this: " + OneLine(tree.fault));
     }
   }
   if (findings.Ok()) {

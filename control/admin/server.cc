@@ -14,7 +14,6 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <thread>
-#include <tuple>
 #include <unistd.h>
 
 #include "control/admin/loads.h"
@@ -475,7 +474,8 @@ Json Server::Reload() {
     if (!prepared) {
       return Failure(prepared.error());
     }
-    std::ranges::move(NeedsRestart(started_with_, *node), std::back_inserter(prepared->warnings));
+    std::ranges::move(NeedsRestart(started_with_, *node),
+                      std::back_inserter(prepared->warnings.node));
     return loads_.Publish(std::move(*prepared));
   };
   const Json result = run();
@@ -493,10 +493,7 @@ Json Server::Reload() {
 
 // Out of the model that is served, since the files may say something else by now.
 void Server::BuildAnew() {
-  const auto served = loop_.Run([this] {
-    return std::tuple(core_.node(), core_.model(), core_.warnings(), core_.zones(), core_.Health());
-  });
-  auto prepared = std::apply(PrepareAgain, served);
+  auto prepared = PrepareAgain(loop_.Run([this] { return core_.served(); }));
   loop_.Run([&] {
     if (prepared) {
       (void)core_.BuildAnew(std::move(*prepared));  // logged, and tried again when found again

@@ -10,6 +10,7 @@
 
 #include "control/config/text_file.h"
 #include "control/model/record_groups.h"
+#include "control/model/text.h"
 #include "control/traffic/document.h"
 #include "control/traffic/trees.h"
 #include "dataplane/base/clock.h"
@@ -27,8 +28,11 @@ std::string Field(const Json& request, const char* name) {
   return request.value(name, std::string());
 }
 
-// Digits alone.
+// Digits alone, in the one way to write it.
 std::optional<std::uint32_t> WholeNumber(const std::string& text) {
+  if (text.size() > 1 && text.front() == '0') {
+    return std::nullopt;
+  }
   std::uint32_t number = 0;
   const char* end = text.data() + text.size();
   const auto read = std::from_chars(text.data(), end, number);
@@ -67,22 +71,30 @@ struct Found {
   StoredPolicyVersion version;
 };
 
-// @param version  as text; empty: the newest.
+std::unexpected<Error> NoVersion(const std::string& version) {
+  return Fail(ErrorCode::kInvalid,
+              "InvalidInput: Version is '" + version + "'; expected 1.." +
+                  std::to_string(kMaxPolicyVersions) + " in digits, without zeros before them");
+}
+
+// @param version  as text; null: the newest.
 Result<Found> FindVersion(const std::vector<StoredPolicy>& policies,
                           const std::string& policy,
-                          const std::string& version) {
+                          const std::string* version) {
   const StoredPolicy* found = FindPolicy(policies, policy);
   if (found == nullptr) {
     return Fail(ErrorCode::kNotFound,
                 "NoSuchTrafficPolicy: no traffic policy has the name or id '" + policy + "'");
   }
   const auto number =
-      version.empty() ? std::optional(found->versions.back().version) : WholeNumber(version);
-  const auto at =
-      std::ranges::find(found->versions, number.value_or(0), &StoredPolicyVersion::version);
+      version == nullptr ? std::optional(found->versions.back().version) : WholeNumber(*version);
+  if (!number) {
+    return NoVersion(*version);
+  }
+  const auto at = std::ranges::find(found->versions, *number, &StoredPolicyVersion::version);
   if (at == found->versions.end()) {
     return Fail(ErrorCode::kNotFound,
-                "NoSuchTrafficPolicy: policy " + found->name + " has no version '" + version +
+                "NoSuchTrafficPolicy: policy " + found->name + " has no version '" + *version +
                     "'; its newest is " + std::to_string(found->versions.back().version));
   }
   return Found{*found, *at};
@@ -92,9 +104,10 @@ Result<Found> FindVersion(const std::vector<StoredPolicy>& policies,
 Result<Found> FindReference(const std::vector<StoredPolicy>& policies, const std::string& text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string::npos || FindPolicy(policies, text) != nullptr) {
-    return FindVersion(policies, text, "");
+    return FindVersion(policies, text, nullptr);
   }
-  return FindVersion(policies, text.substr(0, colon), text.substr(colon + 1));
+  const std::string version = text.substr(colon + 1);
+  return FindVersion(policies, text.substr(0, colon), &version);
 }
 
 Json VersionJson(const StoredPolicyVersion& version) {
@@ -109,19 +122,18 @@ Json VersionJson(const StoredPolicyVersion& version) {
 Result<Json> LoadPolicy(Loads& loads, const Json& request) {
   const std::string name = Field(request, "name");
   const std::string comment = Field(request, "comment");
-  if (name.empty() || name.size() > kMaxPolicyName) {
+  if (name.empty() || Characters(name) > kMaxPolicyName) {
     return Fail(ErrorCode::kInvalid,
-                "InvalidInput: Name has " + std::to_string(name.size()) +
+                "InvalidInput: Name has " + std::to_string(Characters(name)) +
                     " characters; expected 1.." + std::to_string(kMaxPolicyName));
   }
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20; };
-  if (std::ranges::any_of(name, is_control)) {
+  if (HasControls(name)) {
     return Fail(ErrorCode::kInvalid,
                 "InvalidInput: Name holds control characters; expected text of one line");
   }
-  if (comment.size() > kMaxPolicyComment) {
+  if (Characters(comment) > kMaxPolicyComment) {
     return Fail(ErrorCode::kInvalid,
-                "InvalidInput: Comment has " + std::to_string(comment.size()) +
+                "InvalidInput: Comment has " + std::to_string(Characters(comment)) +
                     " characters; expected at most " + std::to_string(kMaxPolicyComment));
   }
   const std::string file = Field(request, "file");
@@ -163,7 +175,9 @@ Result<Json> ShowPolicy(Loads& loads, const Json& request) {
   if (!policies) {
     return std::unexpected(policies.error());
   }
-  const auto found = FindVersion(*policies, Field(request, "policy"), Field(request, "version"));
+  const std::string version = Field(request, "version");
+  const auto found =
+      FindVersion(*policies, Field(request, "policy"), version.empty() ? nullptr : &version);
   if (!found) {
     return std::unexpected(found.error());
   }
@@ -185,12 +199,7 @@ Result<Json> DeletePolicy(Loads& loads, const Json& request) {
     return std::unexpected(policies ? instances.error() : policies.error());
   }
   const std::string version = Field(request, "version");
-  if (!WholeNumber(version)) {  // an empty one would be the newest
-    return Fail(ErrorCode::kInvalid,
-                "InvalidInput: Version is '" + version + "'; expected 1.." +
-                    std::to_string(kMaxPolicyVersions));
-  }
-  const auto found = FindVersion(*policies, Field(request, "policy"), version);
+  const auto found = FindVersion(*policies, Field(request, "policy"), &version);
   if (!found) {
     return std::unexpected(found.error());
   }
@@ -248,20 +257,16 @@ Result<Json> List(Loads& loads) {
   return result;
 }
 
-// Judges what the instances are to become, saves and publishes it.
+// Judges what an instance is to become, saves and publishes it.
+// @param tree  null: it goes.
 Json Change(Loads& loads,
-            std::vector<StoredInstance> all,
             const std::string& id,
+            const TrafficTree* tree,
             const std::function<Status()>& save,
             const std::function<Status()>& put_back) {
-  auto prepared = loads.Prepare(loads.node(), {.zones = {}, .instances = std::move(all)});
+  auto prepared = loads.PrepareInstance(id, tree);
   if (!prepared) {
     return Failure(prepared.error());
-  }
-  // Others may be left out; what was asked for is done or refused.
-  const auto& failed = prepared->model->failed_instances;
-  if (const auto own = std::ranges::find(failed, id, &FailedInstance::id); own != failed.end()) {
-    return Failure({ErrorCode::kInvalid, own->message});
   }
   Json reply = loads.PublishStored(std::move(*prepared), save, put_back);
   if (reply["ok"] == true) {
@@ -328,7 +333,7 @@ Result<StoredInstance> Wanted(const std::vector<StoredInstance>& instances,
 Json ApplyPolicy(Loads& loads, const Json& request) {
   const auto owner = OwnerOf(request);
   const auto policies = loads.store().Policies();
-  auto instances = loads.store().Instances();
+  const auto instances = loads.store().Instances();
   if (!owner || !policies || !instances) {
     return Failure(!owner ? owner.error() : policies ? instances.error() : policies.error());
   }
@@ -345,18 +350,16 @@ Json ApplyPolicy(Loads& loads, const Json& request) {
     return Failure(origin.error());
   }
   wanted->origin = *origin;
-  std::optional<StoredInstance> old;
-  if (const auto before = std::ranges::find(*instances, wanted->id, &StoredInstance::id);
-      before != instances->end()) {
-    old = *before;
-    *before = *wanted;
-  } else {
-    instances->push_back(*wanted);
+  const auto trees = TreesOf(loads.store(), {*wanted});
+  if (!trees) {
+    return Failure(trees.error());
   }
+  const auto before = std::ranges::find(*instances, wanted->id, &StoredInstance::id);
+  const auto old = before == instances->end() ? std::nullopt : std::optional(*before);
   return Change(
       loads,
-      std::move(*instances),
       wanted->id,
+      &trees->front(),
       [&] { return loads.store().SaveInstance(*wanted); },
       [&] {
         return old ? loads.store().SaveInstance(*old) : loads.store().ForgetInstance(wanted->id);
@@ -366,24 +369,25 @@ Json ApplyPolicy(Loads& loads, const Json& request) {
 Json RemoveInstance(Loads& loads, const Json& request) {
   const auto owner = OwnerOf(request);
   const auto type = wire::TypeFromText(Field(request, "type"));
-  auto instances = loads.store().Instances();
+  const auto instances = loads.store().Instances();
   if (!owner || !type || !instances) {
     return Failure(!owner ? owner.error() : type ? instances.error() : type.error());
   }
+  // By its id too: a name that is damaged in the store cannot be written.
+  const std::string id = Field(request, "owner");
   const auto at = std::ranges::find_if(*instances, [&](const StoredInstance& one) {
-    return one.name == *owner && one.type == *type;
+    return (one.name == *owner || one.id == id) && one.type == *type;
   });
   if (at == instances->end()) {
     return Failure({ErrorCode::kNotFound,
                     "NoSuchTrafficPolicyInstance: no traffic policy is applied to " +
                         NameTypeText(*owner, *type)});
   }
-  const StoredInstance old = *at;
-  instances->erase(at);
+  const StoredInstance& old = *at;
   return Change(
       loads,
-      std::move(*instances),
       old.id,
+      nullptr,
       [&] { return loads.store().ForgetInstance(old.id); },
       [&] { return loads.store().SaveInstance(old); });
 }

@@ -8,7 +8,7 @@
 
 namespace holdfast::control {
 
-/// Octets of a policy's name and of a version's comment, at most.
+/// Characters of a policy's name and of a version's comment, at most.
 inline constexpr std::size_t kMaxPolicyName = 512;
 inline constexpr std::size_t kMaxPolicyComment = 1024;
 
@@ -16,10 +16,11 @@ inline constexpr std::size_t kMaxPolicyComment = 1024;
 ///   that or has that id. Nothing of it is served yet.
 /// traffic_list, traffic_show {policy, version}: what there is; a version with its document.
 /// traffic_apply {owner, policy, ttl}: makes the records at a name, or switches those that are
-/// there
-///   to another version or policy, in one publish. `policy` may end in ":VERSION", else it is the
-///   newest. Without `ttl` (seconds) those that are there keep theirs.
-/// traffic_remove {owner, type}; traffic_delete {policy, version}.
+///   there to another version or policy, in one publish. `policy` may end in ":VERSION", else it is
+///   the newest. Without `ttl` (seconds) those that are there keep theirs. No file is read: all
+///   else stays as it is served, or the request is refused.
+/// traffic_remove {owner, type}: likewise. `owner` may be the instance's id.
+/// traffic_delete {policy, version}.
 bool IsTrafficRequest(const std::string& op);
 
 /// @param request  an object of strings. @return the reply.

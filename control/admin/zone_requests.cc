@@ -30,7 +30,7 @@ Json ApplyStored(Loads& loads,
   if (change) {
     stored->push_back(*change);
   }
-  auto prepared = loads.Prepare(node, {.zones = std::move(*stored), .instances = {}});
+  auto prepared = loads.Prepare(node, std::move(*stored));
   if (!prepared) {
     return Failure(prepared.error());
   }

@@ -107,16 +107,6 @@ Zone ZoneOf(const ZoneConfig& config,
   return zone;
 }
 
-// @param known  the location files could be read; what they name is not judged without them.
-ZoneJudge JudgeBy(const LocationData* location, bool known) {
-  return [location, known](const Zone& zone, Findings& findings) {
-    CheckZone(zone, findings);
-    if (findings.Ok() && known) {
-      CheckLocations(zone, location, findings);
-    }
-  };
-}
-
 }  // namespace
 
 Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node) {
@@ -136,7 +126,7 @@ Result<LoadedZone> LoadZone(const ZoneConfig& config,
   LoadedZone loaded{ReadTexts(config, findings), {}};
   // The rules would only repeat what is missing because it was refused.
   if (findings.Ok()) {
-    JudgeWithTrees(loaded.zone, trees, JudgeBy(model.location.get(), true), findings);
+    JudgeWithTrees(loaded.zone, trees, JudgeBy(model.location.get()), findings);
   }
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
@@ -153,12 +143,15 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTr
   Findings location;
   loaded.model.location = LoadLocation(node, location);
   findings.Add(location);
+  // What location files name is not judged when they cannot be read.
+  const ZoneJudge judge =
+      location.Ok() ? JudgeBy(loaded.model.location.get()) : ZoneJudge(CheckZone);
   for (const ZoneConfig& config : node.zones) {
     Findings found;
     auto zone = ZoneOf(config, store, trees, found, loaded.parsed);
     if (HasTrees(config, trees)) {
       if (found.Ok()) {
-        JudgeWithTrees(zone, trees, JudgeBy(loaded.model.location.get(), location.Ok()), found);
+        JudgeWithTrees(zone, trees, judge, found);
       }
     } else if (found.Ok() && location.Ok()) {
       CheckLocations(zone, loaded.model.location.get(), found);
@@ -172,7 +165,7 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTr
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
-  loaded.warnings = findings.Warnings();
+  loaded.warnings = std::move(findings);
   return loaded;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/config/node.h"
+#include "control/model/findings.h"
 #include "control/model/model.h"
 #include "control/model/store.h"
 #include "dataplane/base/result.h"
@@ -15,8 +16,8 @@ namespace holdfast::control {
 
 struct Loaded {
   Model model;
-  std::vector<std::string> warnings;  // one sentence each, with file and line
-  std::vector<ParsedZone> parsed;     // zones that did not come out of the store, to be kept there
+  Findings warnings;               // one sentence each, with file and line; no errors
+  std::vector<ParsedZone> parsed;  // zones that did not come out of the store, to be kept there
 };
 
 /// Reads all zones, checks and location files of a node. No side effect beyond reading.

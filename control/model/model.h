@@ -121,7 +121,8 @@ struct TrafficTree {
 /// A traffic policy instance that is not served, and why.
 struct FailedInstance {
   std::string id;
-  std::string message;
+  std::string title;    // as TrafficTree's
+  std::string message;  // a line for each fault
 };
 
 struct Model {

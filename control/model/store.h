@@ -154,7 +154,7 @@ class Store {
   /// kConflict while an instance uses it.
   Status ForgetPolicyVersion(std::string_view id, std::uint32_t version);
 
-  /// Ordered by id.
+  /// Ordered by id. A number that its member cannot hold is that member's greatest.
   Result<std::vector<StoredInstance>> Instances();
   /// Inserts or replaces by id. kConflict when its version does not exist, or its name and type are
   /// another's.

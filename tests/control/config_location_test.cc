@@ -387,7 +387,7 @@ TEST_F(LocationFolder, RefusesPlacesThatNoFileKnows) {
     Write("records", LocatedRecord(where));
     const auto loaded = Load(node);
     ASSERT_TRUE(loaded) << loaded.error().message;
-    EXPECT_THAT(loaded->warnings, IsEmpty());
+    EXPECT_THAT(loaded->warnings.Warnings(), IsEmpty());
   }
 }
 
@@ -402,8 +402,8 @@ TEST_F(LocationFolder, WarnsThatNothingIsKnownWithoutFiles) {
     Write("records", LocatedRecord(where));
     const auto loaded = Load(kOneZone);
     ASSERT_TRUE(loaded) << loaded.error().message;
-    ASSERT_EQ(loaded->warnings.size(), 1U);
-    EXPECT_THAT(loaded->warnings[0], HasSubstr(expected));
+    ASSERT_EQ(loaded->warnings.Warnings().size(), 1U);
+    EXPECT_THAT(loaded->warnings.Warnings()[0], HasSubstr(expected));
   }
 }
 

@@ -13,7 +13,8 @@ import pytest
 # The routing spec's cases and the evaluator that running processes are compared with.
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "oracle"))
 
-pytest.register_assert_rewrite("answer_zone", "fast_client", "holdfast_node", "lab_site", "watch")
+pytest.register_assert_rewrite("answer_zone", "fast_client", "holdfast_node", "lab_site",
+                               "traffic_site", "watch")
 
 import endpoints  # noqa: E402
 import holdfast_node  # noqa: E402

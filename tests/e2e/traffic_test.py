@@ -8,78 +8,15 @@ import threading
 
 import dns.rcode
 import pytest
-from holdfast_node import Check, Node, needs_programs
+from holdfast_node import Node, needs_programs
+from traffic_site import (FIRST, ORIGIN, SECOND, WEB, ZONE, alias, document, generation, listed,
+                          load, seen, site, start)
 
 pytestmark = needs_programs
 
-ORIGIN = "tp.test"
-ZONE = """$ORIGIN tp.test.
-$TTL 30
-@   IN SOA ns.example.net. hostmaster.example.net. 1 7200 900 1209600 60
-@   IN NS  ns.example.net.
-old IN A   192.0.2.1
-"""
-WEB = f"web.{ORIGIN}"
-
-
-def document(start, rules, endpoints, rrtype="A"):
-    return {"AWSPolicyFormatVersion": "2015-10-01", "RecordType": rrtype, "StartRule": start,
-            "Endpoints": {name: {"Type": "value", "Value": value}
-                          for name, value in endpoints.items()}, "Rules": rules}
-
-
-def site(network):
-    """A failover from two servers of weight 1 to a last one."""
-    return document(
-        "site",
-        {"site": {"RuleType": "failover",
-                  "Primary": {"RuleReference": "servers", "EvaluateTargetHealth": "true"},
-                  "Secondary": {"EndpointReference": "sorry"}},
-         "servers": {"RuleType": "weighted",
-                     "Items": [{"EndpointReference": "a", "Weight": "1", "HealthCheck": "one"},
-                               {"EndpointReference": "b", "Weight": 1, "HealthCheck": "two"}]}},
-        {"a": f"{network}.1", "b": f"{network}.2", "sorry": f"{network}.9"})
-
-
-FIRST, SECOND = "198.51.100", "203.0.113"
-
-
-def alias(target):
-    return {"Name": f"other.{ORIGIN}.", "Type": "A",
-            "AliasTarget": {"HostedZoneId": Node.zone_id(ORIGIN), "DNSName": target,
-                            "EvaluateTargetHealth": True}}
-
-
 @pytest.fixture(name="node")
 def fixture_node(make_one):
-    ends = {name: make_one.endpoint() for name in ("one", "two")}
-    node = make_one.node({ORIGIN: (ZONE, [])},
-                         [Check(name, end, fall=2) for name, end in ends.items()])
-    node.ends = ends
-    node.start()
-    node.await_checks(one="healthy", two="healthy")
-    for network in (FIRST, SECOND):
-        load(node, "web", site(network))
-    return node
-
-
-def load(node, name, what, status=0, **options):
-    path = node.folder / "policy.json"
-    path.write_text(what if isinstance(what, str) else json.dumps(what, indent=1))
-    extra = [word for key, value in options.items() for word in (f"--{key}", value)]
-    return node.call("traffic", "load", name, path, *extra, status=status)
-
-
-def generation(node):
-    return node.status()["generation"]
-
-
-def listed(node):
-    return json.loads(node.call("traffic", "list", "--json").stdout)
-
-
-def seen(node, name=WEB, count=40):
-    return {tuple(node.addresses(name)) for _ in range(count)}
+    return start(make_one)
 
 
 def test_a_version_is_applied_switched_and_rolled_back(node):
@@ -244,16 +181,22 @@ def test_what_no_longer_fits_is_left_out_and_said(node):
 def test_a_zone_below_takes_the_name_until_it_is_applied_again(node):
     name = f"www.sub.{ORIGIN}"
     node.call("traffic", "apply", name, "web:1", "--ttl", "5")
+    node.stop()
     node.put_zone(f"sub.{ORIGIN}", ZONE.replace(ORIGIN, f"sub.{ORIGIN}"))
     node.write_config()
-    assert f"its name lies in zone sub.{ORIGIN}. now" in node.call("reload").stderr
+    node.start()
     instance, = listed(node)["instances"]
     assert instance["state"] == "Failed"
+    assert f"its name lies in zone sub.{ORIGIN}. now" in instance["message"]
     assert node.ask(name).rcode() == dns.rcode.NXDOMAIN
+    node.call("reload")  # was so before
     node.call("traffic", "apply", name, "web:1")
     instance, = listed(node)["instances"]
     assert (instance["state"], instance["zone"]) == ("Applied", f"sub.{ORIGIN}.")
     assert seen(node, name) == {(f"{FIRST}.1",), (f"{FIRST}.2",)}
+    before = generation(node)
+    node.call("reload")
+    assert generation(node) == before
 
 
 def test_a_zone_that_is_loaded_by_command_keeps_its_instances(node):
