@@ -52,13 +52,13 @@ bool HasTrees(const ZoneConfig& config, std::span<const TrafficTree> trees) {
 }
 
 // What beside its texts decides what becomes of a zone: this program, the [[zone]] table, and
-// whether its texts may be whole only together with the trees of traffic policies.
-std::string MadeBy(const ZoneConfig& config, bool has_trees) {
+// whether it is whole by itself. If not, it may be so together with the trees of traffic policies.
+std::string MadeBy(const ZoneConfig& config, bool judged) {
   std::string made_by = HF_VERSION;
   for (const std::string* word : {&config.id, &config.file, &config.records}) {
     made_by += '\0' + *word;
   }
-  return has_trees ? made_by + '\0' + "with trees" : made_by;
+  return made_by + '\0' + (judged ? "judged" : "read");
 }
 
 bool IsUnchanged(const Text& text) {
@@ -67,16 +67,19 @@ bool IsUnchanged(const Text& text) {
 }
 
 // The zone as it was parsed before, when reading its texts now would give the same.
+// @param judged  whether CheckZone found nothing in it, then.
 std::optional<Zone> StoredZoneOf(const ZoneConfig& config,
-                                 const std::string& made_by,
                                  Store& store,
+                                 bool& judged,
                                  Findings& findings) {
   const auto content = store.ParsedContent(config.origin);
   if (!content || content->empty()) {
     return std::nullopt;
   }
   const auto basis = BasisOf(*content);
-  if (!basis || basis->made_by != made_by || !std::ranges::all_of(basis->texts, IsUnchanged)) {
+  judged = basis && basis->made_by == MadeBy(config, true);
+  if (!basis || (!judged && basis->made_by != MadeBy(config, false)) ||
+      !std::ranges::all_of(basis->texts, IsUnchanged)) {
     return std::nullopt;
   }
   auto zone = ReadContent(*content, NamedZone(config), findings);
@@ -84,16 +87,20 @@ std::optional<Zone> StoredZoneOf(const ZoneConfig& config,
 }
 
 // Out of the store or parsed, and then kept for it. A zone without trees is judged by CheckZone
-// once and never again while its texts stay; one with trees is only read.
+// once and never again while its texts stay, unless it had trees when it was parsed; one with trees
+// is only read.
 Zone ZoneOf(const ZoneConfig& config,
             Store* store,
             std::span<const TrafficTree> trees,
             Findings& found,
             std::vector<ParsedZone>& parsed) {
   const bool has_trees = HasTrees(config, trees);
-  const std::string made_by = MadeBy(config, has_trees);
+  bool judged = false;
   if (store != nullptr) {
-    if (auto zone = StoredZoneOf(config, made_by, *store, found)) {
+    if (auto zone = StoredZoneOf(config, *store, judged, found)) {
+      if (!has_trees && !judged) {
+        CheckZone(*zone, found);
+      }
       return std::move(*zone);
     }
   }
@@ -102,7 +109,7 @@ Zone ZoneOf(const ZoneConfig& config,
     CheckZone(zone, found);
   }
   if (store != nullptr && found.Ok()) {
-    parsed.push_back({config.origin, ZoneContent(zone, found, made_by)});
+    parsed.push_back({config.origin, ZoneContent(zone, found, MadeBy(config, !has_trees))});
   }
   return zone;
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "control/model/record_groups.h"
@@ -26,6 +27,7 @@ class Lint {
 
   void Run() {
     LintSigned();
+    LintWildcards();
     for (const RecordSet& record : zone_.record_sets) {
       LintRecord(record);
     }
@@ -44,6 +46,7 @@ class Lint {
     return found == checks_.end() ? nullptr : found->second;
   }
   void LintSigned();
+  void LintWildcards();
   void LintRecord(const RecordSet& record);
   void LintGroup(const RecordGroup& group);
   // Whether health can ever change what the record's own group does about it.
@@ -92,6 +95,28 @@ void Lint::LintSigned() {
                              "': signed zones are not served yet: no answer carries a signature "
                              "or a proof; expected no DNSKEY, RRSIG, NSEC or NSEC3 in zone " +
                              wire::ToText(zone_.origin) + ", and no DS for it at its parent");
+  }
+}
+
+void Lint::LintWildcards() {
+  const auto is_undefined = [](std::string_view owner, std::uint16_t type) {
+    const auto of = static_cast<wire::Type>(type);
+    return owner.starts_with(std::string_view("\1*", 2)) &&
+           (of == wire::Type::kNs || of == wire::Type::kDs || of == wire::Type::kDname);
+  };
+  const auto words = [](std::uint16_t type) {
+    return ": " + wire::TypeText(type) + " at a wildcard has no defined meaning (RFC 4592 4)";
+  };
+  for (const Rrset& rrset : zone_.rrsets) {
+    if (is_undefined(rrset.owner, rrset.type)) {
+      findings_.AddWarning(rrset.source,
+                           "'" + NameTypeText(rrset.owner, rrset.type) + "'" + words(rrset.type));
+    }
+  }
+  for (const RecordSet& record : zone_.record_sets) {
+    if (is_undefined(record.name, record.type)) {
+      findings_.AddWarning(record.source, RecordText(record) + words(record.type));
+    }
   }
 }
 

@@ -25,8 +25,8 @@ inline constexpr std::size_t kMaxAliasSteps = 16;
 inline constexpr std::string_view kHiddenLabel{"\0policy/", 8};
 bool IsHiddenOwner(std::string_view owner) noexcept;
 
-/// Adds an error for each broken rule and a warning for what is legal but surely not meant.
-/// Errors name file and line of the record; those of the zone as such, zone.source.
+/// Adds an error for each broken rule, and no warning. Errors name file and line of the record;
+/// those of the zone as such, zone.source.
 void CheckZone(const Zone& zone, Findings& findings);
 
 /// Adds an error for each place that a record set names and this node does not know: a region, a
@@ -37,8 +37,8 @@ void CheckLocations(const Zone& zone, const LocationData* data, Findings& findin
 /// What spec/averting-problems.md advises against: unchecked records in a checked group, a TTL
 /// above 60 s with a check, EvaluateTargetHealth No above checked records, a HealthCheckId that no
 /// check has (the record then counts as unchecked), a check that resolves the name it decides
-/// about. And once a zone, at the first of them, that records of a signed zone are served as they
-/// stand only.
+/// about. Records that mean nothing at a wildcard. And once a zone, at the first of them, that
+/// records of a signed zone are served as they stand only.
 void LintZone(const Zone& zone, const std::vector<health::CheckConfig>& checks, Findings& findings);
 
 /// By which a zone is judged as a whole: CheckZone, and CheckLocations where that is possible.

@@ -155,12 +155,6 @@ void ZoneRules::CheckEntry(const Entry& entry) {
   if (!entry.hidden && IsHiddenOwner(entry.owner)) {
     Refuse(entry, "its first label is kept for the rules of traffic policies; expected another");
   }
-  if (entry.owner.starts_with(std::string_view("\1*", 2)) &&
-      (Is(entry.type, Type::kNs) || Is(entry.type, Type::kDs) || Is(entry.type, Type::kDname))) {
-    findings_.AddWarning(entry.source,
-                         entry.text(entry.from) + ": " + wire::TypeText(entry.type) +
-                             " at a wildcard has no defined meaning (RFC 4592 4)");
-  }
 }
 
 void ZoneRules::CheckShared() {

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <memory>
+#include <span>
 #include <string>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 #include "control/config/node.h"
 #include "control/model/stored_zone.h"
 #include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
 #include "tests/control/node_folder.h"
 
 namespace holdfast::control {
@@ -224,6 +227,42 @@ TEST_F(StoredNode, ParsesAgainWhenTheNodeFileNamesTheZoneOtherwise) {
   Write("n.toml",
         std::string(kHead) + "[[zone]]\norigin = \"example.test\"\nid = \"Z1\"\nfile = \"zone\"\n");
   EXPECT_FALSE(IsStored(LoadNow()));
+}
+
+TEST_F(StoredNode, TakesAZoneWhoseTrafficPoliciesCameOrWentFromTheStore) {
+  RecordSet record;
+  record.name = wire::FromText("v.example.test").value();
+  record.type = static_cast<std::uint16_t>(wire::Type::kAaaa);
+  record.rdata = {std::string(16, '\1')};
+  record.traffic = std::make_shared<const TrafficPart>(TrafficPart{"i", "policy web v1", false});
+  std::vector<TrafficTree> trees{{"i", origin_, record.name, "instance", {record}, {}}};
+  const auto node = LoadNode((folder_ / "n.toml").string());
+  const auto load = [&](bool with) {
+    auto loaded = LoadAll(*node, store_.get(), with ? trees : std::span<TrafficTree>());
+    EXPECT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ(loaded->warnings.Warnings(), first_.warnings.Warnings());
+    EXPECT_EQ(loaded->model.zones.at(0).record_sets.size(), with ? 4U : 3U);
+    return std::move(*loaded);
+  };
+  EXPECT_TRUE(IsStored(load(true)));
+  Keep({{origin_, "damaged"}});
+  const Loaded parsed = load(true);
+  EXPECT_FALSE(IsStored(parsed));
+  Keep(parsed.parsed);
+  EXPECT_TRUE(IsStored(load(true)));
+  EXPECT_TRUE(IsStored(load(false)));
+  // What was whole only with them is judged when they are gone.
+  Write("records",
+        "{\"ResourceRecordSets\": [" + Weighted("v", "1", "c1") +
+            R"(,{"Name": "b.example.test.", "Type": "AAAA", "AliasTarget": {"HostedZoneId": "Z1",
+                "DNSName": "v.example.test.", "EvaluateTargetHealth": true}}]})");
+  const auto leading = LoadAll(*node, store_.get(), trees);
+  ASSERT_TRUE(leading) << leading.error().message;
+  Keep(leading->parsed);
+  EXPECT_TRUE(IsStored(*LoadAll(*node, store_.get(), trees)));
+  const auto without = LoadAll(*node, store_.get());
+  ASSERT_FALSE(without);
+  EXPECT_THAT(without.error().message, HasSubstr("that target was not found"));
 }
 
 TEST_F(StoredNode, SaysWhatIsWrongWithATextThatWasGoodBefore) {
