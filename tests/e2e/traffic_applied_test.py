@@ -4,6 +4,7 @@ is served is not lost to a reload. What lies on disk may be edited, broken or da
 
 import json
 import sqlite3
+import threading
 from contextlib import closing
 
 import dns.rcode
@@ -98,6 +99,31 @@ def test_a_reload_after_it_finds_nothing_changed(node):
     assert generation(node) == before
     assert states(node) == {f"{OTHER}.": "Applied", f"b.{ORIGIN}.": "Applied"}
     assert zones(node)[0]["model"] == "stored"  # whatever came and went, no text was parsed again
+
+
+def test_reloads_meanwhile_take_nothing_back(node):
+    ended, refusals = threading.Event(), []
+
+    def reload():
+        while not ended.is_set():
+            try:
+                node.request(op="reload")
+            except AssertionError as refusal:
+                refusals.append(refusal)
+
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    thread = threading.Thread(target=reload)
+    thread.start()
+    try:
+        for turn in range(20):
+            version, network = (2, SECOND) if turn % 2 == 0 else (1, FIRST)
+            node.request(op="traffic_apply", owner=WEB, policy=f"web:{version}")
+            assert seen(node, count=10) <= SERVED[network], turn
+    finally:
+        ended.set()
+        thread.join()
+    assert not refusals, refusals[:3]
+    reload_changes_nothing(node)
 
 
 def test_warnings_of_what_is_changed_are_replaced(node):
