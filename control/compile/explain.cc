@@ -56,15 +56,16 @@ class Explainer {
     Decider decider(pools_);
     decider_ = &decider;
     decider.Begin(health);
-    PermittedTo permitted(pools_, decider, zone_.origin, domain_, client_);
-    permitted_ = &permitted;
     out.tree = Tree(entry, rule);
-    out.answers = InWords(permitted.Of(rule), index_.entries()[entry].type);
-    out.last_resort = permitted.last_resort();
+    const auto answers = PermittedAnswers(pools_, decider).Of(rule, zone_.origin, domain_, client_);
+    out.answers = InWords(answers->permitted, index_.entries()[entry].type);
+    out.last_resort = answers->last_resort;
   }
 
  private:
-  [[nodiscard]] Row RowOf(RuleId rule) const { return permitted_->RowOf(rule); }
+  [[nodiscard]] Row RowOf(RuleId rule) const {
+    return RowIn(pools_.clients(), pools_.rule(rule).rows.get(), domain_, client_);
+  }
 
   std::shared_ptr<ExplainedGroup> Tree(std::uint32_t at, RuleId id) {
     if (!told_.emplace(at, id).second) {
@@ -199,7 +200,6 @@ class Explainer {
   Decider* decider_ = nullptr;
   DomainId domain_ = kNoDomain;  // of the whole tree
   ClientClass client_ = 0;
-  PermittedTo* permitted_ = nullptr;
   std::set<std::pair<std::uint32_t, RuleId>> told_;
 };
 

@@ -3,8 +3,10 @@
 // workers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -32,30 +34,38 @@ struct ExplainedAnswer {
 /// For people.
 std::vector<ExplainedAnswer> InWords(const Permitted& permitted, std::uint16_t type);
 
-/// What rules answer to the clients of one class.
-class PermittedTo {
- public:
-  /// All outlive this; `decider` has begun. @param domain  of all that the rules ask, or kNoDomain.
-  PermittedTo(
-      Pools& pools, Decider& decider, std::string_view origin, DomainId domain, ClientClass client)
-      : pools_(pools), decider_(decider), origin_(origin), domain_(domain), client_(client) {}
+/// What one rule, and those it goes on with, can answer to one class of clients.
+struct RuleAnswers {
+  Permitted permitted;
+  bool last_resort = false;  // it fired on a way that was looked at
+};
 
-  [[nodiscard]] Row RowOf(RuleId rule) const {
-    return RowIn(pools_.clients(), pools_.rule(rule).rows.get(), domain_, client_);
-  }
-  /// What the decision of `rule`, and those it goes on with, can answer. Valid while this is.
-  const Permitted& Of(RuleId rule);
-  /// Whether the rule of last resort fired on a way that was looked at.
-  [[nodiscard]] bool last_resort() const noexcept { return last_resort_; }
+/// What rules answer under one state of health. Names share rules, and rules their targets: what
+/// one answers to clients that it cannot tell apart is worked out once, as long as there is room to
+/// keep it.
+class PermittedAnswers {
+ public:
+  /// Both outlive this; `decider` has begun.
+  PermittedAnswers(Pools& pools, Decider& decider) : pools_(pools), decider_(decider) {}
+
+  /// @param origin  of the zone that the rule is of; outlives this. @param client  a class of
+  /// `domain`, which is of all that the rule asks, or of more; kNoDomain when it asks nothing.
+  std::shared_ptr<const RuleAnswers> Of(RuleId rule,
+                                        std::string_view origin,
+                                        DomainId domain,
+                                        ClientClass client);
 
  private:
+  std::shared_ptr<const RuleAnswers> WorkOut(RuleId rule,
+                                             std::string_view origin,
+                                             DomainId domain,
+                                             ClientClass client);
+
   Pools& pools_;
   Decider& decider_;
-  std::string_view origin_;
-  DomainId domain_;
-  ClientClass client_;
-  bool last_resort_ = false;
-  std::map<RuleId, Permitted> known_;
+  std::map<std::tuple<RuleId, ClientClass, std::string_view>, std::shared_ptr<const RuleAnswers>>
+      known_;  // by the class in the rule's own domain
+  std::size_t known_answers_ = 0;
 };
 
 }  // namespace holdfast::control

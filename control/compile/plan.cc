@@ -1,5 +1,6 @@
 // See plan.h. Two passes: the first finds what differs, by digests and images, and compares the
-// answers of that alone; the second puts into words as many of the changes as were asked for.
+// answers of that alone; the second puts into words as many of the changes as were asked for. Names
+// that one rule answered before and one rule would answer now are one case, looked at once.
 #include "control/compile/plan.h"
 
 #include <algorithm>
@@ -68,8 +69,9 @@ class Comparison {
         bits.Set(check, status.healthy);
       }
     }
-    decider_.emplace(pools_);
-    decider_->Begin(bits);
+    Decider decider(pools_);
+    decider.Begin(bits);
+    permitted_.emplace(pools_, decider);
     FindChanges();
     std::ranges::sort(found_, {}, [](const Change& change) {
       return std::pair(std::string_view(change.text), change.type);
@@ -82,10 +84,22 @@ class Comparison {
   }
 
  private:
+  // What becomes of a (name, type) that only rules answer, if anything does.
+  struct Case {
+    bool differs = false;
+    std::size_t left = 0;                   // changes of this case that are not in words yet
+    std::optional<PlannedChange> in_words;  // the first, for the others
+  };
   struct Change {
     std::string text;       // the name
     std::string_view name;  // folded
     std::uint16_t type = 0;
+    Case* of = nullptr;  // null: records of its own are among the answers
+  };
+  // Which clients two rules may answer differently.
+  struct Audience {
+    DomainId domain = kNoDomain;
+    const std::vector<ClientGroup>* groups = nullptr;
   };
 
   // Its own zone, and when it is new the one that spoke for its names before.
@@ -153,9 +167,7 @@ class Comparison {
     plan_.go += before != nullptr && after == nullptr ? 1 : 0;
     const auto types = TypesAt(name);
     for (const std::uint16_t type : types) {
-      if (Differs(name, type)) {
-        found_.push_back({.text = wire::ToText(name), .name = name, .type = type});
-      }
+      CompareType(name, type);
     }
     if (types.empty() && was != is) {
       found_.push_back({.text = wire::ToText(name), .name = name, .type = 0});
@@ -180,21 +192,48 @@ class Comparison {
     return types;
   }
 
-  bool Differs(std::string_view name, std::uint16_t type) {
+  void CompareType(std::string_view name, std::uint16_t type) {
     const PlanFound before = before_side_.Find(name, type);
     const PlanFound after = after_side_.Find(name, type);
     if (before.rrset != nullptr && after.rrset != nullptr && before.status == after.status &&
         before.rrset->type == after.rrset->type &&
         SameRef(before.rrset->answer, after.rrset->answer)) {
-      return false;
+      return;
     }
-    const DomainId domain = DomainOf(before, after);
-    return std::ranges::any_of(GroupsOf(domain, before, after), [&](const ClientGroup& group) {
+    Case* of = nullptr;
+    if (!HoldsImage(before) && !HoldsImage(after)) {
+      const auto [place, fresh] = cases_.try_emplace({KeyOf(before), KeyOf(after)});
+      of = &place->second;
+      if (fresh) {
+        of->differs = Differ(before, after);
+      }
+      of->left += of->differs ? 1 : 0;
+    }
+    if (of != nullptr ? of->differs : Differ(before, after)) {
+      found_.push_back({.text = wire::ToText(name), .name = name, .type = type, .of = of});
+    }
+  }
+
+  bool Differ(const PlanFound& before, const PlanFound& after) {
+    const Audience audience = AudienceOf(RuleOf(before), RuleOf(after));
+    return std::ranges::any_of(*audience.groups, [&](const ClientGroup& group) {
       return !AnsweredAlike(before,
-                            PermittedOf(before, before_side_, domain, group.one),
+                            *PermittedOf(before, before_side_, audience.domain, group.one),
                             after,
-                            PermittedOf(after, after_side_, domain, group.one));
+                            *PermittedOf(after, after_side_, audience.domain, group.one));
     });
+  }
+
+  static bool HoldsImage(const PlanFound& found) {
+    return found.rrset != nullptr && std::holds_alternative<ImageSpecPtr>(found.rrset->answer);
+  }
+
+  // All that an answer without an image depends on.
+  using Key = std::tuple<ExplainedStatus, std::uint16_t, RuleId, const CompiledZone*>;
+  [[nodiscard]] Key KeyOf(const PlanFound& found) const {
+    return found.rrset == nullptr
+               ? Key(found.status, 0, kNoRule, nullptr)
+               : Key(found.status, found.rrset->type, RuleOf(found), found.compiled);
   }
 
   // A rule that has nothing to answer is NODATA as much as a name without one.
@@ -207,7 +246,7 @@ class Comparison {
       return before.status == after.status && before.rrset == nullptr && after.rrset == nullptr;
     }
     const bool nothing = was.size() == 1 && was.begin()->first == PermittedAnswer();
-    return was == is && (nothing || before.rrset->type == after.rrset->type);
+    return (&was == &is || was == is) && (nothing || before.rrset->type == after.rrset->type);
   }
 
   [[nodiscard]] RuleId RuleOf(const PlanFound& found) const {
@@ -216,49 +255,52 @@ class Comparison {
     return digest == nullptr ? kNoRule : pools_.Find(*digest);
   }
 
-  // Of everything that either goes by.
-  DomainId DomainOf(const PlanFound& before, const PlanFound& after) {
+  // The domain is of everything that either goes by.
+  Audience AudienceOf(RuleId before, RuleId after) {
+    static const std::vector<ClientGroup> kAll = {{.one = 0, .classes = 0}};
     DomainSources sources;
-    for (const PlanFound* found : {&before, &after}) {
-      const RuleId rule = RuleOf(*found);
-      const RuleRows* rows = rule == kNoRule ? nullptr : pools_.rule(rule).rows.get();
-      if (rows != nullptr && rows->domain != kNoDomain) {
-        sources = Join(sources, pools_.clients().Sources(rows->domain));
+    for (const RuleId rule : {before, after}) {
+      if (AsksTheClient(rule)) {
+        sources = Join(sources, pools_.clients().Sources(pools_.rule(rule).rows->domain));
       }
     }
-    return pools_.clients().DomainOf(sources);
+    const DomainId domain = pools_.clients().DomainOf(sources);
+    if (domain == kNoDomain) {
+      return {.domain = kNoDomain, .groups = &kAll};
+    }
+    auto& audience = audiences_[{before, after}];
+    if (audience.groups == nullptr) {
+      std::set<RuleId> seen;
+      std::set<const RuleRows*> rows;
+      AddRows(before, seen, rows);
+      AddRows(after, seen, rows);
+      const auto [place, fresh] = groups_.try_emplace({domain, rows});
+      if (fresh) {
+        place->second = MakeGroups(domain, rows);
+      }
+      audience = {.domain = domain, .groups = &place->second};
+    }
+    return audience;
+  }
+
+  // Whether a rule, or one that it may lead to, does.
+  [[nodiscard]] bool AsksTheClient(RuleId rule) const {
+    const RuleRows* rows = rule == kNoRule ? nullptr : pools_.rule(rule).rows.get();
+    return rows != nullptr && rows->domain != kNoDomain;
   }
 
   // Rows of a rule and of all that it may lead to.
   void AddRows(RuleId id, std::set<RuleId>& seen, std::set<const RuleRows*>& rows) const {
-    if (id == kNoRule || !seen.insert(id).second) {
+    if (!AsksTheClient(id) || !seen.insert(id).second) {
       return;
     }
     const Rule& rule = pools_.rule(id);
-    if (rule.rows != nullptr && !rule.rows->row_of_class.empty()) {
+    if (!rule.rows->row_of_class.empty()) {
       rows.insert(rule.rows.get());
     }
     for (const RuleMember& member : pools_.Members(rule)) {
       AddRows(member.child, seen, rows);
     }
-  }
-
-  const std::vector<ClientGroup>& GroupsOf(DomainId domain,
-                                           const PlanFound& before,
-                                           const PlanFound& after) {
-    static const std::vector<ClientGroup> kAll = {{.one = 0, .classes = 0}};
-    if (domain == kNoDomain) {
-      return kAll;
-    }
-    std::set<RuleId> seen;
-    std::set<const RuleRows*> rows;
-    AddRows(RuleOf(before), seen, rows);
-    AddRows(RuleOf(after), seen, rows);
-    const auto [place, fresh] = groups_.try_emplace({domain, rows});
-    if (fresh) {
-      place->second = MakeGroups(domain, rows);
-    }
-    return place->second;
   }
 
   std::vector<ClientGroup> MakeGroups(DomainId domain, const std::set<const RuleRows*>& rows) {
@@ -278,23 +320,23 @@ class Comparison {
     return out;
   }
 
-  Permitted PermittedOf(const PlanFound& found,
-                        const PlanSide& side,
-                        DomainId domain,
-                        ClientClass client) {
-    Permitted out;
+  std::shared_ptr<const Permitted> PermittedOf(const PlanFound& found,
+                                               const PlanSide& side,
+                                               DomainId domain,
+                                               ClientClass client) {
+    if (const RuleId rule = RuleOf(found); rule != kNoRule) {
+      auto answers = permitted_->Of(rule, found.compiled->origin, domain, client);
+      const Permitted* permitted = &answers->permitted;
+      return {std::move(answers), permitted};
+    }
+    auto out = std::make_shared<Permitted>();
     if (found.status == ExplainedStatus::kNodata) {
-      out.emplace(PermittedAnswer(), Share(1, 1));
-    }
-    if (found.rrset == nullptr) {
-      return out;
-    }
-    if (found.status == ExplainedStatus::kReferral) {
-      out.emplace(side.Delegation(found), Share(1, 1));
-    } else if (const auto* image = std::get_if<ImageSpecPtr>(&found.rrset->answer)) {
-      out.emplace(AnswerOf(**image, 0, found.compiled->origin), Share(1, 1));
-    } else if (const RuleId rule = RuleOf(found); rule != kNoRule) {
-      out = PermittedTo(pools_, *decider_, found.compiled->origin, domain, client).Of(rule);
+      out->emplace(PermittedAnswer(), Share(1, 1));
+    } else if (found.status == ExplainedStatus::kReferral && found.rrset != nullptr) {
+      out->emplace(side.Delegation(found), Share(1, 1));
+    } else if (HoldsImage(found)) {
+      const ImageSpec& image = *std::get<ImageSpecPtr>(found.rrset->answer);
+      out->emplace(AnswerOf(image, 0, found.compiled->origin), Share(1, 1));
     }
     return out;
   }
@@ -308,18 +350,32 @@ class Comparison {
     return out;
   }
 
+  // The same for all of a case, but for the name and the type that was asked for.
   PlannedChange Describe(const Change& change) {
-    PlannedChange out{.name = change.text,
-                      .type = change.type == 0 ? "" : wire::TypeText(change.type),
-                      .clients = {}};
+    PlannedChange out;
+    if (change.of == nullptr) {
+      out = InWordsOf(change);
+    } else {
+      if (!change.of->in_words) {
+        change.of->in_words = InWordsOf(change);
+      }
+      out = --change.of->left == 0 ? *std::move(change.of->in_words) : *change.of->in_words;
+    }
+    out.name = change.text;
+    out.type = change.type == 0 ? "" : wire::TypeText(change.type);
+    return out;
+  }
+
+  PlannedChange InWordsOf(const Change& change) {
+    PlannedChange out;
     const PlanFound before = before_side_.Find(change.name, change.type);
     const PlanFound after = after_side_.Find(change.name, change.type);
-    const DomainId domain = DomainOf(before, after);
+    const auto [domain, groups] = AudienceOf(RuleOf(before), RuleOf(after));
     out.classes = domain == kNoDomain ? 0 : pools_.clients().Classes(domain);
-    for (const ClientGroup& group : GroupsOf(domain, before, after)) {
-      const Permitted was = PermittedOf(before, before_side_, domain, group.one);
-      const Permitted is = PermittedOf(after, after_side_, domain, group.one);
-      if (AnsweredAlike(before, was, after, is)) {
+    for (const ClientGroup& group : *groups) {
+      const auto was = PermittedOf(before, before_side_, domain, group.one);
+      const auto is = PermittedOf(after, after_side_, domain, group.one);
+      if (AnsweredAlike(before, *was, after, *is)) {
         continue;
       }
       out.changed_classes += group.classes;
@@ -329,8 +385,8 @@ class Comparison {
         if (domain != kNoDomain) {
           clients.known = pools_.clients().Describe(domain, group.one);
         }
-        clients.before = InPlan(before, was);
-        clients.after = InPlan(after, is);
+        clients.before = InPlan(before, *was);
+        clients.after = InPlan(after, *is);
       }
     }
     return out;
@@ -340,10 +396,12 @@ class Comparison {
   const Zone& after_;
   std::span<const CompiledHealth> health_;
   Pools pools_;
-  std::optional<Decider> decider_;
+  std::optional<PermittedAnswers> permitted_;
   PlanSide before_side_;
   PlanSide after_side_;
   std::map<std::pair<DomainId, std::set<const RuleRows*>>, std::vector<ClientGroup>> groups_;
+  std::map<std::pair<RuleId, RuleId>, Audience> audiences_;  // of rules that ask the client
+  std::map<std::pair<Key, Key>, Case> cases_;
   std::vector<Change> found_;
   Plan plan_;
 };
