@@ -50,6 +50,9 @@ class LocationLoader {
     SetPlaces(places_map_, places_.Places(), *data_);
     SetLatencies(latencies_, *data_);
     data_->bias = config_.geoproximity_bias;
+    data_->geo_file = config_.geo;
+    data_->regions_file = config_.regions;
+    data_->latency_file = config_.latency;
     return std::move(data_);
   }
 
@@ -72,6 +75,7 @@ class LocationLoader {
     CidrCollection& collection = data_->collections.emplace_back();
     collection.id = config.id;
     collection.name = config.name;
+    collection.file = config.blocks;
     WithContent(config.blocks, kMaxBlocksOctets, findings_, [&](const std::string& content) {
       ReadCidrBlocksText(content, config.blocks, collection, findings_);
     });

@@ -25,6 +25,13 @@ struct GeoClass {
 /// Microseconds to each region, by the region's index; nothing where it is not known.
 using Latencies = std::vector<std::optional<std::uint32_t>>;
 
+/// How latencies of a class became known: of different clients with the same ones, both ways.
+struct LatencyOrigin {
+  bool table = false;     // the latency table has a row
+  bool place = false;     // for the client's country or subdivision, not for its address
+  bool distance = false;  // from the client's cell to the region
+};
+
 /// How a negative bias of a geoproximity record makes its region smaller (spec/routing.md 4).
 enum class GeoproximityBias {
   kCurrent,  // distance x (1 - bias / 100)
@@ -42,6 +49,7 @@ struct CidrBlock {
 struct CidrCollection {
   std::string id;
   std::string name;              // empty: none was given
+  std::string file;              // it was read from
   PrefixMap blocks;              // 0: no block, else the innermost one's index + 1
   std::vector<CidrBlock> block;  // ascending by prefix
 };
@@ -55,10 +63,15 @@ struct LocationData {
   std::vector<std::optional<Coordinates>> cell_class = std::vector<std::optional<Coordinates>>(1);
   PrefixMap latency;
   std::vector<Latencies> latency_class = std::vector<Latencies>(1);
+  std::vector<LatencyOrigin> latency_origin;             // by class
   std::vector<std::string> regions;                      // ascending; the index is the region
   std::vector<std::optional<Coordinates>> region_place;  // by region
   std::vector<CidrCollection> collections;               // ascending by id
   GeoproximityBias bias = GeoproximityBias::kCurrent;
+  // Where it was read from; empty: there is no such file.
+  std::string geo_file;
+  std::string regions_file;
+  std::string latency_file;
 };
 
 }  // namespace holdfast::control

@@ -153,9 +153,21 @@ void SetLatencies(const LatencyTable& table, LocationData& data) {
   for (const Basis& basis : join.Bases()) {
     latencies.push_back(LatenciesOf(basis, table, data));
   }
-  const auto numbers =
-      NumberClasses(latencies, data.latency_class, Latencies(data.regions.size()), std::identity{});
+  const Latencies nothing(data.regions.size());
+  const auto numbers = NumberClasses(latencies, data.latency_class, nothing, std::identity{});
+  std::vector<bool> of_place(table.rows.size());
+  for (const auto& [place, row] : table.places) {
+    of_place[row] = true;
+  }
   data.latency = Renumber(joined, numbers);
+  data.latency_origin.assign(data.latency_class.size(), {});
+  for (std::size_t i = 0; i < latencies.size(); ++i) {
+    const std::uint32_t row = join.Bases()[i].first;
+    LatencyOrigin& origin = data.latency_origin[numbers[i]];
+    origin.table |= row != 0;
+    origin.place |= row != 0 && of_place[row];
+    origin.distance |= latencies[i] != (row != 0 ? table.rows[row] : nothing);
+  }
 }
 
 }  // namespace holdfast::control

@@ -338,6 +338,11 @@ TEST_F(LocationFolder, GivesTheModelWhatTheFilesSay) {
   EXPECT_EQ(data.collections[0].id, "a");
   EXPECT_EQ(data.collections[0].name, "n");
   EXPECT_EQ(data.collections[0].block.at(0).location, "x");
+  // Named as explain says who located a client.
+  EXPECT_EQ(data.geo_file, (folder_ / "p.csv").string());
+  EXPECT_EQ(data.regions_file, (folder_ / "r.csv").string());
+  EXPECT_EQ(data.latency_file, (folder_ / "l.csv").string());
+  EXPECT_EQ(data.collections[0].file, (folder_ / "b1").string());
 }
 
 TEST_F(LocationFolder, IsNotNeeded) {

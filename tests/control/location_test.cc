@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "control/location/cidr.h"
@@ -329,6 +330,16 @@ TEST(Latencies, ComeFromPrefixThenSubdivisionThenCountryThenDistance) {
   EXPECT_EQ(at(0x0d000000), (Latencies{8000, std::nullopt}));
   EXPECT_EQ(data.latency.v6, PrefixMap{}.v6);
   EXPECT_TRUE(std::ranges::is_sorted(data.latency_class));
+  // (table, place, distance) that they are from.
+  const auto from = [&](std::uint32_t address) {
+    const LatencyOrigin& origin = data.latency_origin.at(data.latency.v4.At(address));
+    return std::tuple(origin.table, origin.place, origin.distance);
+  };
+  EXPECT_EQ(from(0x09000000), std::tuple(false, false, false));
+  EXPECT_EQ(from(0x0a000000), std::tuple(true, true, true));
+  EXPECT_EQ(from(0x0b000000), std::tuple(true, true, false));
+  EXPECT_EQ(from(0x0c000000), std::tuple(false, false, true));
+  EXPECT_EQ(from(0x0d000000), std::tuple(true, false, false));
 }
 
 }  // namespace
