@@ -127,11 +127,13 @@ Result<std::string> OriginOf(const PlanRequest& request,
                      : ZoneOfZoneFile(request.file, text);
 }
 
-// The zone with the file in place of what it has of that kind.
+// The zone with the file in place of what it has of that kind. Half done when it was stopped, which
+// PlanZone will say.
 Zone PlannedZone(const std::string& origin,
                  const std::string& file,
                  bool record_sets,
                  const Model& served,
+                 const std::stop_token& stop,
                  Findings& findings) {
   Zone zone{.origin = origin, .id = DefaultZoneId(origin), .source = {.file = file}};
   const auto now = std::ranges::find(served.zones, origin, &Zone::origin);
@@ -152,7 +154,7 @@ Zone PlannedZone(const std::string& origin,
   // What is served of traffic policies stays, as far as it fits.
   std::vector<TrafficTree> trees =
       now == served.zones.end() ? std::vector<TrafficTree>() : TreesIn(*now);
-  if (findings.Ok()) {
+  if (findings.Ok() && !stop.stop_requested()) {
     JudgeWithTrees(zone, trees, JudgeBy(served.location.get()), findings);
   }
   for (const TrafficTree& tree : trees) {
@@ -161,7 +163,7 @@ Zone PlannedZone(const std::string& origin,
           "", tree.title + ": would not be served, so no load takes this: " + OneLine(tree.fault));
     }
   }
-  if (findings.Ok()) {
+  if (findings.Ok() && !stop.stop_requested()) {
     LintZone(zone, served.checks, findings);
   }
   return zone;
@@ -177,8 +179,8 @@ Json ChangeJson(const PlannedChange& change) {
   Json clients = Json::array();
   for (const PlannedClients& some : change.clients) {
     Json known = Json::object();
-    for (const auto& [source, place] : some.known) {
-      known[source] = place;
+    for (const KnownOfClient& one : some.known) {
+      known[one.source] = one.place;
     }
     clients.push_back({{"known", known},
                        {"classes", some.classes},
@@ -198,7 +200,8 @@ Result<Json> PlanResult(const PlanRequest& request,
                         const NodeConfig& node,
                         const Model& served,
                         std::span<const CompiledHealth> health,
-                        Generation generation) {
+                        Generation generation,
+                        const std::stop_token& stop) {
   const auto text = ReadFile(request.file, kMaxJsonOctets);
   if (!text) {
     return std::unexpected(text.error());
@@ -212,16 +215,20 @@ Result<Json> PlanResult(const PlanRequest& request,
     return std::unexpected(origin.error());
   }
   Findings findings;
-  const Zone zone = PlannedZone(*origin, request.file, *record_sets, served, findings);
+  const Zone zone = PlannedZone(*origin, request.file, *record_sets, served, stop, findings);
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
-  const auto plan = PlanZone(served, zone, health, request.all ? kMostPlannedOfAll : kMostPlanned);
+  const auto plan =
+      PlanZone(served, zone, health, request.all ? kMostPlannedOfAll : kMostPlanned, stop);
   if (!plan) {
     return std::unexpected(plan.error());
   }
   Json changes = Json::array();
   for (const PlannedChange& change : plan->changes) {
+    if (stop.stop_requested()) {
+      break;  // nobody waits for the reply any more
+    }
     changes.push_back(ChangeJson(change));
   }
   auto warnings = findings.Warnings();
@@ -234,6 +241,7 @@ Result<Json> PlanResult(const PlanRequest& request,
               {"names_that_come", plan->come},
               {"names_that_go", plan->go},
               {"changed", plan->changed},
+              {"all", request.all},
               {"changes", changes},
               {"warnings", warnings}};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "control/admin/requests.h"
@@ -24,13 +25,14 @@ struct PlanRequest {
 };
 
 /// The result of "plan". Reads the file. @param node  whose zones have files; @param served  model
-/// of what is answered; @param health  what that was compiled from.
+/// of what is answered; @param health  what that was compiled from; @param stop  as of PlanZone.
 /// @return kInvalid with what a load would say of the file; kNotFound when it is not clear which
 /// zone it is for.
 Result<Json> PlanResult(const PlanRequest& request,
                         const NodeConfig& node,
                         const Model& served,
                         std::span<const CompiledHealth> health,
-                        Generation generation);
+                        Generation generation,
+                        const std::stop_token& stop);
 
 }  // namespace holdfast::control

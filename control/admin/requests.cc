@@ -23,15 +23,17 @@ Result<table::ClientPrefix> ClientOf(const std::string& text) {
 }
 
 Json ClientJson(const Explanation& explanation, const std::string& client) {
-  Json json{{"address", client.empty() ? Json() : Json(client)}};
-  if (!explanation.asks_client) {
-    json["note"] = "no record set of this tree depends on the client; names that it leads to may";
-    json["scope"] = 0;
-    return json;
+  Json json{{"address", client.empty() ? Json() : Json(client)}, {"scope", explanation.scope}};
+  if (!explanation.asks_client && explanation.also.empty()) {
+    json["note"] = "nothing of the reply depends on the client";
   }
-  json["scope"] = explanation.scope;
-  for (const auto& [source, place] : explanation.whereabouts) {
-    json["known"][source] = place;
+  for (const KnownOfClient& known : explanation.known) {
+    json["known"][known.source] = known.place;
+    json["files"][known.source] = known.files;
+  }
+  for (const ExplainedAlso& also : explanation.also) {
+    json["also"].push_back(
+        {{"name", also.name}, {"type", also.type}, {"beside", also.beside}, {"scope", also.scope}});
   }
   return json;
 }
@@ -273,7 +275,8 @@ Result<Json> ExplainResult(const Model& model,
                            Generation generation,
                            const std::string& name,
                            const std::string& type,
-                           const std::string& client) {
+                           const std::string& client,
+                           KeptRows& kept) {
   const auto prefix = ClientOf(client);
   if (!prefix) {
     return std::unexpected(prefix.error());
@@ -286,7 +289,7 @@ Result<Json> ExplainResult(const Model& model,
   if (!qtype) {
     return std::unexpected(qtype.error());
   }
-  const auto explained = Explain(model, health, *qname, *qtype, *prefix);
+  const auto explained = Explain(model, health, *qname, *qtype, *prefix, &kept);
   if (!explained) {
     return std::unexpected(explained.error());
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/compile/permitted.h"
+#include "control/compile/rows.h"
 #include "control/core.h"
 
 namespace holdfast::control {
@@ -44,12 +45,13 @@ Json AnswersJson(std::span<const ExplainedAnswer> answers);
 /// The result of "status". Control core.
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms);
 /// The result of "explain". Any thread, on copies. @param client  address of who asks; empty:
-/// anyone.
+/// anyone. @param kept  as of Explain.
 Result<Json> ExplainResult(const Model& model,
                            std::span<const CompiledHealth> health,
                            Generation generation,
                            const std::string& name,
                            const std::string& type,
-                           const std::string& client);
+                           const std::string& client,
+                           KeptRows& kept);
 
 }  // namespace holdfast::control

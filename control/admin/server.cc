@@ -12,6 +12,7 @@
 #include <iterator>
 #include <memory>
 #include <spdlog/spdlog.h>
+#include <stop_token>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -61,7 +62,7 @@ class Server {
         instruments_(instruments),
         started_ms_(WallMs()),
         socket_path_(core.node().run_dir + "/control.sock"),
-        loads_(core, loop_, [this] { SaveLoad(); }),
+        loads_(core, loop_, [this] { Loaded(); }),
         transitions_(io_, dup(core.transition_fd())),
         tick_(io_),
         scrub_tick_(io_),
@@ -69,9 +70,13 @@ class Server {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         acceptor_(io_) {}
   ~Server() {
-    jobs_.stop();  // what waits for its turn; the one under way is given up in Loop::Run
-    jobs_.join();
-    disk_.join();
+    ending_.request_stop();
+    for (auto* worker : {&jobs_, &plans_, &explains_}) {
+      worker->stop();  // what waits for its turn; a load under way is given up in Loop::Run
+    }
+    for (auto* worker : {&jobs_, &plans_, &explains_, &disk_}) {
+      worker->join();
+    }
     unlink(socket_path_.c_str());
   }
   Server(const Server&) = delete;
@@ -87,6 +92,7 @@ class Server {
   void WaitSignal();
   void Save();
   void SaveLoad();
+  void Loaded();
   class Connection;
   using Reply = std::function<void(const std::string& line)>;
   void Accept();
@@ -107,13 +113,20 @@ class Server {
       }
     });
   }
-  /// Runs `work` on the worker for loads, one after the other; its reply comes back on the loop.
+  /// What gives the reply, and takes it back to the loop.
+  template <class Work>
+  auto Replying(Work work, Reply reply) {
+    return [this, work = std::move(work), reply = std::move(reply)] {
+      asio::post(io_, [reply, line = LineOf(work())] { reply(line); });
+    };
+  }
+  /// Runs `work` on the worker for loads, one after the other.
   template <class Work>
   void OnWorker(Work work, Reply reply) {
-    Load([this, work = std::move(work), reply = std::move(reply)] {
-      asio::post(io_, [reply, line = LineOf(work())] { reply(line); });
-    });
+    Load(Replying(std::move(work), std::move(reply)));
   }
+  void Explain(const Json& request, Reply reply);
+  void Plan(const Json& request, Reply reply);
 
   Core& core_;
   std::string node_path_;
@@ -127,8 +140,13 @@ class Server {
   Loop loop_;
   asio::io_context& io_ = loop_.io();
   Loads loads_;
+  // A thread each, so that no load waits for a question, nor a quick one for a long one.
   asio::thread_pool jobs_{1};
+  asio::thread_pool plans_{1};
+  asio::thread_pool explains_{1};
   asio::thread_pool disk_{1};
+  std::stop_source ending_;
+  KeptRows kept_rows_;  // explains_ alone
   asio::posix::stream_descriptor transitions_;
   asio::steady_timer tick_;
   asio::steady_timer scrub_tick_;
@@ -279,6 +297,12 @@ void Server::SaveLoad() {
   });
 }
 
+// What explain keeps is of the location data before: that goes.
+void Server::Loaded() {
+  SaveLoad();
+  asio::post(explains_, [this] { kept_rows_.Forget(); });
+}
+
 // ---- the socket ---------------------------------------------------------------------------------
 
 // One client: a line in, a line out, one after the other. Lives as long as a read or an answer of
@@ -378,31 +402,10 @@ void Server::Dispatch(const Json& request, Reply reply) {
     return reply(LineOf(HealthSet(text("check"), text("to"))));
   }
   if (op == "explain") {
-    return OnWorker(
-        [model = core_.model(),
-         health = core_.publisher().Health(),  // what the answers were compiled from
-         generation = core_.publisher().generation(),
-         name = text("name"),
-         type = text("type"),
-         client = text("client")] {
-          const auto result = ExplainResult(*model, health, generation, name, type, client);
-          return result ? Success(*result) : Failure(result.error());
-        },
-        std::move(reply));
+    return Explain(request, std::move(reply));
   }
   if (op == "plan") {
-    return OnWorker(
-        [model = core_.model(),
-         health = core_.publisher().Health(),
-         generation = core_.publisher().generation(),
-         node = core_.node(),
-         wanted =
-             PlanRequest{
-                 .file = text("file"), .origin = text("zone"), .all = text("all") == "yes"}] {
-          const auto result = PlanResult(wanted, node, *model, health, generation);
-          return result ? Success(*result) : Failure(result.error());
-        },
-        std::move(reply));
+    return Plan(request, std::move(reply));
   }
   if (op == "reload") {
     return OnWorker([this] { return Reload(); }, std::move(reply));
@@ -426,6 +429,43 @@ void Server::Dispatch(const Json& request, Reply reply) {
                             "'; expected ping, status, explain, health_set, plan, reload, "
                             "zone_load, zone_drop, traffic_load, traffic_list, traffic_show, "
                             "traffic_apply, traffic_remove or traffic_delete"})));
+}
+
+// Both work on what is served at this moment, which nothing changes under them.
+
+void Server::Explain(const Json& request, Reply reply) {
+  const auto text = [&](const char* field) { return request.value(field, std::string()); };
+  asio::post(explains_,
+             Replying(
+                 [this,
+                  model = core_.model(),
+                  health = core_.publisher().Health(),  // what the answers were compiled from
+                  generation = core_.publisher().generation(),
+                  name = text("name"),
+                  type = text("type"),
+                  client = text("client")] {
+                   const auto result =
+                       ExplainResult(*model, health, generation, name, type, client, kept_rows_);
+                   return result ? Success(*result) : Failure(result.error());
+                 },
+                 std::move(reply)));
+}
+
+void Server::Plan(const Json& request, Reply reply) {
+  const auto text = [&](const char* field) { return request.value(field, std::string()); };
+  PlanRequest wanted{.file = text("file"), .origin = text("zone"), .all = text("all") == "yes"};
+  asio::post(plans_,
+             Replying(
+                 [model = core_.model(),
+                  health = core_.publisher().Health(),
+                  generation = core_.publisher().generation(),
+                  node = core_.node(),
+                  stop = ending_.get_token(),
+                  wanted = std::move(wanted)] {
+                   const auto result = PlanResult(wanted, node, *model, health, generation, stop);
+                   return result ? Success(*result) : Failure(result.error());
+                 },
+                 std::move(reply)));
 }
 
 Json Server::HealthSet(const std::string& check, const std::string& to) {

@@ -79,6 +79,12 @@ void InOrder(const std::vector<double>& cost, std::vector<std::uint16_t>& out) {
   std::ranges::stable_sort(out, {}, [&](std::uint16_t i) { return cost[i]; });
 }
 
+// Those that there are.
+std::vector<std::string> FilesOf(std::vector<std::string> files) {
+  std::erase(files, "");
+  return files;
+}
+
 }  // namespace
 
 TableBlob LocationTableOf(const Domain& domain) {
@@ -147,11 +153,17 @@ DomainId Clients::DomainOf(const DomainSources& sources) {
   if (fresh) {
     Domain domain = MakeDomain(*data_, sources);
     PutUnknownFirst(domain, sources.collections.size());
-    TableBlob table = LocationTableOf(domain);
-    domains_.push_back(
-        {.sources = sources, .domain = std::move(domain), .table = std::move(table)});
+    domains_.push_back({.sources = sources, .domain = std::move(domain), .table = nullptr});
   }
   return place->second;
+}
+
+const TableBlob& Clients::Table(DomainId id) {
+  Entry& entry = domains_[id];
+  if (entry.table == nullptr) {
+    entry.table = LocationTableOf(entry.domain);
+  }
+  return entry.table;
 }
 
 ClientClass Clients::ClassOf(DomainId id, const table::ClientPrefix& client) const {
@@ -174,44 +186,62 @@ std::uint8_t Clients::ScopeOf(DomainId id, const table::ClientPrefix& client) co
                    : control::ScopeOf(records.v4, static_cast<std::uint32_t>(client.address));
 }
 
-std::vector<std::pair<std::string, std::string>> Clients::Describe(DomainId id,
-                                                                   ClientClass client) const {
+std::vector<KnownOfClient> Clients::Describe(DomainId id, ClientClass client) const {
   const DomainSources& sources = domains_[id].sources;
   const DomainClass& known = domains_[id].domain.classes[client];
-  std::vector<std::pair<std::string, std::string>> out;
+  std::vector<KnownOfClient> out;
   if (sources.geo) {
     const GeoClass& geo = data_->geo_class[known.geo];
     std::string text = geo.continent;
     text += geo.country.empty() ? "" : " " + geo.country;
     text += geo.subdivision.empty() ? "" : "-" + geo.subdivision;
-    out.emplace_back("geo", text.empty() ? "unknown" : text);
+    out.push_back({.source = "geo",
+                   .place = text.empty() ? "unknown" : text,
+                   .files = FilesOf({data_->geo_file})});
   }
   if (sources.cell) {
     const auto& cell = data_->cell_class[known.cell];
-    out.emplace_back(
-        "cell",
-        cell ? std::to_string(cell->latitude) + " " + std::to_string(cell->longitude) : "unknown");
+    out.push_back(
+        {.source = "cell",
+         .place = cell ? std::to_string(cell->latitude) + " " + std::to_string(cell->longitude)
+                       : "unknown",
+         .files = FilesOf({data_->geo_file})});
   }
   if (sources.latency) {
-    std::string text;
-    for (std::size_t i = 0; i < data_->regions.size(); ++i) {
-      const Latencies& latencies = data_->latency_class[known.latency];
-      if (const auto us = i < latencies.size() ? latencies[i] : std::nullopt; us.has_value()) {
-        text += (text.empty() ? "" : ", ") + data_->regions[i] + " " + std::to_string(*us / 1000) +
-                "." + std::to_string(*us % 1000 / 100) + " ms";
-      }
-    }
-    out.emplace_back("latency", text.empty() ? "unknown" : text);
+    out.push_back(DescribeLatency(known.latency));
   }
   for (std::size_t i = 0; i < sources.collections.size(); ++i) {
     const CidrCollection& collection = data_->collections[sources.collections[i]];
     const std::uint32_t block = known.blocks[i];
-    out.emplace_back("cidr " + collection.id,
-                     block == 0 ? "none"
+    out.push_back({.source = "cidr " + collection.id,
+                   .place = block == 0
+                                ? "none"
                                 : collection.block[block - 1].location + " (/" +
-                                      std::to_string(collection.block[block - 1].length) + ")");
+                                      std::to_string(collection.block[block - 1].length) + ")",
+                   .files = FilesOf({collection.file})});
   }
   return out;
+}
+
+// What the table leaves open follows from where the client and the regions are.
+KnownOfClient Clients::DescribeLatency(std::uint32_t latency_class) const {
+  std::string text;
+  const Latencies& latencies = data_->latency_class[latency_class];
+  for (std::size_t i = 0; i < data_->regions.size(); ++i) {
+    if (const auto us = i < latencies.size() ? latencies[i] : std::nullopt; us.has_value()) {
+      text += (text.empty() ? "" : ", ") + data_->regions[i] + " " + std::to_string(*us / 1000) +
+              "." + std::to_string(*us % 1000 / 100) + " ms";
+    }
+  }
+  const LatencyOrigin origin = latency_class < data_->latency_origin.size()
+                                   ? data_->latency_origin[latency_class]
+                                   : LatencyOrigin{};
+  const bool unknown = text.empty();
+  return {.source = "latency",
+          .place = unknown ? "unknown" : text,
+          .files = FilesOf({origin.table || unknown ? data_->latency_file : "",
+                            origin.place || origin.distance || unknown ? data_->geo_file : "",
+                            origin.distance || unknown ? data_->regions_file : ""})};
 }
 
 const std::vector<ClientClass>& Clients::Projection(DomainId from, DomainId to) {

@@ -25,6 +25,13 @@ inline constexpr DomainId kNoDomain = 0xFFFFFFFF;  // the client does not matter
 /// What each client is known by: classes 0..n-1; 0 is a client of whom nothing is known.
 using ClientClass = std::uint32_t;
 
+/// What one source says of a class of clients, for people.
+struct KnownOfClient {
+  std::string source;              // "geo", "cell", "latency", "cidr ID"
+  std::string place;               // "EU FR", "r1 20.0 ms", "office (/16)", "unknown"...
+  std::vector<std::string> files;  // that say so; of "unknown", that might have
+};
+
 /// The sources of both.
 DomainSources Join(const DomainSources& a, const DomainSources& b);
 inline bool AsksNothing(const DomainSources& sources) {
@@ -45,15 +52,14 @@ class Clients {
     return domains_[id].domain.classes.size();
   }
   [[nodiscard]] const Domain& domain(DomainId id) const { return domains_[id].domain; }
-  /// What readers locate clients by.
-  [[nodiscard]] const TableBlob& Table(DomainId id) const { return domains_[id].table; }
+  /// What readers locate clients by, made at the first call: explain and plan need none.
+  [[nodiscard]] const TableBlob& Table(DomainId id);
   /// The class of a client.
   [[nodiscard]] ClientClass ClassOf(DomainId id, const table::ClientPrefix& client) const;
   /// Bits around the client that all are located alike.
   [[nodiscard]] std::uint8_t ScopeOf(DomainId id, const table::ClientPrefix& client) const;
-  /// What is known of a class, by source, for people.
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> Describe(DomainId id,
-                                                                          ClientClass client) const;
+  /// What is known of a class, by source.
+  [[nodiscard]] std::vector<KnownOfClient> Describe(DomainId id, ClientClass client) const;
   /// For each class of `from` the class of `to` that it is part of. The sources of `to` are among
   /// those of `from`.
   const std::vector<ClientClass>& Projection(DomainId from, DomainId to);
@@ -71,7 +77,7 @@ class Clients {
   struct Entry {
     DomainSources sources;
     Domain domain;
-    TableBlob table;
+    TableBlob table;  // null: nobody asked for it
   };
   using Members = std::span<const RecordLocation* const>;
   void ByLatency(Members members, const DomainClass& client, std::vector<std::uint16_t>& out) const;
@@ -83,6 +89,7 @@ class Clients {
                const DomainSources& sources,
                const DomainClass& client,
                std::vector<std::uint16_t>& out) const;
+  [[nodiscard]] KnownOfClient DescribeLatency(std::uint32_t latency_class) const;
   [[nodiscard]] std::uint32_t RegionIndex(const std::string& region) const;
   [[nodiscard]] std::optional<Coordinates> PlaceOf(const RecordLocation& where) const;
 

@@ -3,7 +3,9 @@
 #include <array>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
+#include "control/compile/render.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
@@ -12,7 +14,8 @@ namespace {
 
 class Excerpt {
  public:
-  Excerpt(const Zone& zone, std::string_view qname) : zone_(zone), qname_(qname) {
+  Excerpt(const Zone& zone, std::string_view qname, std::uint16_t qtype)
+      : zone_(zone), qname_(qname), qtype_(qtype) {
     out_.origin = zone.origin;
     out_.id = zone.id;
     out_.source = zone.source;
@@ -26,7 +29,7 @@ class Excerpt {
   }
 
   Zone Take() {
-    // Aliases of what was just taken want more; each pass takes what is new.
+    // What was just taken may want more; each pass takes what is new.
     std::vector<bool> rrset_taken(zone_.rrsets.size());
     std::vector<bool> set_taken(zone_.record_sets.size());
     for (bool more = true; more;) {
@@ -35,6 +38,7 @@ class Excerpt {
         if (!rrset_taken[i] && Wants(zone_.rrsets[i].owner)) {
           rrset_taken[i] = true;
           out_.rrsets.push_back(zone_.rrsets[i]);
+          more |= WantBeside(zone_.rrsets[i].type, zone_.rrsets[i].rdata);
         }
       }
       for (std::size_t i = 0; i < zone_.record_sets.size(); ++i) {
@@ -43,6 +47,7 @@ class Excerpt {
           set_taken[i] = true;
           out_.record_sets.push_back(set);
           more |= set.alias && WantTarget(set.alias->name);
+          more |= WantBeside(set.type, set.rdata);
         }
       }
     }
@@ -72,6 +77,19 @@ class Excerpt {
     return shown == folded_;
   }
 
+  // An alias leads to records of the type that was asked for.
+  bool WantBeside(std::uint16_t type, const std::vector<std::string>& rdata) {
+    const int offset = type == qtype_ ? TargetOffset(type) : -1;
+    bool added = false;
+    for (std::size_t i = 0; offset >= 0 && i < rdata.size(); ++i) {
+      const auto target = NameInRdata(rdata[i], static_cast<std::size_t>(offset));
+      if (!target.empty() && wire::IsAtOrBelow(wire::Fold(target), zone_.origin)) {
+        added |= WantTarget(std::string(target));
+      }
+    }
+    return added;
+  }
+
   bool WantTarget(const std::string& target) {
     bool added = false;
     const std::string folded = wire::Fold(target);
@@ -87,6 +105,7 @@ class Excerpt {
 
   const Zone& zone_;
   std::string_view qname_;
+  std::uint16_t qtype_;
   Zone out_;
   std::unordered_set<std::string> wanted_;
   std::string folded_;
@@ -95,8 +114,8 @@ class Excerpt {
 
 }  // namespace
 
-Zone ExcerptFor(const Zone& zone, std::string_view qname) {
-  return Excerpt(zone, qname).Take();
+Zone ExcerptFor(const Zone& zone, std::string_view qname, std::uint16_t qtype) {
+  return Excerpt(zone, qname, qtype).Take();
 }
 
 }  // namespace holdfast::control

@@ -7,12 +7,13 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "control/compile/clients.h"
 #include "control/compile/compiled.h"
 #include "control/compile/match.h"
 #include "control/compile/permitted.h"
+#include "control/compile/rows.h"
 #include "control/compile/share.h"
 #include "control/model/model.h"
 #include "dataplane/base/result.h"
@@ -56,6 +57,14 @@ struct ExplainedGroup {
   std::vector<ExplainedMember> members;
 };
 
+/// An answer that the reply holds besides that of the name itself, and that depends on the client.
+struct ExplainedAlso {
+  std::string name;
+  std::string type;
+  bool beside = false;     // addresses beside the answer; else what a CNAME or DNAME leads to
+  std::uint8_t scope = 0;  // bits of the client's address that it holds for
+};
+
 struct Explanation {
   ExplainedStatus status = ExplainedStatus::kNotServed;
   std::string zone;
@@ -63,23 +72,30 @@ struct Explanation {
   std::string type;          // CNAME where one answers for another type
   bool last_resort = false;  // the rule fired on a way that may be taken
   bool asks_client = false;  // a location policy stands in the tree
-  std::uint8_t scope = 0;    // bits of the client's address that the answer holds for
-  /// What is known of the client, by source: "geo", "cell", "latency", "cidr ID".
-  std::vector<std::pair<std::string, std::string>> whereabouts;
+  /// Bits of the client's address that the reply holds for, as its scope says: of the answer and of
+  /// all in `also`, the most. Where a draw decides what belongs to the reply, some say less.
+  std::uint8_t scope = 0;
+  std::vector<KnownOfClient> known;  // of the client, by what the tree asks
+  std::vector<ExplainedAlso> also;
   std::shared_ptr<ExplainedGroup> tree;
   std::vector<ExplainedAnswer> answers;  // shares sum to 1
 };
 
-/// Explains one name and type under a health snapshot. A CNAME is not followed: ask for its target.
+/// Explains one name and type under a health snapshot. Of what a CNAME or DNAME leads to it says
+/// how far that depends on the client, when one is given; for more ask for the target.
 /// @param qname   wire form, any letter case.
 /// @param qtype   a type that records have; ANY and the like are refused (kInvalid).
 /// @param health  status by check id; checks not among them count as healthy.
 /// @param client  who asks; of length 0: nothing is known of it.
-/// Costs a few passes over the owners of the zone; meant for people, not for loops.
+/// @param kept    what was found out about clients at calls before; null: that is done anew, which
+///                takes seconds for millions of prefixes.
+/// Costs a few passes over the owners of the zone, and as many for each name that a CNAME leads to;
+/// meant for people, not for loops.
 Result<Explanation> Explain(const Model& model,
                             std::span<const CompiledHealth> health,
                             const std::string& qname,
                             std::uint16_t qtype,
-                            const table::ClientPrefix& client = {});
+                            const table::ClientPrefix& client = {},
+                            KeptRows* kept = nullptr);
 
 }  // namespace holdfast::control

@@ -49,6 +49,14 @@ bool Exists(ExplainedStatus status) {
   return status == ExplainedStatus::kAnswer || status == ExplainedStatus::kNodata;
 }
 
+std::size_t AnswersIn(const PlannedChange& change) {
+  std::size_t answers = 0;
+  for (const PlannedClients& clients : change.clients) {
+    answers += clients.before.answers.size() + clients.after.answers.size();
+  }
+  return answers;
+}
+
 // Classes of clients that all rules of a comparison see alike.
 struct ClientGroup {
   ClientClass one = 0;
@@ -57,10 +65,18 @@ struct ClientGroup {
 
 class Comparison {
  public:
-  Comparison(const Model& served, const Zone& after, std::span<const CompiledHealth> health)
-      : served_(served), after_(after), health_(health), pools_(served.checks, served.location) {}
+  Comparison(const Model& served,
+             const Zone& after,
+             std::span<const CompiledHealth> health,
+             const std::stop_token& stop)
+      : served_(served),
+        after_(after),
+        health_(health),
+        stop_(stop),
+        pools_(served.checks, served.location) {}
 
   Result<Plan> Run(std::size_t most) {
+    HF_TRY(NotStopped());
     HF_TRY(CompileSides());
     pools_.Finish();
     HealthBits bits(pools_.checks());
@@ -77,9 +93,16 @@ class Comparison {
       return std::pair(std::string_view(change.text), change.type);
     });
     plan_.changed = found_.size();
-    for (std::size_t i = 0; i < std::min(most, found_.size()); ++i) {
-      plan_.changes.push_back(Describe(found_[i]));
+    std::size_t answers = 0;
+    for (std::size_t i = 0; i < std::min(most, found_.size()) && !stop_.stop_requested(); ++i) {
+      PlannedChange change = Describe(found_[i]);
+      answers += AnswersIn(change);
+      if (answers > kMostAnswers) {
+        break;
+      }
+      plan_.changes.push_back(std::move(change));
     }
+    HF_TRY(NotStopped());
     return std::move(plan_);
   }
 
@@ -102,6 +125,12 @@ class Comparison {
     const std::vector<ClientGroup>* groups = nullptr;
   };
 
+  [[nodiscard]] Status NotStopped() const {
+    return stop_.stop_requested()
+               ? Fail(ErrorCode::kUnavailable, "the plan was given up, the process ends")
+               : Status{};
+  }
+
   // Its own zone, and when it is new the one that spoke for its names before.
   Status CompileSides() {
     const Zone* own = nullptr;
@@ -120,8 +149,10 @@ class Comparison {
     } else if (above != nullptr) {
       HF_TRY(before_side_.Add(*above, Below(above->origin, false), pools_, known));
     }
+    HF_TRY(NotStopped());
     HF_TRY(after_side_.Add(after_, Below(after_.origin, false), pools_, plan_.warnings));
     if (own == nullptr && above != nullptr) {
+      HF_TRY(NotStopped());
       HF_TRY(after_side_.Add(*above, Below(above->origin, true), pools_, known));
     }
     return {};
@@ -144,7 +175,7 @@ class Comparison {
   void FindChanges() {
     std::unordered_set<std::string_view> seen;
     const auto look = [&](const std::string& name) {
-      if (seen.insert(name).second) {
+      if (seen.insert(name).second && !stop_.stop_requested()) {
         CompareName(name);
       }
     };
@@ -217,7 +248,8 @@ class Comparison {
   bool Differ(const PlanFound& before, const PlanFound& after) {
     const Audience audience = AudienceOf(RuleOf(before), RuleOf(after));
     return std::ranges::any_of(*audience.groups, [&](const ClientGroup& group) {
-      return !AnsweredAlike(before,
+      return stop_.stop_requested() ||
+             !AnsweredAlike(before,
                             *PermittedOf(before, before_side_, audience.domain, group.one),
                             after,
                             *PermittedOf(after, after_side_, audience.domain, group.one));
@@ -373,6 +405,9 @@ class Comparison {
     const auto [domain, groups] = AudienceOf(RuleOf(before), RuleOf(after));
     out.classes = domain == kNoDomain ? 0 : pools_.clients().Classes(domain);
     for (const ClientGroup& group : *groups) {
+      if (stop_.stop_requested()) {
+        break;
+      }
       const auto was = PermittedOf(before, before_side_, domain, group.one);
       const auto is = PermittedOf(after, after_side_, domain, group.one);
       if (AnsweredAlike(before, *was, after, *is)) {
@@ -395,6 +430,7 @@ class Comparison {
   const Model& served_;
   const Zone& after_;
   std::span<const CompiledHealth> health_;
+  const std::stop_token& stop_;
   Pools pools_;
   std::optional<PermittedAnswers> permitted_;
   PlanSide before_side_;
@@ -411,8 +447,9 @@ class Comparison {
 Result<Plan> PlanZone(const Model& served,
                       const Zone& after,
                       std::span<const CompiledHealth> health,
-                      std::size_t most) {
-  return Comparison(served, after, health).Run(most);
+                      std::size_t most,
+                      const std::stop_token& stop) {
+  return Comparison(served, after, health, stop).Run(most);
 }
 
 }  // namespace holdfast::control

@@ -1,15 +1,16 @@
 // What would change in the answers if a zone were another: every (name, type) of either state, the
 // answers that each permits under the health of the moment, compared. Text that changes no answer
-// does not count. Pure; runs on control's worker.
+// does not count. Pure; runs on control's worker for plans.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stop_token>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "control/compile/clients.h"
 #include "control/compile/compiled.h"
 #include "control/compile/match.h"
 #include "control/compile/permitted.h"
@@ -27,8 +28,7 @@ struct PlannedAnswer {
 
 /// Clients that all see the same change.
 struct PlannedClients {
-  /// What is known of some class among them, by source: "geo", "cell", "latency", "cidr ID".
-  std::vector<std::pair<std::string, std::string>> known;
+  std::vector<KnownOfClient> known;  // of some class among them
   std::uint64_t classes = 0;
   PlannedAnswer before;
   PlannedAnswer after;
@@ -44,24 +44,31 @@ struct PlannedChange {
   std::uint64_t changed_classes = 0;  // of those
 };
 inline constexpr std::size_t kMostClients = 3;
+/// Answers that all described changes have in words, about: what a reply can hold, though thousands
+/// of names may share a rule of a hundred records.
+inline constexpr std::size_t kMostAnswers = 250'000;
 
 struct Plan {
-  std::vector<PlannedChange> changes;  // in the order of names, as many as were asked for
-  std::uint64_t changed = 0;           // (name, type) whose answers change, in all
-  std::uint64_t compared = 0;          // names of either state
-  std::uint64_t come = 0;              // names that exist afterwards only
-  std::uint64_t go = 0;                // names that exist before only
-  std::vector<std::string> warnings;   // of the zone as it would be
+  /// In the order of names, as many as were asked for and have no more than kMostAnswers.
+  std::vector<PlannedChange> changes;
+  std::uint64_t changed = 0;          // (name, type) whose answers change, in all
+  std::uint64_t compared = 0;         // names of either state
+  std::uint64_t come = 0;             // names that exist afterwards only
+  std::uint64_t go = 0;               // names that exist before only
+  std::vector<std::string> warnings;  // of the zone as it would be
 };
 
 /// Compares what is served with the same after `after` has taken the place of the zone of its
 /// origin, or has come to the others.
 /// @param after   judged as a load judges it. @param health  as Explain's.
 /// @param most    changes to describe.
-/// @return kInvalid as Compile. Seconds for a hundred thousand names.
+/// @param stop    ends it before its time.
+/// @return kInvalid as Compile; kUnavailable when it was stopped, within the time that the compile
+/// of one zone takes. A second or two for a hundred thousand names.
 Result<Plan> PlanZone(const Model& served,
                       const Zone& after,
                       std::span<const CompiledHealth> health,
-                      std::size_t most);
+                      std::size_t most,
+                      const std::stop_token& stop = {});
 
 }  // namespace holdfast::control

@@ -92,9 +92,8 @@ RuleDigest DigestOf(const ImageSpec& image) {
   return DigestOf(out);
 }
 
-Pools::Pools(std::span<const health::CheckConfig> checks,
-             std::shared_ptr<const LocationData> location)
-    : clients_(std::make_unique<Clients>(std::move(location))), rows_(*clients_) {
+Pools::Pools(std::span<const health::CheckConfig> checks, std::shared_ptr<RowsMaker> rows)
+    : rows_(std::move(rows)) {
   check_ids_.reserve(checks.size());
   for (const auto& check : checks) {
     check_ids_.push_back(check.id);
@@ -167,7 +166,7 @@ std::optional<RuleRowsPtr> Pools::RowsFor(Policy policy,
          .always_healthy = member.check == kNoCheck &&
                            (member.kind == MemberKind::kImage || !member.evaluate_target_health)});
   }
-  return rows_.Make(policy, kept);
+  return rows_->Make(policy, kept);
 }
 
 RuleId Pools::Find(const RuleDigest& digest) const {

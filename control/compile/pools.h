@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "control/compile/clients.h"
@@ -83,7 +84,10 @@ class Pools {
  public:
   /// @param location  null: nothing is known of any client.
   explicit Pools(std::span<const health::CheckConfig> checks,
-                 std::shared_ptr<const LocationData> location = nullptr);
+                 std::shared_ptr<const LocationData> location = nullptr)
+      : Pools(checks, std::make_shared<RowsMaker>(std::move(location))) {}
+  /// @param rows  made so far, for rules of the same clients; used until this goes.
+  Pools(std::span<const health::CheckConfig> checks, std::shared_ptr<RowsMaker> rows);
   Pools(const Pools&) = delete;
   Pools& operator=(const Pools&) = delete;
 
@@ -110,9 +114,9 @@ class Pools {
     const RuleRows* below = rules_[target].rows.get();
     return below == nullptr || below->row_of_class.empty()
                ? Row{0}
-               : RowIn(*clients_, below, rule.rows->domain, rule.rows->client_of_row[row]);
+               : RowIn(clients(), below, rule.rows->domain, rule.rows->client_of_row[row]);
   }
-  [[nodiscard]] Clients& clients() const noexcept { return *clients_; }
+  [[nodiscard]] Clients& clients() const noexcept { return rows_->clients(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return rules_.size(); }
   [[nodiscard]] std::size_t memos() const noexcept { return memos_; }
@@ -137,8 +141,7 @@ class Pools {
   std::optional<RuleRowsPtr> RowsFor(Policy policy,
                                      const std::vector<RuleMember>& members,
                                      const std::vector<std::uint32_t>& order);
-  std::unique_ptr<Clients> clients_;
-  RowsMaker rows_;
+  std::shared_ptr<RowsMaker> rows_;
   std::vector<std::string> check_ids_;
   std::unordered_map<std::string_view, CheckIndex> check_of_;
   std::vector<Rule> rules_;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/compile/clients.h"
@@ -39,9 +40,14 @@ struct RowsMember {
   bool always_healthy = false;  // no check, and no target that counts
 };
 
+/// Depends on the location data alone: whoever compiles other rules for the same clients may go on
+/// with it. One thread at a time.
 class RowsMaker {
  public:
-  explicit RowsMaker(Clients& clients) : clients_(clients) {}
+  /// @param data  null: nothing is known of any client.
+  explicit RowsMaker(std::shared_ptr<const LocationData> data) : clients_(std::move(data)) {}
+
+  [[nodiscard]] Clients& clients() noexcept { return clients_; }
 
   /// The rows of a rule with these members, in the order they are kept in; null when the client
   /// does not matter. Nothing when there would be more than table::kMaxRows.
@@ -53,8 +59,26 @@ class RowsMaker {
                                       std::span<const RowsMember> members,
                                       DomainId domain);
 
-  Clients& clients_;
+  Clients clients_;
   std::map<std::string, RuleRowsPtr> made_;  // by shape
+};
+
+/// The rows of what was compiled last, for what is compiled next. One thread at a time.
+class KeptRows {
+ public:
+  std::shared_ptr<RowsMaker> For(const std::shared_ptr<const LocationData>& data) {
+    if (rows_ == nullptr || of_ != data) {
+      rows_ = std::make_shared<RowsMaker>(data);
+      of_ = data;
+    }
+    return rows_;
+  }
+  /// Lets the location data go.
+  void Forget() { *this = {}; }
+
+ private:
+  std::shared_ptr<const LocationData> of_;
+  std::shared_ptr<RowsMaker> rows_;
 };
 
 /// The row of a client's class of the domain `from` in rows whose sources are among that one's.

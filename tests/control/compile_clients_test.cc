@@ -59,14 +59,13 @@ std::shared_ptr<const LocationData> EveryOrder() {
 }
 
 std::size_t RowsOfLatency(const std::vector<bool>& always_healthy) {
-  Clients clients(EveryOrder());
   std::vector<RecordLocation> where(always_healthy.size());
   std::vector<RowsMember> members;
   for (std::size_t i = 0; i < where.size(); ++i) {
     where[i].region = std::string(1, static_cast<char>('a' + i));
     members.push_back({.where = &where[i], .always_healthy = always_healthy[i]});
   }
-  const auto rows = RowsMaker(clients).Make(Policy::kLatency, members);
+  const auto rows = RowsMaker(EveryOrder()).Make(Policy::kLatency, members);
   return rows ? (*rows)->client_of_row.size() : 0;
 }
 

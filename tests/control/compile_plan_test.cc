@@ -1,8 +1,11 @@
 // What `plan` finds: changes of answers, told from changes of text; and, over random zones, the
 // same names and types as asking explain before and after would find.
+#include <algorithm>
+#include <array>
 #include <gtest/gtest.h>
 #include <random>
 #include <set>
+#include <stop_token>
 
 #include "control/compile/explain.h"
 #include "control/compile/plan.h"
@@ -26,6 +29,13 @@ RecordSet Weighted(const ZoneText& zone,
   set.ttl = 30;
   set.rdata = {V4(address)};
   set.health_check_id = check;
+  return set;
+}
+
+RecordSet Alias(const ZoneText& zone, const std::string& name, const std::string& target) {
+  RecordSet set{.name = zone.Name(name), .type = 1};
+  set.alias = AliasTarget{
+      .hosted_zone_id = zone.zone.id, .name = zone.Name(target), .evaluate_target_health = true};
   return set;
 }
 
@@ -153,7 +163,7 @@ TEST(Plan, CountsTheClassesOfClientsThatSeeAChange) {
   EXPECT_EQ(geo.classes, 3U);  // nobody knows, DE, FR
   EXPECT_EQ(geo.changed_classes, 1U);
   ASSERT_EQ(geo.clients.size(), 1U);
-  EXPECT_EQ(geo.clients[0].known[0].second, "EU FR");
+  EXPECT_EQ(geo.clients[0].known[0].place, "EU FR");
   EXPECT_EQ(geo.clients[0].before.answers[0].values, Lines{"192.0.2.2"});
   EXPECT_EQ(geo.clients[0].after.answers[0].values, Lines{"192.0.2.77"});
 }
@@ -193,6 +203,24 @@ TEST(Plan, DescribesAsManyAsWereAskedForAndCountsAll) {
   const Plan plan = PlanOrDie(Of(before), after.zone, 7);
   EXPECT_EQ(plan.changed, 1000U);
   EXPECT_EQ(plan.changes.size(), 7U);
+}
+
+TEST(Plan, DescribesNoMoreThanAReplyHolds) {
+  const auto zone = [](const std::string& address) {
+    ZoneText text("p.test.");
+    for (int i = 0; i < 100; ++i) {
+      text.zone.record_sets.push_back(Weighted(
+          text, "w", std::to_string(i), 1, i == 0 ? address : "192.0.2." + std::to_string(i)));
+    }
+    for (int i = 0; i < 2000; ++i) {
+      text.zone.record_sets.push_back(Alias(text, "n" + std::to_string(i), "w"));
+    }
+    return text;
+  };
+  const ZoneText before = zone("198.51.100.1");
+  const Plan plan = PlanOrDie(Of(before), zone("198.51.100.2").zone, 100'000);
+  EXPECT_EQ(plan.changed, 2001U);
+  EXPECT_EQ(plan.changes.size(), kMostAnswers / 200);
 }
 
 // Few names, types and values, so that zones have much in common.
@@ -235,8 +263,11 @@ struct Said {
   std::string type;
   std::string owner;
 };
-Said Explained(const Model& model, const std::string& name, std::uint16_t type) {
-  const auto found = Explain(model, kDown, name, type);
+Said Explained(const Model& model,
+               const std::string& name,
+               std::uint16_t type,
+               const table::ClientPrefix& client = {}) {
+  const auto found = Explain(model, kDown, name, type, client);
   if (!found) {
     return {.text = found.error().message};
   }
@@ -282,6 +313,148 @@ TEST(Plan, FindsWhatExplainWouldTellOfEveryName) {
     }
   }
   EXPECT_GT(changes, 1000U);
+}
+
+// ExampleLocations() knows three countries and two blocks; of each class of clients there is one.
+std::vector<table::ClientPrefix> OneOfEachClass() {
+  std::vector<table::ClientPrefix> clients(1);
+  for (const std::uint32_t address :
+       {0x0a000001U, 0x0a010001U, 0x0a010201U, 0x0a010301U, 0x0b000001U}) {
+    for (const unsigned length : {24U, 16U, 8U}) {
+      clients.push_back(
+          {.address = address, .length = static_cast<std::uint8_t>(length), .v6 = false});
+    }
+  }
+  return clients;
+}
+
+// Many names under few rules: groups by country, by block and by weight in each other, and records
+// of the names' own.
+ZoneText MixedZone(std::mt19937& random) {
+  ZoneText zone("p.test.");
+  const auto address = [&] { return "192.0.2." + std::to_string(1 + random() % 2); };
+  const auto add = [&](RecordSet set, const std::string& name) {
+    set.name = zone.Name(name);
+    zone.zone.record_sets.push_back(std::move(set));
+  };
+  for (const char* id : {"1", "2"}) {
+    add(Weighted(zone,
+                 "w",
+                 id,
+                 static_cast<std::uint8_t>(1 + random() % 2),
+                 address(),
+                 random() % 3 == 0 ? "down" : ""),
+        "w");
+    RecordSet nested = Weighted(zone, "nest", id, 1, "192.0.2.9");
+    nested.rdata.clear();
+    nested.alias = Alias(zone, "nest", id[0] == '1' ? "geo" : "w").alias;
+    add(nested, "nest");
+  }
+  for (const char* country : {"DE", "FR", "*"}) {
+    RecordSet set = test::GeoMember(country, V4(address()));
+    if (random() % 2 == 0) {
+      set.rdata.clear();
+      set.alias = Alias(zone, "geo", "w").alias;
+    }
+    if (random() % 4 != 0) {
+      add(std::move(set), "geo");
+    }
+  }
+  for (const char* block : {"office", "lab", "*"}) {
+    RecordSet set = test::CidrMember(block, V4(address()));
+    if (block[0] == 'o') {
+      set.rdata.clear();
+      set.alias = Alias(zone, "cidr", "geo").alias;
+    }
+    add(std::move(set), "cidr");
+  }
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    const auto draw = random() % 6;
+    if (draw == 0) {
+      zone.Add(name, "A", {V4(address())}, 30);
+    } else if (draw < 5) {
+      add(Alias(zone, name, std::array{"w", "geo", "cidr", "nest"}[draw - 1]), name);
+    }
+  }
+  return zone;
+}
+
+Model Located(const ZoneText& zone) {
+  return {.zones = {zone.zone},
+          .checks = {{.id = "down"}},
+          .location = test::ExampleLocations(),
+          .failed_instances = {}};
+}
+
+// What is worked out once for many names must be what each of them would be told for itself.
+TEST(Plan, TellsOfNamesThatShareRulesWhatExplainTellsOfEach) {
+  std::mt19937 random(11);
+  const auto clients = OneOfEachClass();
+  std::size_t changes = 0;
+  std::size_t parts = 0;  // changes that only some clients see
+  for (int round = 0; round < 60; ++round) {
+    const ZoneText zone = MixedZone(random);
+    const ZoneText planned = MixedZone(random);
+    const Model before = Located(zone);
+    const Model after = Located(planned);
+    const Plan plan = PlanOrDie(before, planned.zone);
+    for (const std::string name : {"w",
+                                   "geo",
+                                   "cidr",
+                                   "nest",
+                                   "n0",
+                                   "n1",
+                                   "n2",
+                                   "n3",
+                                   "n4",
+                                   "n5",
+                                   "n6",
+                                   "n7",
+                                   "n8",
+                                   "n9",
+                                   "n10",
+                                   "n11"}) {
+      std::set<std::pair<std::string, std::string>> differences;
+      for (const auto& client : clients) {
+        const auto was = Explained(before, zone.Name(name), 1, client);
+        const auto is = Explained(after, zone.Name(name), 1, client);
+        if (was.text != is.text) {
+          differences.emplace(was.text, is.text);
+        }
+      }
+      const auto told = std::ranges::find(plan.changes, name + ".p.test.", &PlannedChange::name);
+      ASSERT_EQ(told != plan.changes.end(), !differences.empty()) << round << " " << name;
+      if (differences.empty()) {
+        continue;
+      }
+      ++changes;
+      parts += told->changed_classes < told->classes ? 1 : 0;
+      EXPECT_FALSE(told->clients.empty());
+      EXPECT_LE(told->clients.size(), told->classes == 0 ? 1U : kMostClients);
+      for (const auto& some : told->clients) {
+        const auto text = [](const PlannedAnswer& answer) {
+          const std::string said = Text(answer);
+          return said == "answer 1 ttl 0" ? "nodata" : said;
+        };
+        EXPECT_TRUE(differences.contains({text(some.before), text(some.after)}))
+            << round << " " << name << ": " << text(some.before) << " -> " << text(some.after);
+      }
+    }
+  }
+  EXPECT_GT(changes, 300U);
+  EXPECT_GT(parts, 50U);
+}
+
+TEST(Plan, IsGivenUpWhenItIsToldTo) {
+  ZoneText before("p.test.");
+  before.Add("www", "A", {V4("192.0.2.1")});
+  std::stop_source source;
+  source.request_stop();
+  const Model served = Of(before);
+  const auto plan = PlanZone(served, ZoneText("p.test.").zone, kDown, 10, source.get_token());
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code, ErrorCode::kUnavailable);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 served or kept."""
 
 import json
+import threading
+import time
 
 import pytest
 from answer_zone import SHORT_ZONE
@@ -100,3 +102,51 @@ def test_a_screenful_by_default_and_all_when_asked(node):
     assert text.count("NXDOMAIN") == 20 and "... and 30 more; --all shows them" in text
     text = node.run("plan", str(path), "--zone", ORIGIN, "--all").stdout
     assert text.count("NXDOMAIN") == 50 and "more;" not in text
+
+
+def plan_of_many(node, names):
+    """A request for a plan that takes seconds."""
+    path = write(node, "long.json", [
+        {"Name": f"n{i}.{ORIGIN}.", "Type": "A", "SetIdentifier": side, "Weight": 1, "TTL": 60,
+         "ResourceRecords": [{"Value": f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}"}]}
+        for i in range(names) for side in ("a", "b")])
+    return {"op": "plan", "file": str(path), "zone": ORIGIN, "all": "yes"}
+
+
+def test_a_long_plan_holds_up_neither_a_load_nor_an_explanation(node):
+    request = plan_of_many(node, 100_000)
+    replies = []
+    asker = threading.Thread(target=lambda: replies.append(node.request(**request)))
+    asker.start()
+    try:
+        for _ in range(2):
+            node.call("reload")
+            assert node.request(op="explain", name=f"www.{ORIGIN}", type="A")["answers"]
+        assert not replies, "the plan was over first: make it longer"
+    finally:
+        asker.join(timeout=120)
+    assert replies[0]["names_that_come"] == 100_000
+
+
+def test_plans_wait_for_each_other_and_the_end_waits_for_none(node):
+    request = plan_of_many(node, 40_000)
+    asked = []
+
+    def ask():
+        asked.append(1)
+        with pytest.raises((json.JSONDecodeError, ConnectionError)):
+            node.request(**request)  # control ends before it replies
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    try:
+        assert node.request(op="ping") == {} and len(asked) == 3
+        begin = time.monotonic()
+        node.stop()
+        took = time.monotonic() - begin
+        assert took < 5, f"three plans, and {took} s to end"
+        assert "did not end within" not in node.log(), node.log()
+    finally:
+        for asker in askers:
+            asker.join(timeout=120)

@@ -96,6 +96,26 @@ std::string Answers(const json& result) {
   return rows.size() > 1 ? "\npermitted answers\n" + Columns(rows) : "";
 }
 
+void AddClient(const json& client, std::string& text) {
+  text += "  client " + Text(client, "address") + ", scope /" + Text(client, "scope");
+  if (const json& note = Member(client, "note"); note.is_string()) {
+    text += ": " + Text(note);
+  }
+  text += "\n";
+  if (const json& known = Member(client, "known"); known.is_object()) {
+    for (const auto& [source, place] : known.items()) {
+      const json& files = Elements(Member(client, "files"), source.c_str());
+      text += "    " + Printable(source) + ": " + Text(place) +
+              (files.empty() ? "" : " (" + Join(files) + ")") + "\n";
+    }
+  }
+  for (const json& also : Elements(client, "also")) {
+    text += "    " + Text(also, "name") + " " + Text(also, "type") +
+            (IsTrue(also, "beside") ? ", beside the answer" : ", which is gone on to") +
+            ", depends on the client too: scope /" + Text(also, "scope") + "\n";
+  }
+}
+
 }  // namespace
 
 std::string ExplainText(const json& result) {
@@ -116,15 +136,7 @@ std::string ExplainText(const json& result) {
   }
   line("generation", "generation");
   if (const json& client = Member(result, "client"); client.is_object()) {
-    text += "  client " + Text(client, "address") + ", scope /" + Text(client, "scope");
-    if (const json& known = Member(client, "known"); known.is_object()) {
-      for (const auto& [source, place] : known.items()) {
-        text += "\n    " + source + ": " + Text(place);
-      }
-    } else {
-      text += ": " + Text(client, "note");
-    }
-    text += "\n";
+    AddClient(client, text);
   }
   for (const json& rule : Elements(result, "rules")) {
     text += "  rule: " + Text(rule) + "\n";

@@ -49,7 +49,8 @@ class Grammar {
         ->add_option("--client",
                      line_.client,
                      "Address or prefix that asks, as EDNS Client Subnet would name it; the output "
-                     "says when nothing depends on the client")
+                     "says what is known of it, out of which file, and the scope of the reply, or "
+                     "that nothing depends on the client")
         ->type_name("ADDRESS")
         ->check(Address());
     AddPlan();
@@ -149,7 +150,8 @@ class Grammar {
                      "Zone it is for, like example.test; else the one that has this file, whose "
                      "$ORIGIN the file begins with, or that holds all names of the record sets")
         ->type_name("ORIGIN");
-    plan->add_flag("--all", line_.all, "Show every change, not only a screenful");
+    plan->add_flag(
+        "--all", line_.all, "Show every change, as many as one reply holds, not only a screenful");
   }
 
   void AddZone() {

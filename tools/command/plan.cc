@@ -104,7 +104,8 @@ std::string PlanText(const json& result) {
     AddChange(change, text);
   }
   if (const auto more = changed - static_cast<std::int64_t>(changes.size()); more > 0) {
-    text += "... and " + std::to_string(more) + " more; --all shows them\n";
+    text += "... and " + std::to_string(more) +
+            (IsTrue(result, "all") ? " more, too many to show\n" : " more; --all shows them\n");
   }
   return text + std::to_string(changed) +
          (changed == 1 ? " answer changes, " : " answers change, ") +
