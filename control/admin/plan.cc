@@ -182,7 +182,7 @@ Json ChangeJson(const PlannedChange& change) {
     for (const KnownOfClient& one : some.known) {
       known[one.source] = one.place;
     }
-    clients.push_back({{"known", known},
+    clients.push_back({{"known", std::move(known)},
                        {"classes", some.classes},
                        {"before", AnswerJson(some.before)},
                        {"after", AnswerJson(some.after)}});
@@ -191,7 +191,7 @@ Json ChangeJson(const PlannedChange& change) {
           {"type", change.type},
           {"classes", change.classes},
           {"changed_classes", change.changed_classes},
-          {"clients", clients}};
+          {"clients", std::move(clients)}};
 }
 
 }  // namespace
@@ -242,7 +242,7 @@ Result<Json> PlanResult(const PlanRequest& request,
               {"names_that_go", plan->go},
               {"changed", plan->changed},
               {"all", request.all},
-              {"changes", changes},
+              {"changes", std::move(changes)},
               {"warnings", warnings}};
 }
 

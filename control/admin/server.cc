@@ -462,8 +462,8 @@ void Server::Plan(const Json& request, Reply reply) {
                   node = core_.node(),
                   stop = ending_.get_token(),
                   wanted = std::move(wanted)] {
-                   const auto result = PlanResult(wanted, node, *model, health, generation, stop);
-                   return result ? Success(*result) : Failure(result.error());
+                   auto result = PlanResult(wanted, node, *model, health, generation, stop);
+                   return result ? Success(*std::move(result)) : Failure(result.error());
                  },
                  std::move(reply)));
 }

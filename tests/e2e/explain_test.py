@@ -79,18 +79,18 @@ def test_the_file_that_located_the_client_is_named(make_one):
 
 
 def test_a_second_call_does_not_locate_everybody_again(make_one):
-    """300,000 prefixes in as many places: what a call works out for them is kept, until a load
+    """150,000 prefixes in as many places: what a call works out for them is kept, until a load
     brings other ones."""
     rows = (f"{10 + (i >> 16)}.{i >> 8 & 255}.{i & 255}.0/24,,,,{i % 500 * 0.25 - 60},"
-            f"{i // 500 * 0.25 - 150}" for i in range(300_000))
+            f"{i // 500 * 0.25 - 150}" for i in range(150_000))
     geo = "\n".join([GEO_HEADER, *rows]) + "\n"
     sets = [{"Name": f"near.{ORIGIN}.", "Type": "A", "SetIdentifier": str(i), "TTL": 30,
              "GeoProximityLocation": {"Coordinates": {"Latitude": str(i * 10 - 40),
                                                       "Longitude": str(i * 30 - 100)}},
              "ResourceRecords": [{"Value": f"192.0.2.{i + 1}"}]} for i in range(8)]
-    node = make_one.node({ORIGIN: (ZONE.format(origin=ORIGIN), sets)}, size="256M")
+    node = make_one.node({ORIGIN: (ZONE.format(origin=ORIGIN), sets)})
     node.tail = LocationFiles(geo).write(node.folder)
-    node.write_config()
+    node.write_config("128M")
     node.start()
 
     def ask():
