@@ -114,7 +114,7 @@ def plan_of_many(node, names):
 
 
 def test_a_long_plan_holds_up_neither_a_load_nor_an_explanation(node):
-    request = plan_of_many(node, 100_000)
+    request = plan_of_many(node, 40_000)
     replies = []
     asker = threading.Thread(target=lambda: replies.append(node.request(**request)))
     asker.start()
@@ -125,28 +125,31 @@ def test_a_long_plan_holds_up_neither_a_load_nor_an_explanation(node):
         assert not replies, "the plan was over first: make it longer"
     finally:
         asker.join(timeout=120)
-    assert replies[0]["names_that_come"] == 100_000
+    assert replies[0]["names_that_come"] == 40_000
 
 
 def test_plans_wait_for_each_other_and_the_end_waits_for_none(node):
     request = plan_of_many(node, 40_000)
-    asked = []
+    outcomes = []
 
     def ask():
-        asked.append(1)
-        with pytest.raises((json.JSONDecodeError, ConnectionError)):
-            node.request(**request)  # control ends before it replies
+        try:
+            node.request(**request)
+            outcomes.append("replied")
+        except (json.JSONDecodeError, ConnectionError):  # control ended first
+            outcomes.append("ended")
 
     askers = [threading.Thread(target=ask) for _ in range(3)]
     for asker in askers:
         asker.start()
     try:
-        assert node.request(op="ping") == {} and len(asked) == 3
+        assert node.request(op="ping") == {}
         begin = time.monotonic()
         node.stop()
         took = time.monotonic() - begin
         assert took < 5, f"three plans, and {took} s to end"
-        assert "did not end within" not in node.log(), node.log()
+        assert "did not end within" not in node.log(), node.log()  # control was not killed
     finally:
         for asker in askers:
             asker.join(timeout=120)
+    assert outcomes.count("ended") >= 2, outcomes
