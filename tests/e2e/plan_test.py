@@ -129,7 +129,7 @@ def test_a_long_plan_holds_up_neither_a_load_nor_an_explanation(node):
 
 
 def test_plans_wait_for_each_other_and_the_end_waits_for_none(node):
-    request = plan_of_many(node, 40_000)
+    request = plan_of_many(node, 15_000)
     outcomes = []
 
     def ask():
