@@ -319,6 +319,30 @@ bool Groups::AddAddresses(ImageSpec& image, std::uint32_t name, std::size_t name
   return true;
 }
 
+// Addresses of servers at or below a cut that records of a policy or aliases give: they are drawn
+// when the referral is written, and must be there (RFC 9471 3.1).
+bool Groups::AddRoutedGlue(ImageSpec& image, std::uint32_t at, std::span<const RoutedGlue> glue) {
+  for (const RoutedGlue& each : glue) {
+    auto answer = Answer(each.entry);
+    if (!answer) {
+      continue;
+    }
+    if (image.additional.size() == table::kMaxAdditional) {
+      Refuse(*PlainRecords(at)->source,
+             "more than " + std::to_string(table::kMaxAdditional) +
+                 " addresses of its name servers are routed or aliases; expected simple ones");
+      return false;
+    }
+    const auto& entry = index_.entries()[each.entry];
+    const std::size_t start = each.record == 0 ? 0 : image.record_ends[each.record - 1];
+    image.additional.push_back({.type = entry.type,
+                                .name_at = static_cast<std::uint16_t>(start + kBeforeRdata),
+                                .name = entry.name,
+                                .answer = *std::move(answer)});
+  }
+  return true;
+}
+
 // NS of a cut with the addresses this zone knows of its servers: those below cuts are known here
 // for nothing else.
 ImageSpecPtr Groups::Referral(std::uint32_t at) {
@@ -331,10 +355,12 @@ ImageSpecPtr Groups::Referral(std::uint32_t at) {
            "NS records are routed or an alias; expected a simple record set");
     return nullptr;
   }
+  const auto& cut = index_.names()[index_.entries()[at].name].name;
   std::vector<Glue> glue;
+  std::vector<RoutedGlue> routed;
   std::vector<std::uint32_t> done;
-  for (const auto& rdata : records->rdata) {
-    const std::uint32_t name = index_.Find(wire::Fold(NameInRdata(rdata, 0)));
+  for (std::size_t i = 0; i < records->rdata.size(); ++i) {
+    const std::uint32_t name = index_.Find(wire::Fold(NameInRdata(records->rdata[i], 0)));
     if (name == kNoIndex || Contains(done, name)) {
       continue;
     }
@@ -347,13 +373,20 @@ ImageSpecPtr Groups::Referral(std::uint32_t at) {
                         .type = type,
                         .ttl = addresses->ttl,
                         .rdata = addresses->rdata});
+      } else if (entry != kNoIndex && wire::IsAtOrBelow(index_.names()[name].name, cut)) {
+        routed.push_back({.entry = entry, .record = i});
       }
     }
   }
-  const auto& cut = index_.names()[index_.entries()[at].name].name;
+  if (!routed.empty()) {  // what only may be there leaves the room to what must
+    std::erase_if(glue, [&cut](const Glue& each) { return !wire::IsAtOrBelow(each.target, cut); });
+  }
   auto image = RenderReferral(cut, zone_.origin, records->ttl, records->rdata, glue);
   if (!image) {
     Refuse(*records->source, image.error().message);
+    return nullptr;
+  }
+  if (!AddRoutedGlue(*image, at, routed)) {
     return nullptr;
   }
   images_[at] = std::make_shared<const ImageSpec>(*std::move(image));

@@ -105,15 +105,16 @@ class Composer {
     }
     reply_.last_resort |= choice.last_resort;
     if (!is_alias) [[likely]] {
-      return image.additional.empty() ? Step::kDone : PlaceAdditional(image, runs);
+      return image.additional.empty() ? Step::kDone : PlaceAdditional(image, runs, false);
     }
     target_at_ = at + kRecordHead;
     target_octets_ = LoadBe16(reply_.message + at + kRecordHead - 2);
     return Step::kGoOn;
   }
 
-  // Addresses beside the answer, as many as fit; they never cost a TC (RFC 2181 9, row A18).
-  Step PlaceAdditional(const ImageParts& image, const Runs& runs) noexcept {
+  // Addresses beside the answer, as many as fit: they never cost a TC (RFC 2181 9, row A18), unless
+  // they are required.
+  Step PlaceAdditional(const ImageParts& image, const Runs& runs, bool required) noexcept {
     for (const table::AdditionalRef& ref : image.additional) {
       const Place owner{.at = runs.PlaceOf(ref.name_at), .octets = 0};
       if (owner.at == 0 || owner.at >= kPointerLimit) {
@@ -125,15 +126,20 @@ class Composer {
         continue;
       }
       Runs ignored;
-      if (choice.kind != ChoiceKind::kImage ||
-          PutRrset(table::OpenImage(snapshot_.view(), choice.at),
-                   choice,
-                   owner,
-                   scratch_.random,
-                   reply_,
-                   reply_.additionals,
-                   ignored) == Put::kUnreadable) [[unlikely]] {
+      const Put put = choice.kind != ChoiceKind::kImage
+                          ? Put::kUnreadable
+                          : PutRrset(table::OpenImage(snapshot_.view(), choice.at),
+                                     choice,
+                                     owner,
+                                     scratch_.random,
+                                     reply_,
+                                     reply_.additionals,
+                                     ignored);
+      if (put == Put::kUnreadable) [[unlikely]] {
         return Unreadable();
+      }
+      if (required && put == Put::kNoRoom) [[unlikely]] {
+        return Truncate();
       }
     }
     return Step::kDone;
@@ -189,7 +195,8 @@ class Composer {
       return put == Put::kNoRoom ? Truncate() : Unreadable();
     }
     reply_.referral = true;
-    return image.additional.empty() ? Step::kDone : PlaceAdditional(image, runs);
+    // Addresses that are drawn are among what must be there.
+    return image.additional.empty() ? Step::kDone : PlaceAdditional(image, runs, true);
   }
 
   // RFC 6672 3.1: the DNAME, and a CNAME made from it; then on to the CNAME's target.

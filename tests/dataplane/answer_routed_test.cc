@@ -101,6 +101,55 @@ TEST_F(Reply, DrawsEightDifferentRecordsOfAMultivalueGroupEachAsOftenAndAsOftenF
   }
 }
 
+// ---- Glue that a rule gives
+
+// A delegation whose servers' addresses are a failover group, an alias and, for `many` > 1, as many
+// values of the primary.
+control::Model RoutedGlue(int many) {
+  test::TestZone zone("t.test.");
+  zone.Add("ns1", Type::kA, {A("192.0.2.1")}).Add("ns2", Type::kA, {A("192.0.2.2")});
+  zone.Add("sub", Type::kNs, {Wire("ns.sub.t.test."), Wire("al.sub.t.test."), Wire("ns1.t.test.")});
+  for (const bool primary : {true, false}) {
+    auto set = test::Member(primary ? "p" : "s", A(primary ? "192.0.2.10" : "192.0.2.20"));
+    set.policy = control::Policy::kFailover;
+    set.primary = primary;
+    set.health_check_id = primary ? "check-p" : "";
+    for (int i = 1; primary && i < many; ++i) {
+      set.rdata.push_back(A(("198.51.100." + std::to_string(i)).c_str()));
+    }
+    zone.Add(set, "ns.sub");
+  }
+  control::RecordSet alias;
+  alias.type = N(Type::kA);
+  alias.alias = control::AliasTarget{zone.zone().id, Wire("ns1.t.test."), false};
+  zone.Add(alias, "al.sub");
+  control::Model model;
+  model.zones.push_back(zone.zone());
+  model.checks.emplace_back().id = "check-p";
+  return model;
+}
+
+TEST_F(Reply, RefersWithTheAddressesThatRulesGiveTheServers) {
+  test::TestTables tables(RoutedGlue(1));
+  const auto ask = [&] {
+    return client_.Ask(tables.snapshot(), PacketBuilder().Question("x.sub.t.test", Type::kA));
+  };
+  const auto reply = ask();
+  EXPECT_EQ(reply.authority.size(), 3U);
+  EXPECT_EQ(Shape(reply.additional), (Lines{"ns.sub.t.test. A", "al.sub.t.test. A"}));
+  EXPECT_EQ(Rdata(reply.additional), (std::set<std::string>{A("192.0.2.10"), A("192.0.2.1")}));
+  tables.SetHealth("check-p", false);
+  EXPECT_EQ(Rdata(ask().additional), (std::set<std::string>{A("192.0.2.20"), A("192.0.2.1")}));
+}
+
+TEST_F(Reply, TruncatesWhenTheAddressesThatRulesGiveTheServersHaveNoRoom) {
+  test::TestTables tables(RoutedGlue(40));
+  const PacketBuilder question = PacketBuilder().Question("x.sub.t.test", Type::kA);
+  EXPECT_TRUE(client_.Ask(tables.snapshot(), question).Tc());
+  const auto whole = client_.Ask(tables.snapshot(), question, Transport::kTcp);
+  EXPECT_EQ(whole.additional.size(), 41U);
+}
+
 // ---- Bursts and counters
 
 TEST_F(Reply, AnswersAFullBurstOfDifferentQueriesAsOneByOne) {
