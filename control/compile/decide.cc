@@ -20,13 +20,12 @@ constexpr std::uint64_t kMost = ~std::uint64_t{0};
 // one, nor makes it wrong by more than 2^-32.
 constexpr Wide kLeastShare = Wide{1} << 31U;  // its inverse
 
-// Upper end of an outcome's range: `sum` / `of` of 2^32, rounded to nearest, less one.
-std::uint32_t UpTo(std::uint64_t sum, std::uint64_t of) noexcept {
-  const Wide rounded = ((Wide{sum} << 33U) + of) / (Wide{of} << 1U);
+}  // namespace
+
+std::uint32_t UpTo(std::uint64_t sum, std::uint64_t denominator) noexcept {
+  const Wide rounded = ((Wide{sum} << 33U) + denominator) / (Wide{denominator} << 1U);
   return static_cast<std::uint32_t>(rounded - 1);
 }
-
-}  // namespace
 
 Decider::Decider(const Pools& pools)
     : pools_(pools), memos_(pools.memos()), choices_(table::kMaxSteps + 1) {}
@@ -299,17 +298,6 @@ void Decider::FoldUnion(const Rule& rule, const Choice& choice, Folded& out) {
   outcome.kind = subset ? OutcomeKind::kSubset : OutcomeKind::kImage;
   outcome.take = subset ? kMultivalueRecords : 0;
   outcome.image = std::move(united);
-}
-
-std::vector<std::uint32_t> Thresholds(const Folded& folded) {
-  std::vector<std::uint32_t> upto;
-  upto.reserve(folded.outcomes.size());
-  std::uint64_t sum = 0;
-  for (const auto& outcome : folded.outcomes) {
-    sum += outcome.numerator;
-    upto.push_back(UpTo(sum, folded.denominator));
-  }
-  return upto;
 }
 
 namespace {

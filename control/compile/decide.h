@@ -99,7 +99,8 @@ class Decider {
   Folded folded_;                // of a rule that is nobody's target
 };
 
-/// Upper ends of the outcomes' ranges of a 32-bit draw, rounded from their exact shares.
-std::vector<std::uint32_t> Thresholds(const Folded& folded);
+/// Last number of a 32-bit draw that falls to a share of `sum`/`denominator`, rounded to nearest.
+/// @param sum  1..denominator.
+std::uint32_t UpTo(std::uint64_t sum, std::uint64_t denominator) noexcept;
 
 }  // namespace holdfast::control

@@ -340,6 +340,7 @@ class Comparison {
     std::vector<ClientGroup> out;
     for (ClientClass client = 0; client < pools_.clients().Classes(domain); ++client) {
       std::vector<Row> key;
+      key.reserve(rows.size());
       for (const RuleRows* one : rows) {
         key.push_back(RowIn(pools_.clients(), one, domain, client));
       }

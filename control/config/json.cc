@@ -117,9 +117,12 @@ class TreeReader : public nlohmann::json_sax<Json> {
   bool Open(Value::Kind kind);
   bool Close();
   bool Put(Value value);
-  [[nodiscard]] bool InList() const {
+  /// Null unless what is read now is an item of it.
+  [[nodiscard]] const List* OpenList() const {
     return list_ && open_.size() == 2 && open_[1].kind == Value::Kind::kArray &&
-           open_[1].key == list_->name;
+                   open_[1].key == list_->name
+               ? &*list_
+               : nullptr;
   }
   bool Refuse(const std::string& what) {
     findings_.AddError(Source{file_, cursor_.line}, what);
@@ -163,14 +166,15 @@ bool TreeReader::Put(Value value) {
     root_ = std::move(value);
     return true;
   }
-  if (!InList()) {
+  const List* list = OpenList();
+  if (list == nullptr) {
     open_.back().items.push_back(std::move(value));
     return true;
   }
   if (value.kind != Value::Kind::kTable) {
-    Refuse(std::string(list_->name) + " holds " + Describe(value) + "; expected objects");
+    Refuse(std::string(list->name) + " holds " + Describe(value) + "; expected objects");
   } else {
-    list_->on_item(value);
+    list->on_item(value);
   }
   return findings_.ErrorCount() < Findings::kKept;
 }

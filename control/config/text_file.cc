@@ -24,13 +24,12 @@ std::unexpected<Error> Failed(const char* what, const std::string& path) {
 template <class Take>
 Status ReadOn(std::FILE* file, const std::string& path, Take take) {
   std::array<char, 65536> block{};
-  std::size_t got = 0;
-  do {
-    got = std::fread(block.data(), 1, block.size(), file);
+  while (std::feof(file) == 0) {
+    const std::size_t got = std::fread(block.data(), 1, block.size(), file);
+    if (std::ferror(file) != 0) {
+      return Failed("cannot read", path);
+    }
     HF_TRY(take(std::string_view(block.data(), got)));
-  } while (got == block.size());
-  if (std::ferror(file) != 0) {
-    return Failed("cannot read", path);
   }
   return {};
 }

@@ -247,7 +247,7 @@ Result<TrafficDocument> ReadTrafficDocument(std::string_view text, const std::st
     return std::unexpected(findings.ToError());
   }
   for (const std::string& warning : findings.Warnings()) {
-    document.warnings.push_back(Printable(file) + ": " + warning);
+    document.warnings.emplace_back(Printable(file)).append(": ").append(warning);
   }
   return document;
 }

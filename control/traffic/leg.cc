@@ -44,7 +44,7 @@ std::string RegionOf(Fields& fields, std::string_view name) {
   if (!text) {
     return {};
   }
-  const std::string region = text->starts_with(kPrefix) ? text->substr(kPrefix.size()) : *text;
+  std::string region = text->starts_with(kPrefix) ? text->substr(kPrefix.size()) : *text;
   if (!IsRegion(region)) {
     fields.Expected(name,
                     *fields.Find(name),

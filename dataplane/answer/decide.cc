@@ -116,12 +116,11 @@ Choice Decide(const table::Snapshot& snapshot,
         choice.at = outcome.at;
         return choice;
       case OutcomeKind::kSubset:
-        if (outcome.take == 0) [[unlikely]] {
-          return choice;
-        }
-        choice.kind = ChoiceKind::kImage;
-        choice.at = outcome.at;
         choice.take = outcome.take;
+        if (choice.take != 0) [[likely]] {
+          choice.kind = ChoiceKind::kImage;
+          choice.at = outcome.at;
+        }
         return choice;
       case OutcomeKind::kPool:
         pool_at = outcome.at;

@@ -33,13 +33,6 @@ std::size_t UnitStart(const ImageParts& image, unsigned unit) noexcept {
   return unit == 0 ? 0 : image.record_ends[unit - 1];
 }
 
-// A pointer inside the image pins the order of its records: what it points at must stay before it.
-bool MayRotate(const ImageParts& image) noexcept {
-  return std::ranges::none_of(image.relocations, [](const Relocation& r) {
-    return (r.code >> 14U) == static_cast<unsigned>(RelocationBase::kImage);
-  });
-}
-
 void Begin(const Reply& reply, Runs& runs) noexcept {
   runs.count = 0;
   runs.end = reply.at;
@@ -77,7 +70,7 @@ inline Put CopyUnit(const ImageParts& image,
 Put CopyAll(const ImageParts& image, Random& random, const Reply& reply, Runs& runs) noexcept {
   const unsigned units = Units(image);
   const std::size_t end = image.wire.size();
-  const unsigned first = units > 1 && MayRotate(image) ? random.Below(units) : 0;
+  const unsigned first = units > 1 ? random.Below(units) : 0;
   if (first == 0) {
     return CopyRun(image, 0, end, reply, runs);
   }

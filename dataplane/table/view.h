@@ -191,12 +191,18 @@ class Snapshot {
   Snapshot(const View& view, Generation g) noexcept : view_(view), generation_(g) {
     const auto* index =
         view.Newest<IndexVersion>(view.header().index_at.load(std::memory_order_relaxed), g);
-    if (index == nullptr || index->buckets == 0 || index->spill > kMaxSpill) {
+    if (index == nullptr) {
       return;
     }
-    buckets_ = view.At<Bucket>(index->buckets_at, std::uint64_t{index->buckets} * sizeof(Bucket));
-    bucket_count_ = buckets_ == nullptr ? 0 : index->buckets;
-    spill_ = index->spill;
+    // Read once, here and below: what was judged is what is used, whoever writes meanwhile.
+    const std::uint32_t buckets = index->buckets;
+    const std::uint32_t spill = index->spill;
+    if (buckets == 0 || spill > kMaxSpill) {
+      return;
+    }
+    buckets_ = view.At<Bucket>(index->buckets_at, std::uint64_t{buckets} * sizeof(Bucket));
+    bucket_count_ = buckets_ == nullptr ? 0 : buckets;
+    spill_ = spill;
     key_ = {{index->key[0], index->key[1]}};
     max_labels_ = view.header().max_labels.load(std::memory_order_relaxed);
   }
@@ -258,17 +264,19 @@ class Snapshot {
 
   /// The rrset entries of a record; empty when it has none or they are not readable.
   [[nodiscard]] std::span<const RrsetEntry> Rrsets(const NameRecord& record) const noexcept {
-    if (record.rrsets <= 2) [[likely]] {
-      return {record.rrset, record.rrsets};
+    const unsigned inlined = record.rrsets;
+    if (inlined <= 2) [[likely]] {
+      return {record.rrset, inlined};
     }
-    const auto* table = view_.At<RrsetTable>(record.rrset[0].at);
-    if (table == nullptr || table->count > kMaxNameRrsets ||
-        view_.At<RrsetTable>(record.rrset[0].at,
-                             sizeof(RrsetTable) + (table->count * sizeof(RrsetEntry))) == nullptr)
+    const std::uint32_t at = record.rrset[0].at;
+    const auto* table = view_.At<RrsetTable>(at);
+    const std::uint32_t count = table == nullptr ? 0 : table->count;
+    if (count == 0 || count > kMaxNameRrsets ||
+        view_.At<RrsetTable>(at, sizeof(RrsetTable) + (count * sizeof(RrsetEntry))) == nullptr)
         [[unlikely]] {
       return {};
     }
-    return {reinterpret_cast<const RrsetEntry*>(table + 1), table->count};
+    return {reinterpret_cast<const RrsetEntry*>(table + 1), count};
   }
 
   /// The zone's state at this generation, or null.

@@ -177,13 +177,11 @@ TEST(Decision, KeepsSharesBelowTheDrawsResolutionInDrawsOfTheirOwn) {
 }
 
 TEST(Decision, RoundsSharesToTheNearestThreshold) {
-  Folded folded{.denominator = 3,
-                .outcomes = {{.numerator = 1}, {.numerator = 1}, {.numerator = 1}}};
-  EXPECT_EQ(Thresholds(folded), (std::vector<std::uint32_t>{1431655764, 2863311530, 4294967295}));
-  folded = {.denominator = ~std::uint64_t{0},
-            .outcomes = {{.numerator = std::uint64_t{1} << 33U},
-                         {.numerator = ~std::uint64_t{0} - (std::uint64_t{1} << 33U)}}};
-  EXPECT_EQ(Thresholds(folded), (std::vector<std::uint32_t>{1, 4294967295}));
+  EXPECT_EQ(UpTo(1, 3), 1431655764U);
+  EXPECT_EQ(UpTo(2, 3), 2863311530U);
+  EXPECT_EQ(UpTo(3, 3), 4294967295U);
+  EXPECT_EQ(UpTo(std::uint64_t{1} << 33U, ~std::uint64_t{0}), 1U);
+  EXPECT_EQ(UpTo(~std::uint64_t{0}, ~std::uint64_t{0}), 4294967295U);
 }
 
 TEST(Decision, StopsAtTheDeepestAliasAllowed) {

@@ -73,16 +73,17 @@ void AddChange(const json& change, std::string& text) {
     const std::string before = Outcome(Member(some, "before"), type);
     const std::string after = Outcome(Member(some, "after"), type);
     if (classes <= 0) {
-      text += " " + before + "\n    -> " + after + "\n";
+      text.append(" ").append(before).append("\n    -> ").append(after).append("\n");
       continue;
     }
     told += Number(some, "classes");
     std::string known;
     for (const auto& [source, place] : Member(some, "known").items()) {
-      known += (known.empty() ? "" : "; ") + Printable(source) + " " + Text(place);
+      known.append(known.empty() ? "" : "; ").append(Printable(source)).append(" ");
+      known.append(Text(place));
     }
-    text += "    " + Text(some, "classes") + " like " + known + ":\n      " + before +
-            "\n      -> " + after + "\n";
+    text.append("    ").append(Text(some, "classes")).append(" like ").append(known);
+    text.append(":\n      ").append(before).append("\n      -> ").append(after).append("\n");
   }
   if (const std::int64_t more = Number(change, "changed_classes") - told; classes > 0 && more > 0) {
     text += "    and " + std::to_string(more) + " more\n";
