@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kNamed = 12;
 
 std::string OneOf(const std::vector<std::string>& words) {
-  std::string text = "expected one of: ";
+  std::string text = "one of: ";
   for (std::size_t i = 0; i < std::min(words.size(), kNamed); ++i) {
     text += (i == 0 ? "" : ", ") + words[i];
   }
@@ -28,7 +28,7 @@ class LocationRules {
   void Check(const RecordSet& record) {
     switch (record.policy) {
       case Policy::kLatency:
-        if (CheckRegion(record, "Region") && data_->latency_class.size() == 1) {
+        if (CheckRegion(record) && data_->latency_class.size() == 1) {
           WarnOnce("latency",
                    record,
                    "[location] latency, or geo with coordinates",
@@ -49,7 +49,12 @@ class LocationRules {
         break;
       case Policy::kGeolocation:
         if (data_ == nullptr || (data_->geo_class.size() == 1)) {
-          WarnOnce("geolocation", record, "[location] geo", "only a default record answers");
+          const bool named = data_ != nullptr && !data_->geo_file.empty();
+          WarnOnce(
+              "geolocation",
+              record,
+              named ? "a continent or country in any row of " + data_->geo_file : "[location] geo",
+              "only a default record answers");
         }
         break;
       default:
@@ -72,36 +77,43 @@ class LocationRules {
                                ": nothing is known of any client, " + consequence);
     }
   }
-  // The region's index, or nothing when there is no table or it is not in one.
-  std::optional<std::size_t> CheckRegion(const RecordSet& record, const char* field) {
+  // Whether a table has the region of a latency record.
+  bool CheckRegion(const RecordSet& record) {
     if (data_ == nullptr || data_->regions.empty()) {
-      if (record.policy == Policy::kLatency) {
-        WarnOnce("latency",
-                 record,
-                 "[location] regions or latency",
-                 "the first region of the alphabet that is healthy answers");
-      }
-      return std::nullopt;
+      WarnOnce("latency",
+               record,
+               "[location] regions or latency",
+               "the first region of the alphabet that is healthy answers");
+      return false;
     }
-    const auto& regions = data_->regions;
-    const auto found = std::ranges::lower_bound(regions, record.where->region);
-    if (found != regions.end() && *found == record.where->region) {
-      return static_cast<std::size_t>(found - regions.begin());
+    if (std::ranges::binary_search(data_->regions, record.where->region)) {
+      return true;
     }
     Refuse(record,
-           std::string(field) + " '" + record.where->region +
-               "' is in no table of [location] regions or latency; " + OneOf(regions));
-    return std::nullopt;
+           "Region '" + record.where->region +
+               "' is in no table of [location] regions or latency; expected " +
+               OneOf(data_->regions));
+    return false;
   }
+  // A geoproximity record lies somewhere, or no client could ever be near it.
   void CheckPlace(const RecordSet& record) {
-    if (record.where->place) {
+    const std::string& region = record.where->region;
+    if (record.where->place || data_ == nullptr) {
       return;
     }
-    const auto region = CheckRegion(record, "AWSRegion or LocalZoneGroup");
-    if (region && !data_->region_place[*region]) {
+    std::vector<std::string> placed;
+    for (std::size_t i = 0; i < data_->regions.size(); ++i) {
+      if (data_->region_place[i]) {
+        placed.push_back(data_->regions[i]);
+      }
+    }
+    if (!std::ranges::binary_search(placed, region)) {
       Refuse(record,
-             "region '" + record.where->region +
-                 "' has no coordinates; expected a row with them in [location] regions");
+             "AWSRegion or LocalZoneGroup '" + region + "' has no coordinates; expected a row " +
+                 region + ",LATITUDE,LONGITUDE in " +
+                 (data_->regions_file.empty() ? "a file that [location] regions names"
+                                              : "[location] regions, " + data_->regions_file) +
+                 (placed.empty() ? "" : ", or " + OneOf(placed)));
     }
   }
   void CheckBlock(const RecordSet& record) {
@@ -117,7 +129,7 @@ class LocationRules {
                  where.collection_id + "'; " +
                  (ids.empty() ? "expected a [cidr_collection.\"" + where.collection_id +
                                     "\"] in the node's file"
-                              : OneOf(ids)));
+                              : "expected " + OneOf(ids)));
       return;
     }
     if (where.cidr_location == "*") {
@@ -131,7 +143,7 @@ class LocationRules {
       Refuse(record,
              "The CIDR collection location doesn't match any locations in your account: "
              "LocationName '" +
-                 where.cidr_location + "' of collection '" + where.collection_id + "'; " +
+                 where.cidr_location + "' of collection '" + where.collection_id + "'; expected " +
                  OneOf({locations.begin(), locations.end()}));
     }
   }

@@ -373,9 +373,9 @@ TEST_F(LocationFolder, RefusesPlacesThatNoFileKnows) {
       {R"("Region": "c")",
        "Region 'c' is in no table of [location] regions or latency; expected one of: a, b"},
       {R"("GeoProximityLocation": {"AWSRegion": "c"})",
-       "'c' is in no table of [location] regions or latency; expected one of: a, b"},
-      {R"("GeoProximityLocation": {"AWSRegion": "a"})",
-       "region 'a' has no coordinates; expected a row with them in [location] regions"},
+       "AWSRegion or LocalZoneGroup 'c' has no coordinates; expected a row c,LATITUDE,LONGITUDE "
+       "in [location] regions, "},
+      {R"("GeoProximityLocation": {"AWSRegion": "a"})", "r.csv, or one of: b"},
       {R"("CidrRoutingConfig": {"CollectionId": "y", "LocationName": "x"})",
        "The CIDR collection you specified, doesn't exist: CollectionId 'y'; expected one of: z"},
       {R"("CidrRoutingConfig": {"CollectionId": "z", "LocationName": "y"})",
@@ -410,6 +410,41 @@ TEST_F(LocationFolder, WarnsThatNothingIsKnownWithoutFiles) {
     ASSERT_EQ(loaded->warnings.Warnings().size(), 1U);
     EXPECT_THAT(loaded->warnings.Warnings()[0], HasSubstr(expected));
   }
+}
+
+// Without coordinates the record's place is as good as any other: a wrong answer, not an odd one.
+TEST_F(LocationFolder, RefusesARegionThatLiesNowhereForGeoproximity) {
+  Write("zone", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.test.\n");
+  Write("p.csv", std::string(kPlaces) + "10.0.0.0/8,,US,NY,40.7,-74\n");
+  Write("l.csv", "client,region,ms\nUS,c,7\n");
+  const std::string geo = std::string(kOneZone) + "[location]\ngeo = \"p.csv\"\n";
+  for (const char* field : {"AWSRegion", "LocalZoneGroup"}) {
+    Write("records",
+          LocatedRecord(R"("GeoProximityLocation": {")" + std::string(field) + R"(": "c"})"));
+    for (const std::string& node : {geo, geo + "latency = \"l.csv\"\n"}) {
+      const auto loaded = Load(node);
+      ASSERT_FALSE(loaded) << node;
+      EXPECT_THAT(loaded.error().message,
+                  HasSubstr("records:1: record 'w.t. A' (SetIdentifier 's'): AWSRegion or "
+                            "LocalZoneGroup 'c' has no coordinates; expected a row "
+                            "c,LATITUDE,LONGITUDE in a file that [location] regions names"));
+    }
+  }
+  Write("records", LocatedRecord(R"("GeoProximityLocation": {"Coordinates":
+    {"Latitude": "1", "Longitude": "2"}})"));
+  EXPECT_TRUE(Load(geo));
+}
+
+TEST_F(LocationFolder, DoesNotSpeakOfAMissingFileThatIsNamed) {
+  Write("zone", "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.test.\n");
+  Write("p.csv", std::string(kPlaces) + "10.0.0.0/8,,,,40.7,-74\n");
+  Write("records", LocatedRecord(R"("GeoLocation": {"CountryCode": "*"})"));
+  const auto loaded = Load(std::string(kOneZone) + "[location]\ngeo = \"p.csv\"\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  ASSERT_EQ(loaded->warnings.Warnings().size(), 1U);
+  EXPECT_THAT(loaded->warnings.Warnings()[0],
+              HasSubstr("geolocation without a continent or country in any row of " +
+                        (folder_ / "p.csv").string() + ": nothing is known of any client"));
 }
 
 TEST_F(LocationFolder, SaysTheFaultsOfEveryFileAtOnce) {
