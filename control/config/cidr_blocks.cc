@@ -111,6 +111,9 @@ void ReadCidrBlocksText(std::string_view text,
   BlocksReader reader(file, own);
   ReadJsonList(text, file, "CidrBlocks", [&reader](const Value& item) { reader.Take(item); }, own);
   const auto rows = reader.Finish();
+  if (rows.empty() && own.Ok()) {
+    own.AddError(file, "has no block; expected at least one CidrBlock");
+  }
   if (own.Ok()) {
     SetBlocks(rows, collection);
   }

@@ -202,6 +202,9 @@ void CsvReader::Read(const std::function<void(const CsvRow&)>& on_row) {
       on_row({row_line_, fields_});
     }
   }
+  if (rows == 0 && rest_.empty()) {
+    findings_.AddError(file_, "has no row; expected at least one " + std::string(columns_[0]));
+  }
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ struct CsvRow {
 /// empty lines are no rows; lines end in LF or CRLF; a quoted field may hold quotes (doubled),
 /// commas and line ends. Faults become errors, a line each: a header that is not `columns`, another
 /// number of fields, stray or open quotes, octets that are no UTF-8, control characters, too many
-/// rows. Reading stops when Findings are full.
+/// rows or none at all (a table that was cut would take every answer away). Reading stops when
+/// Findings are full.
 /// @param file  only for messages.
 void ReadCsv(std::string_view text,
              const std::string& file,

@@ -62,6 +62,8 @@ TEST(Csv, RefusesWithTheLine) {
       {"1,2\n", "f.csv:1: the first line is no header; expected a,b"},
       {"b,a\n", "the first line is no header; expected a,b"},
       {"a\n", "f.csv:1: has 1 fields; expected a,b"},
+      {"a,b\n", "f.csv: has no row; expected at least one a"},
+      {"a,b\r\n# 1,2\n\n", "f.csv: has no row; expected at least one a"},
       {"a,b\n1\n", "f.csv:2: has 1 fields; expected a,b"},
       {"a,b\n\n1,2,3\n", "f.csv:3: has more than 2 fields; expected a,b"},
       {"a,b\n\"1,2\n", "f.csv:2: a quoted field is never closed"},
@@ -292,6 +294,7 @@ TEST(CidrBlocksFile, RefusesWithPlaceValueAndExpectation) {
        "b.json:3: CIDR block 10.0.0.0/8 of location 'b' is in location 'a' already"},
       {Block("10.0.0.0/8", "a") + ",\n" + Block("10.0.0.0/8", "a"), "is in location 'a' already"},
       {"5", "CidrBlocks holds 5; expected objects"},
+      {"", "b.json: has no block; expected at least one CidrBlock"},
       {"{", "b.json:2:"}};
   for (const auto& [items, expected] : table) {
     CidrCollection collection;
@@ -321,7 +324,7 @@ TEST_F(LocationFolder, GivesTheModelWhatTheFilesSay) {
   Write("r.csv", "region,latitude,longitude\nb,0,0\n");
   Write("l.csv", "client,region,ms\nUS,a,7\n10.9.0.0/16,a,8\n");
   Write("b1", "{\"CidrBlocks\": [" + Block("10.0.0.0/8", "x") + "]}");
-  Write("b2", "{\"CidrBlocks\": []}");
+  Write("b2", "{\"CidrBlocks\": [" + Block("10.0.0.0/8", "y") + "]}");
   const auto loaded = Load(
       "[location]\ngeo = \"p.csv\"\nregions = \"r.csv\"\nlatency = \"l.csv\"\n"
       "[cidr_collection.z]\nblocks = \"b2\"\n[cidr_collection.a]\nname = \"n\"\nblocks = \"b1\"\n");
@@ -445,6 +448,24 @@ TEST_F(LocationFolder, DoesNotSpeakOfAMissingFileThatIsNamed) {
   EXPECT_THAT(loaded->warnings.Warnings()[0],
               HasSubstr("geolocation without a continent or country in any row of " +
                         (folder_ / "p.csv").string() + ": nothing is known of any client"));
+}
+
+// Such a file is one that was cut: its answers would be gone at a reload.
+TEST_F(LocationFolder, RefusesFilesWithoutARow) {
+  Write("p.csv", kPlaces);
+  Write("r.csv", "region,latitude,longitude\n");
+  Write("l.csv", "client,region,ms\n");
+  Write("b", "{\"CidrBlocks\": []}");
+  const auto loaded = Load(
+      "[location]\ngeo = \"p.csv\"\nregions = \"r.csv\"\nlatency = \"l.csv\"\n"
+      "[cidr_collection.z]\nblocks = \"b\"\n");
+  ASSERT_FALSE(loaded);
+  for (const char* expected : {"p.csv: has no row; expected at least one network",
+                               "r.csv: has no row; expected at least one region",
+                               "l.csv: has no row; expected at least one client",
+                               "b: has no block; expected at least one CidrBlock"}) {
+    EXPECT_THAT(loaded.error().message, HasSubstr(expected));
+  }
 }
 
 TEST_F(LocationFolder, SaysTheFaultsOfEveryFileAtOnce) {
