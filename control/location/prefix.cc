@@ -11,7 +11,7 @@ namespace holdfast::control {
 namespace {
 
 constexpr const char* kForm =
-    "expected a prefix such as 192.0.2.0/24 or 2001:db8::/32, or an address";
+    "expected a prefix such as 192.0.2.0/24 or 2001:db8::/32, or an IPv4 address";
 
 // The ones behind a prefix of `length` bits out of `width`.
 std::uint64_t HostBits(int width, int length) noexcept {
@@ -45,27 +45,11 @@ std::optional<Address> ParseAddress(std::string_view text) {
   return address;
 }
 
-}  // namespace
-
-std::uint64_t Prefix::Last() const noexcept {
-  return bits | HostBits(Width(), length);
-}
-
-bool Prefix::Contains(const Prefix& other) const noexcept {
-  return length <= other.length && (other.bits & ~HostBits(Width(), length)) == bits;
-}
-
-Result<Prefix> ParsePrefix(std::string_view text) {
-  const std::size_t slash = text.find('/');
-  const auto address = ParseAddress(text.substr(0, slash));
-  if (!address) {
-    return Fail(ErrorCode::kInvalid, std::string("is no prefix; ") + kForm);
-  }
-  Prefix prefix{address->v6, address->upper, 0};
-  const int width = prefix.Width();
+// The number behind the slash, nothing where there is no slash; kInvalid for other text. One beyond
+// all numbers is as long as can be.
+Result<std::optional<unsigned>> LengthIn(std::string_view text, std::size_t slash) {
   if (slash == std::string_view::npos) {
-    prefix.length = static_cast<std::uint8_t>(width);
-    return prefix;
+    return std::nullopt;
   }
   const std::string_view digits = text.substr(slash + 1);
   unsigned length = 0;
@@ -73,9 +57,37 @@ Result<Prefix> ParsePrefix(std::string_view text) {
   const bool leading_zero = digits.size() > 1 && digits.front() == '0';
   if (parsed.ec == std::errc::invalid_argument || leading_zero ||
       parsed.ptr != digits.data() + digits.size()) {
+    return Fail(ErrorCode::kInvalid, "is no number");
+  }
+  return parsed.ec == std::errc{} ? length : ~0U;
+}
+
+// @param client  whether the text is who asks, of whom the /64 counts.
+Result<Prefix> Parse(std::string_view text, bool client) {
+  const std::size_t slash = text.find('/');
+  const auto address = ParseAddress(text.substr(0, slash));
+  const auto written = LengthIn(text, slash);
+  if (!address || !written) {
     return Fail(ErrorCode::kInvalid, std::string("is no prefix; ") + kForm);
   }
-  if (parsed.ec != std::errc{} || length > static_cast<unsigned>(width)) {
+  Prefix prefix{address->v6, address->upper, 0};
+  const int width = prefix.Width();
+  const unsigned length = written->value_or(address->v6 ? 128 : 32);
+  if (address->v6 && length >= 96 && length <= 128 && address->upper == 0 &&
+      address->lower >> 32U == 0xffff) {
+    Prefix v4{false, address->lower & 0xffffffff, static_cast<std::uint8_t>(length - 96)};
+    v4.bits &= ~HostBits(32, v4.length);
+    return Fail(ErrorCode::kInvalid,
+                "is an IPv4 address in the form of IPv6; expected " + ToText(v4));
+  }
+  if (address->v6 && (!*written || (client && length > 64 && length <= 128))) {
+    prefix.length = 64;
+    return client ? Result<Prefix>(prefix)
+                  : Fail(ErrorCode::kInvalid,
+                         "is an IPv6 address; expected a prefix of at most /64, such as " +
+                             ToText(prefix));
+  }
+  if (length > static_cast<unsigned>(width)) {
     return Fail(ErrorCode::kInvalid,
                 std::string("is too long; expected ") +
                     (prefix.v6 ? "at most /64 for IPv6" : "at most /32 for IPv4"));
@@ -91,17 +103,22 @@ Result<Prefix> ParsePrefix(std::string_view text) {
   return prefix;
 }
 
+}  // namespace
+
+std::uint64_t Prefix::Last() const noexcept {
+  return bits | HostBits(Width(), length);
+}
+
+bool Prefix::Contains(const Prefix& other) const noexcept {
+  return length <= other.length && (other.bits & ~HostBits(Width(), length)) == bits;
+}
+
+Result<Prefix> ParsePrefix(std::string_view text) {
+  return Parse(text, false);
+}
+
 Result<Prefix> ParseClient(std::string_view text) {
-  const std::size_t slash = text.find('/');
-  unsigned length = 0;
-  if (slash != std::string_view::npos && text.contains(':')) {
-    const char* end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data() + slash + 1, end, length);
-    if (parsed.ec == std::errc{} && parsed.ptr == end && length > 64 && length <= 128) {
-      return ParsePrefix(text.substr(0, slash));
-    }
-  }
-  return ParsePrefix(text);
+  return Parse(text, true);
 }
 
 std::string ToText(const Prefix& prefix) {

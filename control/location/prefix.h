@@ -26,12 +26,14 @@ struct Prefix {
   auto operator<=>(const Prefix&) const = default;
 };
 
-/// "192.0.2.0/24", "2001:db8::/32", or an address: an IPv4 address is its /32, an IPv6 address the
-/// /64 around it. @return kInvalid with what is wrong and what was expected, to be put behind the
-/// text: "has bits set behind its /24; expected 192.0.2.0/24".
+/// "192.0.2.0/24", "2001:db8::/32", or an IPv4 address, which is its /32. IPv6 longer than /64 is
+/// refused, an address of it too, since it would stand for all its /64; so is IPv4 in IPv6's form
+/// ("::ffff:192.0.2.1"), which no client has here. @return kInvalid with what is wrong and what was
+/// expected, to be put behind the text: "has bits set behind its /24; expected 192.0.2.0/24".
 Result<Prefix> ParsePrefix(std::string_view text);
 
-/// As ParsePrefix, for one who asks: of an IPv6 prefix longer than /64 the /64 around it counts.
+/// As ParsePrefix, for one who asks: of an IPv6 address, and of a prefix longer than /64, the /64
+/// around it counts.
 Result<Prefix> ParseClient(std::string_view text);
 
 /// As ParsePrefix reads it: "192.0.2.0/24".

@@ -157,7 +157,9 @@ TEST(PlacesFile, RefusesWithPlaceValueAndExpectation) {
        "p.csv:4: network 10.0.0.0/8 is that of line 2 too; expected it once"},
       {"10.0.0.0/8,,US,,,\n10.0.0.0/8,,US,,,", "is that of line 2 too"},
       {"10.0.0.1,,US,,,\n10.0.0.1/32,,US,,,", "network 10.0.0.1/32 is that of line 2 too"},
-      {"2001:db8::1,,US,,,\n2001:db8::2,,US,,,", "network 2001:db8::/64 is that of line 2 too"}};
+      {"2001:db8::/64,,US,,,\n2001:DB8:0::/64,,US,,,", "network 2001:db8::/64 is that of line 2"},
+      {"2001:db8::1,,US,,,", "network \"2001:db8::1\" is an IPv6 address; expected a prefix"},
+      {"::ffff:1.2.3.4,,US,,,", "is an IPv4 address in the form of IPv6; expected 1.2.3.4/32"}};
   for (const auto& [rows, expected] : table) {
     const Read read = ReadPlaces(rows);
     EXPECT_EQ(read.findings.ErrorCount(), 1U) << rows << "\n" << Errors(read.findings);
@@ -204,7 +206,7 @@ TEST(LatencyFile, ReadsFiguresOfPrefixesAndPlaces) {
   Findings findings;
   const LatencyTable table = ReadLatencyText(
       "client,region,ms\n10.0.0.0/8,c,12\n10.0.0.0/8,a,0.125\n"
-      "US,b,60000\nUS-NY,a,0\n2001:db8::,a,1.5\nfe80::/10,a,2\n",
+      "US,b,60000\nUS-NY,a,0\n2001:db8::/64,a,1.5\nfe80::/10,a,2\n",
       "l",
       regions,
       findings);

@@ -35,7 +35,7 @@ TEST(Prefix, ReadsWhatIsWellFormed) {
       {"::/0", {true, 0, 0}},
       {"2001:db8::/32", {true, 0x20010db800000000, 32}},
       {"2001:DB8:0:1::/64", {true, 0x20010db800000001, 64}},
-      {"2001:db8:0:1:2:3:4:5", {true, 0x20010db800000001, 64}}};
+      {"::1:0:0:0:0/64", {true, 1, 64}}};
   for (const auto& [text, expected] : table) {
     EXPECT_EQ(At(text), expected) << text;
     EXPECT_EQ(At(ToText(expected)), expected) << text;
@@ -51,6 +51,8 @@ TEST(Prefix, OfAClientCountsInItsUpper64Bits) {
   }
   EXPECT_FALSE(ParseClient("2001:db8::/129"));
   EXPECT_FALSE(ParseClient("192.0.2.0/33"));
+  EXPECT_FALSE(ParseClient("2001:db8::1/64"));
+  EXPECT_FALSE(ParseClient("::ffff:192.0.2.1"));
 }
 
 TEST(Prefix, SaysWhatIsWrong) {
@@ -71,6 +73,15 @@ TEST(Prefix, SaysWhatIsWrong) {
       {"192.0.2.0/33", "is too long; expected at most /32 for IPv4"},
       {"192.0.2.0/99999999999", "is too long"},
       {"2001:db8::/65", "is too long; expected at most /64 for IPv6"},
+      {"2001:db8::5/128", "is too long; expected at most /64 for IPv6"},
+      {"2001:db8::/129", "is too long; expected at most /64 for IPv6"},
+      {"2001:db8:0:1:2:3:4:5",
+       "is an IPv6 address; expected a prefix of at most /64, such as 2001:db8:0:1::/64"},
+      {"::", "is an IPv6 address; expected a prefix of at most /64, such as ::/64"},
+      {"::ffff:1.2.3.4", "is an IPv4 address in the form of IPv6; expected 1.2.3.4/32"},
+      {"::ffff:1.2.3.4/120", "is an IPv4 address in the form of IPv6; expected 1.2.3.0/24"},
+      {"::ffff:0:0/96", "is an IPv4 address in the form of IPv6; expected 0.0.0.0/0"},
+      {"::ffff:1.2.3.4/64", "has bits set behind its /64; expected ::/64"},
       {"192.0.2.1/24", "has bits set behind its /24; expected 192.0.2.0/24"},
       {"1.0.0.0/0", "has bits set behind its /0; expected 0.0.0.0/0"},
       {"2001:db8:1::/32", "has bits set behind its /32; expected 2001:db8::/32"},
