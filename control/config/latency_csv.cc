@@ -9,6 +9,7 @@
 #include "control/config/csv.h"
 #include "control/config/fields.h"
 #include "control/config/places_csv.h"
+#include "control/config/record_location.h"
 #include "control/location/country.h"
 
 namespace holdfast::control {
@@ -18,8 +19,8 @@ constexpr std::array<std::string_view, 3> kRegionColumns{"region", "latitude", "
 constexpr std::array<std::string_view, 3> kLatencyColumns{"client", "region", "ms"};
 
 std::optional<std::string> FaultOfRegion(std::string_view region) {
-  if (!IsPlainWord(region, 64)) {
-    return NotAsExpected("region", region, "1..64 letters, digits, '-' and '_'");
+  if (!IsRegion(region)) {
+    return NotAsExpected("region", region, kRegionForm);
   }
   return std::nullopt;
 }

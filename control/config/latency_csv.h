@@ -10,16 +10,17 @@
 
 namespace holdfast::control {
 
-/// Route 53 has three dozen; each client class holds a figure for each.
-inline constexpr std::size_t kMaxRegions = 64;
+/// Route 53 has three dozen, and as many local zones; each client class holds a figure for each.
+inline constexpr std::size_t kMaxRegions = 256;
 /// The most figures a latency table may hold: clients with rows of their own x regions.
 inline constexpr std::size_t kMaxLatencies = std::size_t{1} << 25;
 
 /// A region as files name it, with its place if regions.csv has it.
 using Regions = std::map<std::string, std::optional<Coordinates>>;
 
-/// Reads "region,latitude,longitude" into `regions`. Errors: a name that is not 1..64 letters,
-/// digits, '-' and '_', a region that comes twice, coordinates out of range, too many regions.
+/// Reads "region,latitude,longitude" into `regions`. Errors: a name that is no IsRegion(), so
+/// that no record could name it, a region that comes twice, coordinates out of range, too many
+/// regions.
 void ReadRegionsText(std::string_view text,
                      const std::string& file,
                      Regions& regions,

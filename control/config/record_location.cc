@@ -41,8 +41,7 @@ bool IsRegion(std::string_view text) {
 std::string ReadRegion(Fields& fields, std::string_view name) {
   const auto text = fields.String(name);
   if (text && !IsRegion(*text)) {
-    fields.Expected(
-        name, *fields.Find(name), "the name of a region, 1..64 lower-case letters, digits and '-'");
+    fields.Expected(name, *fields.Find(name), "the name of a region, " + std::string(kRegionForm));
     return {};
   }
   return text.value_or("");

@@ -14,8 +14,9 @@
 
 namespace holdfast::control {
 
-/// Whether it may be a region's name, as ReadRegion has it.
+/// Whether it may be a region's name, as ReadRegion has it; kRegionForm is what was expected.
 bool IsRegion(std::string_view text);
+inline constexpr std::string_view kRegionForm = "1..64 lower-case letters, digits and '-'";
 
 /// A region's name: 1..64 lower-case letters, digits and '-'; empty when it was refused.
 std::string ReadRegion(Fields& fields, std::string_view name);

@@ -187,12 +187,13 @@ TEST(RegionsFile, ReadsAndRefuses) {
     many += "r" + std::to_string(i) + ",0,0\n";
   }
   const std::vector<std::pair<std::string, const char*>> table{
-      {"a b,0,0", "r:2: region is \"a b\"; expected 1..64 letters"},
+      {"a b,0,0", "r:2: region is \"a b\"; expected 1..64 lower-case letters, digits and '-'"},
+      {"US_East,0,0", "r:2: region is \"US_East\"; expected 1..64 lower-case letters"},
       {",0,0", "region is \"\""},
       {"a,,0", "latitude is \"\"; expected -90..90"},
       {"a,0,-181", "longitude is \"-181\"; expected -180..180"},
       {"a,0,0\na,1,1", "r:3: region a is that of line 2 too; expected it once"},
-      {many, "r:66: region \"r64\" is one too many; expected at most 64"}};
+      {many, "r:258: region \"r256\" is one too many; expected at most 256"}};
   for (const auto& [rows, expected] : table) {
     Regions ignored;
     Findings findings;
@@ -229,7 +230,8 @@ TEST(LatencyFile, RefusesWithPlaceValueAndExpectation) {
       {"US-,a,1", "client is \"US-\""},
       {"US-XX,a,1", "client is \"US-XX\""},
       {",a,1", "client \"\" is no prefix"},
-      {"US,,1", "region is \"\"; expected 1..64 letters"},
+      {"US,,1", "region is \"\"; expected 1..64 lower-case letters"},
+      {"US,eu_1,1", "l:2: region is \"eu_1\"; expected 1..64 lower-case letters"},
       {"US,a,", "ms is \"\"; expected 0..60000 with at most 3 decimals"},
       {"US,a,-1", "ms is \"-1\""},
       {"US,a,60000.001", "ms is \"60000.001\""},
