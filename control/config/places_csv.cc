@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "control/config/csv.h"
@@ -53,6 +54,8 @@ class PlacesReader {
         std::nullopt};
     if (const auto fault = CompleteGeo(place.geo)) {
       Refuse(row, *fault);
+    } else {
+      CheckContinent(row, place.geo);
     }
     if (const auto at = ReadCoordinates(row.fields[4], row.fields[5])) {
       place.cell = at->transform([this](const Coordinates& c) { return RoundToGrid(c, grid_); });
@@ -71,6 +74,16 @@ class PlacesReader {
   }
 
  private:
+  void CheckContinent(const CsvRow& row, const GeoClass& geo) {
+    const std::string_view usual = ContinentOf(geo.country);
+    if (!usual.empty() && usual != geo.continent &&
+        moved_.emplace(geo.continent, geo.country).second) {
+      findings_.AddWarning(Source{file_, row.line},
+                           "continent is \"" + geo.continent + "\" with country " + geo.country +
+                               "; expected " + std::string(usual) +
+                               "; clients of such rows count as on continent " + geo.continent);
+    }
+  }
   void Refuse(const CsvRow& row, const std::string& what) {
     findings_.AddError(Source{file_, row.line}, what);
   }
@@ -80,6 +93,7 @@ class PlacesReader {
   PlaceNumbers& places_;
   Findings& findings_;
   std::vector<PrefixRow> rows_;
+  std::set<std::pair<std::string, std::string>> moved_;  // countries with another continent
 };
 
 }  // namespace

@@ -10,7 +10,9 @@
 namespace holdfast::control {
 
 /// Reads "network,continent,country,subdivision,latitude,longitude". A network is a prefix or an
-/// address; empty fields mean unknown; a continent that is left out is made from the country.
+/// IPv4 address; empty fields mean unknown; a continent that is left out is made from the country.
+/// One that is not the country's is taken, since databases differ at the borders of Europe and
+/// Asia, with a warning at the first row of each such pair.
 /// Nested networks are wanted: the longest wins. Errors: "FILE:LINE: country is "XX"; expected
 /// ...".
 /// @param grid_degrees  0.05..10; places are rounded to it.

@@ -131,6 +131,18 @@ TEST(PlacesFile, SaysWhereClientsAre) {
   EXPECT_EQ(read.At6(0x20010db8ffffffff), (Place{{"EU", "UA", "43"}, std::nullopt}));
 }
 
+TEST(PlacesFile, WarnsOfAContinentThatIsNotTheCountrysOncePerPair) {
+  Read read = ReadPlaces(
+      "10.0.0.0/8,EU,US,,,\n10.1.0.0/16,EU,US,NY,,\n10.2.0.0/16,NA,US,,,\n10.3.0.0/16,AS,US,,,\n"
+      "10.4.0.0/16,EU,,,,\n");
+  EXPECT_EQ(Errors(read.findings), "");
+  EXPECT_THAT(read.findings.Warnings(),
+              ElementsAre("p.csv:2: continent is \"EU\" with country US; expected NA; clients of "
+                          "such rows count as on continent EU",
+                          HasSubstr("p.csv:5: continent is \"AS\" with country US; expected NA")));
+  EXPECT_EQ(read.At(0x0a000001), (Place{{"EU", "US", ""}, std::nullopt}));
+}
+
 TEST(PlacesFile, RefusesWithPlaceValueAndExpectation) {
   const std::vector<std::pair<std::string, const char*>> table{
       {"10.0.0.0/33,,,,,", "p.csv:2: network \"10.0.0.0/33\" is too long; expected at most /32"},
