@@ -100,7 +100,7 @@ class TreeReader : public nlohmann::json_sax<Json> {
   bool end_object() override { return Close(); }
   bool end_array() override { return Close(); }
   bool key(string_t& name) override;
-  bool parse_error(std::size_t, const std::string&, const Json::exception& fault) override;
+  bool parse_error(std::size_t, const std::string& token, const Json::exception& fault) override;
   /// What is left to check of a list.
   void Finish(const List& list);
   Value TakeRoot() { return std::move(root_); }
@@ -187,8 +187,13 @@ bool TreeReader::key(string_t& name) {
   return true;
 }
 
-// "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while ..."
-bool TreeReader::parse_error(std::size_t, const std::string&, const Json::exception& fault) {
+// "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while ...", or a
+// number beyond what a double can be, of which the sentence names no place.
+bool TreeReader::parse_error(std::size_t, const std::string& token, const Json::exception& fault) {
+  if (dynamic_cast<const Json::out_of_range*>(&fault) != nullptr) {
+    return Refuse((key_.empty() ? "a value" : "'" + key_ + "'") + " is " + token.substr(0, 80) +
+                  ", beyond what is read; expected a number of at most 1.8e308");
+  }
   const std::string_view what = fault.what();
   const auto digits_behind = [what](std::string_view mark) {
     const auto at = what.find(mark);

@@ -208,6 +208,10 @@ TEST(RecordSets, RefuseDocumentsOfAnotherShape) {
       {"{\"ResourceRecordSets\": [{\"Name\": \"\xff\"}]}", "r.json:1:"},
       {"{\"ResourceRecordSets\": " + std::string(100, '[') + std::string(100, ']') + "}",
        "r.json:1: values are nested deeper than 64"},
+      {"{\"ResourceRecordSets\": [{\"Name\": \"a\",\n\"Weight\": 1e400\n}]}",
+       "r.json:2: 'Weight' is 1e400, beyond what is read; expected a number of at most 1.8e308"},
+      {"{\"ResourceRecordSets\": [\n\n-1e999]}",
+       "r.json:3: a value is -1e999, beyond what is read"},
   };
   for (const auto& [text, part] : table) {
     const auto read = ReadJson(text);
