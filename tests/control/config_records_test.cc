@@ -297,6 +297,35 @@ TEST(RecordSets, RefuseFieldsWithRecordFieldValueAndExpectation) {
   });
 }
 
+TEST(RecordSets, CountCharactersAndNotOctets) {
+  std::string longest;
+  for (int i = 0; i < 128; ++i) {
+    longest += "\u00e4";
+  }
+  const auto named = [](const std::string& identifier) {
+    return Plain("www", "\"SetIdentifier\": \"" + identifier + "\", \"Weight\": 1");
+  };
+  const auto read = ReadRecords(named(longest));
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  EXPECT_EQ(read->zone.record_sets.at(0).set_identifier.size(), 256U);
+  ExpectRefusals(
+      {{named(longest + "\u00e4"), {"SetIdentifier has 129 characters; expected 1..128"}}});
+}
+
+// A newline could make one message two, an escape sequence clear a screen.
+TEST(RecordSets, AreNamedWithTheirControlCharactersShown) {
+  ExpectRefusals({{Plain("www", R"("SetIdentifier": "a\nr.json:9: b\u001b", "Weight": 256)"),
+                   {R"((SetIdentifier 'a\x0ar.json:9: b\x1b'): Weight is 256; expected 0..255)"}}});
+  const auto read = ReadRecords(
+      Plain("www", R"("SetIdentifier": "a\nb", "Weight": 1, "HealthCheckId": "c\r\n\u0085d")"));
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  LintZone(read->zone, {}, read->findings);
+  EXPECT_THAT(
+      read->findings.Warnings(),
+      ElementsAre(HasSubstr(R"((SetIdentifier 'a\x0ab'): HealthCheckId 'c\x0d\x0a\xc2\x85d' )"
+                            "is no health check of this node")));
+}
+
 TEST(RecordSets, RefuseTargetsThatAreNoneOrTooMany) {
   const std::string head = R"({"Name": "www.example.test.", "Type": "A")";
   const std::string one_of =
