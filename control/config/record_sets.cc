@@ -12,6 +12,7 @@
 #include "control/config/numbers.h"
 #include "control/config/rdata.h"
 #include "control/config/record_location.h"
+#include "control/config/same_rdata.h"
 #include "control/config/text_file.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -339,7 +340,9 @@ void RecordReader::ReadValues() {
     auto rdata = RdataFromValue(record_.type, value->text);
     if (!rdata) {
       fields_.Refuse("ResourceRecords", rdata.error().message);
-    } else if (std::ranges::find(record_.rdata, *rdata) != record_.rdata.end()) {
+    } else if (std::ranges::any_of(record_.rdata, [&](const std::string& other) {
+                 return SameRdata(record_.type, other, *rdata);
+               })) {
       fields_.Refuse("ResourceRecords", "has the value \"" + value->text + "\" twice");
     } else {
       record_.rdata.push_back(std::move(*rdata));

@@ -16,6 +16,7 @@
 
 #include "control/config/numbers.h"
 #include "control/config/rdata.h"
+#include "control/config/same_rdata.h"
 #include "control/config/zone_lines.h"
 #include "control/model/folded.h"
 #include "dataplane/base/bytes.h"
@@ -427,8 +428,8 @@ void ZoneReader::AddTo(Rrset& rrset, std::uint32_t ttl, std::string rdata, const
                          what() + " has records of different TTL; the lower one, " +
                              std::to_string(rrset.ttl) + ", is taken (RFC 2181 5.2)");
   }
-  if (rrset.rdata.size() < kFewRdata &&
-      std::ranges::find(rrset.rdata, rdata) != rrset.rdata.end()) {
+  const auto same = [&](const std::string& other) { return SameRdata(rrset.type, other, rdata); };
+  if (rrset.rdata.size() < kFewRdata && std::ranges::any_of(rrset.rdata, same)) {
     findings_.AddWarning(at, what() + ": the same record came before; it is dropped");
     return;
   }
@@ -440,7 +441,8 @@ void ZoneReader::Finish() {
     if (rrset.rdata.size() <= kFewRdata) {
       continue;
     }
-    std::unordered_set<std::string_view> seen;
+    std::unordered_set<std::string_view, RdataHash, RdataEqual> seen(
+        0, RdataHash{}, RdataEqual{rrset.type});
     std::vector<std::string> kept;
     for (const std::string& rdata : rrset.rdata) {
       if (seen.insert(rdata).second) {

@@ -359,6 +359,9 @@ TEST(RecordSets, RefuseTargetsThatAreNoneOrTooMany) {
        {"record 'www.example.test. A': ResourceRecords rdata '192.0.2' is no A"}},
       {with_values(R"([{"Value": "192.0.2.1"}, {"Value": "192.0.2.1"}])"),
        {"ResourceRecords has the value \"192.0.2.1\" twice"}},
+      {R"({"Name": "www.example.test.", "Type": "MX", "TTL": 60, "ResourceRecords": [
+          {"Value": "10 A.x."}, {"Value": "10 a.x."}]})",
+       {"ResourceRecords has the value \"10 a.x.\" twice"}},
       {with_values(R"([{"Value": "192.0.2.1\n192.0.2.2"}])"), {"it holds a control character"}},
       {R"({"Name": "t.example.test.", "Type": "TXT", "TTL": 1,
           "ResourceRecords": [{"Value": "unquoted"}]})",

@@ -345,6 +345,40 @@ TEST(ZoneFile, DropsDuplicatesWithAWarningInSmallAndLargeRrsets) {
               ElementsAre("z:4: 'x.example.test.' A: 20 records that came before are dropped"));
 }
 
+// RFC 2181 5: names that differ in letter case are one name, so the rrset holds the record twice.
+TEST(ZoneFile, TakesNamesOfAnotherLetterCaseForDuplicates) {
+  for (const auto& [first, second] :
+       {std::pair{"MX 10 A.x.", "MX 10 a.x."},
+        std::pair{"NS a.x.", "NS A.X."},
+        std::pair{"PTR a.x.", "PTR a.X."},
+        std::pair{"SRV 1 2 3 a.x.", "SRV 1 2 3 A.x."},
+        std::pair{"RP a.x. b.x.", "RP A.x. B.x."},
+        std::pair{"AFSDB 1 a.x.", "AFSDB 1 A.x."},
+        std::pair{"NAPTR 1 2 \"u\" \"S\" \"\" a.x.", "NAPTR 1 2 \"u\" \"S\" \"\" A.x."}}) {
+    const auto read = ReadText(std::string(kHead) + "x " + first + "\nx " + second + "\n");
+    ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+    ASSERT_EQ(read->zone.rrsets.size(), 3U);
+    EXPECT_EQ(read->zone.rrsets[2].rdata.size(), 1U) << first;
+    EXPECT_THAT(read->findings.Warnings(),
+                ElementsAre(HasSubstr("the same record came before; it is dropped")));
+  }
+  for (const auto& [first, second] :
+       {std::pair{"TXT \"A\"", "TXT \"a\""},
+        std::pair{"MX 10 a.x.", "MX 11 A.x."},
+        std::pair{"MX 16640 a.x.", "MX 24832 a.x."},  // "A" and "a" in the preference
+        std::pair{"NAPTR 1 2 \"u\" \"S\" \"\" a.x.", "NAPTR 1 2 \"u\" \"s\" \"\" a.x."},
+        std::pair{"HTTPS 1 a.x.", "HTTPS 1 A.x."}}) {
+    const auto read = ReadText(std::string(kHead) + "x " + first + "\nx " + second + "\n");
+    ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+    EXPECT_EQ(read->zone.rrsets.at(2).rdata.size(), 2U) << first;
+  }
+  std::string text = kHead;
+  for (int i = 0; i < 80; ++i) {
+    text += std::string("x MX 10 ") + (i % 2 == 0 ? "A" : "a") + std::to_string(i / 2) + ".x.\n";
+  }
+  EXPECT_EQ(ReadText(text)->zone.rrsets.at(2).rdata.size(), 40U);
+}
+
 TEST(ZoneFile, WarnsOfNsAndDsAtAWildcard) {  // W12
   const auto read = ReadText(std::string(kHead) + "*.a NS b\n*.c DS 1 8 2 0a0b\n");
   ASSERT_TRUE(read->findings.Ok());
