@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "control/model/record_groups.h"
 #include "control/model/rules.h"
@@ -15,6 +16,11 @@ namespace holdfast::control {
 namespace {
 
 constexpr std::uint32_t kAdvisedTtl = 60;  // seconds, for a record with a check
+constexpr std::string_view kWildcard("\1*", 2);
+
+bool IsType(std::uint16_t type, wire::Type wanted) noexcept {
+  return type == static_cast<std::uint16_t>(wanted);
+}
 
 class Lint {
  public:
@@ -28,6 +34,7 @@ class Lint {
   void Run() {
     LintSigned();
     LintWildcards();
+    LintHidden();
     for (const RecordSet& record : zone_.record_sets) {
       LintRecord(record);
     }
@@ -47,6 +54,7 @@ class Lint {
   }
   void LintSigned();
   void LintWildcards();
+  void LintHidden();
   void LintRecord(const RecordSet& record);
   void LintGroup(const RecordGroup& group);
   // Whether health can ever change what the record's own group does about it.
@@ -101,7 +109,7 @@ void Lint::LintSigned() {
 void Lint::LintWildcards() {
   const auto is_undefined = [](std::string_view owner, std::uint16_t type) {
     const auto of = static_cast<wire::Type>(type);
-    return owner.starts_with(std::string_view("\1*", 2)) &&
+    return owner.starts_with(kWildcard) &&
            (of == wire::Type::kNs || of == wire::Type::kDs || of == wire::Type::kDname);
   };
   const auto words = [](std::uint16_t type) {
@@ -116,6 +124,52 @@ void Lint::LintWildcards() {
   for (const RecordSet& record : zone_.record_sets) {
     if (is_undefined(record.name, record.type)) {
       findings_.AddWarning(record.source, RecordText(record) + words(record.type));
+    }
+  }
+}
+
+// Of what lies at or below a delegation its NS and DS alone are answered, and addresses of its
+// servers go with it.
+void Lint::LintHidden() {
+  std::unordered_map<std::string_view, const Source*, FoldedHash, FoldedEqual> cuts;
+  std::unordered_set<std::string_view, FoldedHash, FoldedEqual> servers;
+  const auto note = [&](std::string_view owner, const auto& of) {
+    if (IsType(of.type, wire::Type::kNs) && owner.size() > zone_.origin.size() &&
+        !owner.starts_with(kWildcard)) {
+      cuts.emplace(owner, &of.source);
+      servers.insert(of.rdata.begin(), of.rdata.end());
+    }
+  };
+  for (const Rrset& rrset : zone_.rrsets) {
+    note(rrset.owner, rrset);
+  }
+  for (const RecordSet& record : zone_.record_sets) {
+    note(record.name, record);
+  }
+  if (cuts.empty()) {
+    return;
+  }
+  for (const RecordSet& record : zone_.record_sets) {
+    auto cut = cuts.end();  // the uppermost; those below it are hidden too
+    for (std::string_view name = record.name; name.size() > zone_.origin.size();
+         name = wire::Parent(name)) {
+      const auto found = cuts.find(name);
+      cut = found == cuts.end() ? cut : found;
+    }
+    if (cut == cuts.end() || (record.traffic != nullptr && record.traffic->hidden)) {
+      continue;
+    }
+    const bool of_cut =
+        (IsType(record.type, wire::Type::kNs) || IsType(record.type, wire::Type::kDs)) &&
+        FoldedEqual{}(record.name, cut->first);
+    const bool address =
+        IsType(record.type, wire::Type::kA) || IsType(record.type, wire::Type::kAaaa);
+    const bool glue = address && record.policy == Policy::kSimple && !record.alias &&
+                      servers.contains(record.name);
+    if (!of_cut && !glue) {
+      Warn(record,
+           "is hidden by the delegation at " + wire::ToText(cut->first) + " (" +
+               cut->second->Text() + "), whose servers answer for all of it; it is never answered");
     }
   }
 }

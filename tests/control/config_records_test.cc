@@ -609,6 +609,47 @@ TEST(Lint, WarnsOfWhatAvertingProblemsAdvisesAgainst) {
   }
 }
 
+TEST(Lint, NamesTheDelegationThatHidesARecordSet) {
+  const auto ns = [](const std::string& name, const std::string& value) {
+    return "{\"Name\": \"" + name + ".example.test.\", \"Type\": \"NS\", \"TTL\": 60, " +
+           R"("ResourceRecords": [{"Value": ")" + value + "\"}]},";
+  };
+  const std::string hidden = "is hidden by the delegation at sub.example.test. (r.json:1), whose";
+  const std::vector<std::pair<std::string, std::vector<std::string>>> table{
+      {Plain("a.sub"), {"record 'a.sub.example.test. A': " + hidden}},
+      {Plain("sub"), {"record 'sub.example.test. A': " + hidden}},
+      {ns("low.sub", "x.") + Plain("b.a.low.sub"),
+       {"record 'low.sub.example.test. NS': " + hidden,
+        "record 'b.a.low.sub.example.test. A': " + hidden}},
+      {R"({"Name": "sub.example.test.", "Type": "DS", "TTL": 60,
+           "ResourceRecords": [{"Value": "1 8 2 0a0b"}]})",
+       {}},
+      {Plain("ns1.sub"), {}},  // goes with the referral
+      {Plain("NS1.Sub"), {}},
+      {Plain("ns1.sub", R"("SetIdentifier": "x", "Weight": 1)"),
+       {"(SetIdentifier 'x'): " + hidden}},
+      {Plain("asub") + "," + Plain("www"), {}}};
+  for (const auto& [records, parts] : table) {
+    const auto read = ReadRecords(ns("sub", "Ns1.sub.example.test.") + records);
+    ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+    LintZone(read->zone, {}, read->findings);
+    const auto warnings = read->findings.Warnings();
+    ASSERT_EQ(warnings.size(), parts.size()) << records << ::testing::PrintToString(warnings);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      EXPECT_THAT(warnings[i], HasSubstr(parts[i]));
+    }
+  }
+}
+
+TEST(Lint, KnowsTheDelegationsOfAZoneFile) {
+  const auto read = ReadRecords(Plain("a.sub"));
+  const std::string owner = wire::FromText("SUB.example.test").value();
+  read->zone.rrsets.push_back(Rrset{owner, 2, 60, {wire::FromText("ns.other").value()}, {"z", 7}});
+  LintZone(read->zone, {}, read->findings);
+  EXPECT_THAT(read->findings.Warnings(),
+              ElementsAre(HasSubstr("is hidden by the delegation at SUB.example.test. (z:7)")));
+}
+
 TEST(RdataText, IsThePresentationFormOfEachTypeThatIsReadBack) {
   const std::string root(1, '\0');
   const std::vector<std::pair<const char*, const char*>> cases = {
