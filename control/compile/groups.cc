@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "control/compile/render.h"
+#include "control/model/record_groups.h"
+#include "control/model/text.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
@@ -42,10 +44,20 @@ Status Groups::status() const {
   return {};
 }
 
-void Groups::Refuse(const Source& source, const std::string& what) {
+void Groups::Refuse(const RecordSet& set, const std::string& what) {
+  Refuse(set.source, RecordText(set), what);
+}
+
+void Groups::Refuse(const Source& source, const std::string& record, const std::string& what) {
   if (!error_) {
-    error_ = Error{.code = ErrorCode::kInvalid, .message = source.Text() + ": " + what};
+    error_ = Error{.code = ErrorCode::kInvalid,
+                   .message = Printable(source.Text() + ": " + record + ": " + what)};
   }
+}
+
+std::string Groups::EntryText(std::uint32_t at) const {
+  const auto& entry = index_.entries()[at];
+  return "record '" + NameTypeText(index_.names()[entry.name].name, entry.type) + "'";
 }
 
 // The records of an entry that needs no rule to be answered.
@@ -112,7 +124,7 @@ bool Groups::FormIsGood(const ZoneEntry& entry) {
   const auto group = index_.Group(entry);
   const auto& first = zone_.record_sets[group[0]];
   if (group.size() > (first.policy == Policy::kSimple ? 1 : table::kMaxOutcomes)) {
-    Refuse(first.source,
+    Refuse(first,
            std::to_string(group.size()) + " record sets share a name and type; " +
                "expected at most " +
                (first.policy == Policy::kSimple ? "one without a routing policy"
@@ -122,11 +134,11 @@ bool Groups::FormIsGood(const ZoneEntry& entry) {
   for (const auto i : group) {
     const auto& set = zone_.record_sets[i];
     if (set.policy != first.policy) {
-      Refuse(set.source, "two routing policies at one name and type; expected one");
+      Refuse(set, "two routing policies at one name and type; expected one");
       return false;
     }
     if (set.alias ? set.policy == Policy::kMultivalue : set.rdata.empty()) {
-      Refuse(set.source,
+      Refuse(set,
              set.alias ? "a multivalue record set is an alias; expected values"
                        : "a record set has no values; expected at least one");
       return false;
@@ -175,7 +187,7 @@ Groups::Built Groups::Build(std::uint32_t at) {
       if (set.alias) {
         FollowAlias(set, *set.alias, member, built);
       } else {
-        member.image = Render(set.type, set.ttl, set.rdata, kNoIndex, set.source);
+        member.image = Render(at, set.ttl, set.rdata, kNoIndex, set.source);
       }
     }
   }
@@ -188,17 +200,18 @@ Groups::Built Groups::Build(std::uint32_t at) {
     octets += member.image == nullptr ? 0 : member.image->wire.size();
   }
   if (policy == Policy::kMultivalue && octets > kMaxImageOctets) {
-    Refuse(zone_.record_sets[index_.Group(entry)[0]].source,
+    Refuse(zone_.record_sets[index_.Group(entry)[0]],
            "the values of the group need " + std::to_string(octets) + " octets; expected at most " +
-               std::to_string(kMaxImageOctets));
+               std::to_string(kMaxImageOctets) + ": take fewer or shorter values");
     return built;
   }
   std::vector<std::uint32_t> order;
   built.rule = pools_.Add(entry.type, policy, std::move(members), keep_order_ ? &order : nullptr);
   if (built.rule == kNoRule) {
-    Refuse(zone_.record_sets[index_.Group(entry)[0]].source,
+    Refuse(zone_.record_sets[index_.Group(entry)[0]],
            "the group tells too many kinds of clients apart; expected at most " +
-               std::to_string(table::kMaxRows));
+               std::to_string(table::kMaxRows) +
+               ": take a larger grid_degrees in [location], or fewer record sets");
     return built;
   }
   if (keep_order_) {
@@ -249,22 +262,23 @@ ImageSpecPtr Groups::Image(std::uint32_t at, const Records& records, std::uint32
   const bool names_owner = type == static_cast<std::uint16_t>(Type::kSvcb) ||
                            type == static_cast<std::uint16_t>(Type::kHttps);
   if (names_owner && owner == kNoIndex) {
-    return Render(type, records.ttl, records.rdata, kNoIndex, *records.source);
+    return Render(at, records.ttl, records.rdata, kNoIndex, *records.source);
   }
   if (images_[at] == nullptr) {
-    images_[at] = Render(type, records.ttl, records.rdata, owner, *records.source);
+    images_[at] = Render(at, records.ttl, records.rdata, owner, *records.source);
   }
   return images_[at];
 }
 
-ImageSpecPtr Groups::Render(std::uint16_t type,
+ImageSpecPtr Groups::Render(std::uint32_t at,
                             std::uint32_t ttl,
                             std::span<const std::string> rdata,
                             std::uint32_t owner,
                             const Source& source) {
+  const std::uint16_t type = index_.entries()[at].type;
   auto image = RenderRrset(type, ttl, rdata, zone_.origin);
   if (!image) {
-    Refuse(source, image.error().message);
+    Refuse(source, EntryText(at), image.error().message);
     return nullptr;
   }
   if (TargetOffset(type) >= 0) {
@@ -351,7 +365,7 @@ ImageSpecPtr Groups::Referral(std::uint32_t at) {
   }
   const auto records = PlainRecords(at);
   if (!records) {
-    Refuse(zone_.record_sets[index_.Group(index_.entries()[at])[0]].source,
+    Refuse(zone_.record_sets[index_.Group(index_.entries()[at])[0]],
            "NS records are routed or an alias; expected a simple record set");
     return nullptr;
   }
@@ -383,7 +397,7 @@ ImageSpecPtr Groups::Referral(std::uint32_t at) {
   }
   auto image = RenderReferral(cut, zone_.origin, records->ttl, records->rdata, glue);
   if (!image) {
-    Refuse(*records->source, image.error().message);
+    Refuse(*records->source, EntryText(at), image.error().message);
     return nullptr;
   }
   if (!AddRoutedGlue(*image, at, routed)) {

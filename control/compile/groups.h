@@ -73,7 +73,7 @@ class Groups {
     const Source* source;
   };
   ImageSpecPtr Image(std::uint32_t at, const Records& records, std::uint32_t owner);
-  ImageSpecPtr Render(std::uint16_t type,
+  ImageSpecPtr Render(std::uint32_t at,
                       std::uint32_t ttl,
                       std::span<const std::string> rdata,
                       std::uint32_t owner,
@@ -88,7 +88,9 @@ class Groups {
   bool AddAddresses(ImageSpec& image, std::uint32_t name, std::size_t name_at);
   [[nodiscard]] std::optional<Records> PlainRecords(std::uint32_t at) const;
   bool FormIsGood(const ZoneEntry& entry);
-  void Refuse(const Source& source, const std::string& what);
+  void Refuse(const RecordSet& set, const std::string& what);
+  void Refuse(const Source& source, const std::string& record, const std::string& what);
+  [[nodiscard]] std::string EntryText(std::uint32_t at) const;
 
   const Zone& zone_;
   const ZoneIndex& index_;

@@ -8,7 +8,9 @@
 
 #include "control/compile/clients.h"
 #include "control/compile/rows.h"
+#include "control/compile/zone.h"
 #include "control/location/places.h"
+#include "tests/control/compile_kit.h"
 
 namespace holdfast::control {
 namespace {
@@ -74,6 +76,57 @@ TEST(Rows, EndBehindWhoIsAlwaysHealthy) {
   // a | ba | ca | bca | cba
   EXPECT_EQ(RowsOfLatency({true, false, false}), 5U);
   EXPECT_EQ(RowsOfLatency({true, true, true}), 3U);
+}
+
+// Nine regions, and more networks than a switch has rows, each with the regions in another order.
+std::shared_ptr<const LocationData> TooManyOrders() {
+  auto data = std::make_shared<LocationData>();
+  Latencies ms;
+  for (std::uint32_t i = 0; i < 9; ++i) {
+    data->regions.push_back("r" + std::to_string(i));
+    ms.emplace_back(i);
+  }
+  data->region_place.resize(ms.size());
+  LatencyTable table;
+  table.rows.emplace_back();
+  while (table.rows.size() <= table::kMaxRows + 1) {
+    const auto row = static_cast<std::uint32_t>(table.rows.size());
+    table.rows.push_back(ms);
+    table.prefixes.push_back(
+        {{.v6 = false, .bits = std::uint64_t{row} << 8U, .length = 24}, row, 0});
+    std::ranges::next_permutation(ms);
+  }
+  SetLatencies(table, *data);
+  return data;
+}
+
+TEST(Rows, AreRefusedWithTheRecordWhenThereAreTooMany) {
+  kit::ZoneText text("example.test.");
+  for (char i = '0'; i < '9'; ++i) {
+    auto where = std::make_shared<RecordLocation>();
+    where->region = std::string("r") + i;
+    RecordSet set;
+    set.name = text.Name("w");
+    set.type = kit::TypeOf("A");
+    set.set_identifier = std::string("near ") + i;
+    set.policy = Policy::kLatency;
+    set.rdata = {kit::V4(std::string("192.0.2.") + i)};
+    set.health_check_id = "c";
+    set.where = std::move(where);
+    set.source = {.file = "sets", .line = 3};
+    text.zone.record_sets.push_back(std::move(set));
+  }
+  health::CheckConfig check;
+  check.id = "c";
+  const std::vector<health::CheckConfig> checks{check};
+  Pools pools(checks, TooManyOrders());
+  std::vector<std::string> warnings;
+  const auto zone = CompileZone(text.zone, {}, pools, warnings);
+  ASSERT_FALSE(zone);
+  EXPECT_EQ(zone.error().message,
+            "sets:3: record 'w.example.test. A' (SetIdentifier 'near 0'): the group tells too many "
+            "kinds of clients apart; expected at most 65535: take a larger grid_degrees in "
+            "[location], or fewer record sets");
 }
 
 }  // namespace

@@ -211,7 +211,8 @@ TEST(ZoneCompile, RefusesWhatNoTableCanHold) {
        "given twice"},
       {"too long",
        [](ZoneText& z) { z.Add("w", "TXT", {std::string(40000, 'x'), std::string(40000, 'y')}); },
-       "expected at most 65000"},
+       "record 'w.example.test. TXT': the TXT records need 80024 octets or more; expected at most "
+       "65000"},
       {"referral too long",
        [](ZoneText& z) {
          z.Add("s", "NS", {z.Name("n.s")});
@@ -229,6 +230,32 @@ TEST(ZoneCompile, RefusesWhatNoTableCanHold) {
     EXPECT_NE(zone.error().message.find(c.message), std::string::npos) << zone.error().message;
     EXPECT_TRUE(zone.error().message.starts_with("zone:1: ")) << zone.error().message;
   }
+}
+
+RecordSet SetOf(const ZoneText& text, const std::string& name, Policy policy, const char* id) {
+  RecordSet set;
+  set.name = text.Name(name);
+  set.type = TypeOf("TXT");
+  set.policy = policy;
+  set.set_identifier = id;
+  set.ttl = 60;
+  set.source = {.file = "sets", .line = 3};
+  return set;
+}
+
+TEST(ZoneCompile, NamesTheRecordOfAGroupThatDoesNotFit) {
+  ZoneText text("example.test.");
+  for (const char* id : {"a\nb", "c"}) {
+    text.zone.record_sets.push_back(SetOf(text, "w", Policy::kMultivalue, id));
+    text.zone.record_sets.back().rdata = {std::string(40000, 'x')};
+  }
+  Pools pools({});
+  std::vector<std::string> warnings;
+  const auto zone = CompileZone(text.zone, {}, pools, warnings);
+  ASSERT_FALSE(zone);
+  EXPECT_EQ(zone.error().message,
+            "sets:3: record 'w.example.test. TXT' (SetIdentifier 'a\\x0ab'): the values of the "
+            "group need 80024 octets; expected at most 65000: take fewer or shorter values");
 }
 
 TEST(ZoneCompile, DropsOptionalGlueThatDoesNotFit) {
