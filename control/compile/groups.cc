@@ -232,9 +232,13 @@ void Groups::FollowAlias(const RecordSet& set,
   member.evaluate_target_health = alias.evaluate_target_health;
   const std::uint32_t target = TargetOf(set);
   if (target == kNoIndex) {
-    warnings_.push_back(set.source.Text() + ": alias target " + wire::ToText(alias.name) + " " +
-                        wire::TypeText(set.type) +
-                        " does not exist in the zone; it answers with no data");
+    const std::uint32_t cut = index_.CutOf(wire::Fold(alias.name));
+    warnings_.push_back(Printable(set.source.Text() + ": " + RecordText(set) + ": alias target " +
+                                  NameTypeText(alias.name, set.type) +
+                                  (cut == kNoIndex ? " does not exist in the zone"
+                                                   : " is hidden by the delegation at " +
+                                                         wire::ToText(index_.names()[cut].name)) +
+                                  "; it answers with no data"));
     return;
   }
   if (Contains(path_, target) || path_.size() >= kMaxAliasDepth || visits_ >= kMaxLoopVisits) {

@@ -184,6 +184,16 @@ std::uint32_t ZoneIndex::FindTarget(std::string_view folded, std::uint16_t type)
   return names_[at].of_rule ? FindEntry(at, type) : FindServed(at, type);
 }
 
+std::uint32_t ZoneIndex::CutOf(std::string_view folded) const noexcept {
+  for (; folded.size() > origin_.size(); folded = wire::Parent(folded)) {
+    const std::uint32_t at = Find(folded);
+    if (at != kNoIndex && (names_[at].flags & table::kNameCut) != 0) {
+      return at;
+    }
+  }
+  return kNoIndex;
+}
+
 std::uint32_t ZoneIndex::Find(std::string_view folded) const noexcept {
   const std::uint32_t hash = HashOf(folded);
   const std::size_t mask = slots_.size() - 1;

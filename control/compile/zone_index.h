@@ -67,6 +67,8 @@ class ZoneIndex {
   /// Place in entries() of what an alias to this folded name and type leads to, or kNoIndex.
   [[nodiscard]] std::uint32_t FindTarget(std::string_view folded,
                                          std::uint16_t type) const noexcept;
+  /// The delegation that this folded name stands at or below, or kNoIndex.
+  [[nodiscard]] std::uint32_t CutOf(std::string_view folded) const noexcept;
   /// Places in Zone::record_sets of a routed entry's record sets.
   [[nodiscard]] std::span<const std::uint32_t> Group(const ZoneEntry& entry) const noexcept {
     return std::span(grouped_).subspan(entry.first, entry.count);

@@ -258,6 +258,26 @@ TEST(ZoneCompile, NamesTheRecordOfAGroupThatDoesNotFit) {
             "group need 80024 octets; expected at most 65000: take fewer or shorter values");
 }
 
+TEST(ZoneCompile, NamesTheDelegationThatHidesAnAliasTarget) {
+  ZoneText text("example.test.");
+  text.Add("s", "NS", {Wire("ns.invalid.")}).Add("a.s", "TXT", {"x"}).Add("s", "TXT", {"x"});
+  for (const char* target : {"a.s", "s", "gone"}) {
+    text.zone.record_sets.push_back(SetOf(text, "w", Policy::kWeighted, target));
+    text.zone.record_sets.back().alias = {.hosted_zone_id = text.zone.id,
+                                          .name = text.Name(target)};
+  }
+  const auto made = Make(text);
+  ASSERT_EQ(made.warnings.size(), 3U);
+  EXPECT_EQ(made.warnings[0],
+            "sets:3: record 'w.example.test. TXT' (SetIdentifier 'a.s'): alias target "
+            "a.s.example.test. TXT is hidden by the delegation at s.example.test.; it answers with "
+            "no data");
+  EXPECT_NE(made.warnings[1].find("s.example.test. TXT is hidden by the delegation at s.example."),
+            std::string::npos);
+  EXPECT_NE(made.warnings[2].find("gone.example.test. TXT does not exist in the zone; it answers"),
+            std::string::npos);
+}
+
 TEST(ZoneCompile, DropsOptionalGlueThatDoesNotFit) {
   ZoneText text("example.test.");
   text.Add("s", "NS", {text.Name("n")});
