@@ -347,6 +347,7 @@ bool Groups::AddRoutedGlue(ImageSpec& image, std::uint32_t at, std::span<const R
     }
     if (image.additional.size() == table::kMaxAdditional) {
       Refuse(*PlainRecords(at)->source,
+             EntryText(at),
              "more than " + std::to_string(table::kMaxAdditional) +
                  " addresses of its name servers are routed or aliases; expected simple ones");
       return false;
