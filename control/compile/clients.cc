@@ -144,6 +144,17 @@ DomainSources Clients::SourcesOf(Policy policy, const RecordLocation& where) con
   return sources;
 }
 
+std::string Clients::NameOf(const DomainSources& sources) const {
+  std::string name;
+  name += sources.geo ? "geo " : "";
+  name += sources.cell ? "cell " : "";
+  name += sources.latency ? "latency " : "";
+  for (const std::uint32_t collection : sources.collections) {
+    name += "cidr " + data_->collections[collection].id + " ";
+  }
+  return name;
+}
+
 DomainId Clients::DomainOf(const DomainSources& sources) {
   if (AsksNothing(sources)) {
     return kNoDomain;

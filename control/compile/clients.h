@@ -45,6 +45,8 @@ class Clients {
 
   /// What record sets of `policy` ask; nothing for policies that look at no client.
   [[nodiscard]] DomainSources SourcesOf(Policy policy, const RecordLocation& where) const;
+  /// Octets that name these sources whatever else there is: empty for none.
+  [[nodiscard]] std::string NameOf(const DomainSources& sources) const;
   /// The domain of these sources, made at the first call; kNoDomain for none.
   DomainId DomainOf(const DomainSources& sources);
   [[nodiscard]] const DomainSources& Sources(DomainId id) const { return domains_[id].sources; }

@@ -2,30 +2,12 @@
 
 #include <unordered_map>
 
+#include "control/compile/reach.h"
 #include "control/compile/zone.h"
-#include "dataplane/wire/name.h"
+#include "control/compile/zone_index.h"
 
 namespace holdfast::control {
 namespace {
-
-// For each zone the origins of the zones right below it.
-std::vector<std::vector<std::string_view>> ChildOrigins(const Model& model) {
-  std::unordered_map<std::string_view, std::size_t> by_origin;
-  for (std::size_t i = 0; i < model.zones.size(); ++i) {
-    by_origin.emplace(model.zones[i].origin, i);
-  }
-  std::vector<std::vector<std::string_view>> children(model.zones.size());
-  for (const auto& zone : model.zones) {
-    for (std::string_view name = zone.origin; name.size() > 1;) {
-      name = wire::Parent(name);
-      if (const auto found = by_origin.find(name); found != by_origin.end()) {
-        children[found->second].push_back(zone.origin);
-        break;
-      }
-    }
-  }
-  return children;
-}
 
 std::vector<CompiledHealth> HealthOf(const Model& model, std::span<const CompiledHealth> given) {
   std::unordered_map<std::string_view, const CompiledHealth*> by_id;
@@ -93,11 +75,12 @@ Result<Compiled> Compile(const Model& model,
                          std::int64_t loaded_ms) {
   Compiled out;
   auto pools = std::make_unique<Pools>(model.checks, model.location);
-  const auto children = ChildOrigins(model);
+  const auto children = ChildOrigins(model.zones);
+  const Reach reach(model.zones, pools->clients());
   out.zones.reserve(model.zones.size());
   for (std::size_t i = 0; i < model.zones.size(); ++i) {
     auto zone = CompileZone(model.zones[i],
-                            {.child_origins = children[i], .loaded_ms = loaded_ms},
+                            {.child_origins = children[i], .reach = &reach, .loaded_ms = loaded_ms},
                             *pools,
                             out.warnings);
     if (!zone) {

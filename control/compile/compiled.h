@@ -90,7 +90,7 @@ using TableBlob = std::shared_ptr<const std::string>;
 struct CompiledPool {
   RuleDigest rule;
   std::uint16_t type = 0;
-  TableBlob location;  // of all that the pool may lead to; null: the client does not matter
+  TableBlob location;  // of all it and its records may lead to; null: the client does not matter
   TableBlob row_map;   // client class -> row; null: a draw, without rows
   std::vector<std::uint16_t> list_of_row;
   std::vector<std::uint32_t> list_ends;   // where each list ends in `outcomes`

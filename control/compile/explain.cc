@@ -9,6 +9,7 @@
 #include "control/compile/excerpt.h"
 #include "control/compile/explain_entry.h"
 #include "control/compile/groups.h"
+#include "control/compile/reach.h"
 #include "control/compile/zone_index.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -17,17 +18,8 @@ namespace holdfast::control {
 namespace {
 
 constexpr auto kCname = static_cast<std::uint16_t>(wire::Type::kCname);
-constexpr auto kDname = static_cast<std::uint16_t>(wire::Type::kDname);
 constexpr auto kSoa = static_cast<std::uint16_t>(wire::Type::kSoa);
 constexpr auto kDs = static_cast<std::uint16_t>(wire::Type::kDs);
-
-NameMatch FindOwner(const ZoneIndex& index, const std::string& qname, std::uint16_t qtype) {
-  return MatchName(qname, qtype, [&](std::string_view name) -> std::optional<std::uint8_t> {
-    const std::uint32_t at = index.Find(name);
-    return at == kNoIndex || index.names()[at].hidden ? std::nullopt
-                                                      : std::optional(index.names()[at].flags);
-  });
-}
 
 // The deepest zone at or above the name; for DS at an apex the one above, when that is served.
 const Zone* FindZone(const Model& model, const std::string& qname, std::uint16_t qtype) {
@@ -44,30 +36,14 @@ const Zone* FindZone(const Model& model, const std::string& qname, std::uint16_t
   return best != nullptr ? best : own;
 }
 
-// What a DNAME makes of a name below it; empty when that is too long.
-std::string Redirected(const Zone& zone,
-                       const ZoneIndex& index,
-                       std::string_view owner,
-                       std::string_view qname) {
-  const std::uint32_t at = index.FindEntry(index.Find(owner), kDname);
-  if (at == kNoIndex) {
-    return {};
-  }
-  const ZoneEntry& entry = index.entries()[at];
-  const auto& rdata =
-      entry.routed ? zone.record_sets[index.Group(entry)[0]].rdata : zone.rrsets[entry.first].rdata;
-  std::string name(qname.substr(0, qname.size() - owner.size()));
-  name += rdata.empty() ? std::string() : wire::Fold(rdata[0]);
-  return rdata.empty() || name.size() > wire::kMaxNameOctets ? std::string() : name;
-}
-
 // What all names of one call to Explain have in common.
 struct Asked {
   const Model& model;
   std::span<const CompiledHealth> health;
   std::uint16_t qtype;
   const table::ClientPrefix& client;
-  KeptRows& kept;
+  std::shared_ptr<RowsMaker> rows;
+  const Reach& reach;
 };
 
 // @param leads  receives the names that a CNAME or DNAME leads to, folded.
@@ -76,7 +52,7 @@ Status ExplainInZone(const Asked& asked,
                      const std::string& qname,
                      Explanation& out,
                      std::vector<std::string>& leads) {
-  const auto& [model, health, qtype, client, kept] = asked;
+  const auto& [model, health, qtype, client, rows, reach] = asked;
   std::vector<std::string_view> below;
   for (const auto& other : model.zones) {
     if (other.origin.size() > zone.origin.size() && wire::IsAtOrBelow(other.origin, zone.origin)) {
@@ -114,9 +90,9 @@ Status ExplainInZone(const Asked& asked,
     out.status = ExplainedStatus::kNodata;
     return {};
   }
-  Pools pools(model.checks, kept.For(model.location));
+  Pools pools(model.checks, rows);
   std::vector<std::string> warnings;
-  Groups groups(excerpt, *index, pools, warnings);
+  Groups groups(excerpt, *index, pools, reach, warnings);
   groups.KeepOrder();
   out.type = wire::TypeText(index->entries()[entry].type);
   std::vector<std::string> targets;
@@ -212,11 +188,14 @@ Result<Explanation> Explain(const Model& model,
   Explanation out;
   out.type = wire::TypeText(qtype);
   KeptRows own;
+  const auto rows = (kept != nullptr ? *kept : own).For(model.location);
+  const Reach reach(model.zones, rows->clients(), folded);
   const Asked asked{.model = model,
                     .health = health,
                     .qtype = qtype,
                     .client = client,
-                    .kept = kept != nullptr ? *kept : own};
+                    .rows = rows,
+                    .reach = reach};
   if (const Zone* zone = FindZone(model, folded, qtype)) {
     std::vector<std::string> leads;
     HF_TRY(ExplainInZone(asked, *zone, folded, out, leads));

@@ -71,11 +71,11 @@ struct Explanation {
   std::string owner;         // whose records answer: the name, a wildcard, a cut
   std::string type;          // CNAME where one answers for another type
   bool last_resort = false;  // the rule fired on a way that may be taken
-  bool asks_client = false;  // a location policy stands in the tree
+  bool asks_client = false;  // a location policy stands in the tree, or where the tree may lead
   /// Bits of the client's address that the reply holds for, as its scope says: of the answer and of
-  /// all in `also`, the most. Where a draw decides what belongs to the reply, some say less.
+  /// all in `also`, the most.
   std::uint8_t scope = 0;
-  std::vector<KnownOfClient> known;  // of the client, by what the tree asks
+  std::vector<KnownOfClient> known;  // of the client, by what is asked
   std::vector<ExplainedAlso> also;
   std::shared_ptr<ExplainedGroup> tree;
   std::vector<ExplainedAnswer> answers;  // shares sum to 1
@@ -89,8 +89,8 @@ struct Explanation {
 /// @param client  who asks; of length 0: nothing is known of it.
 /// @param kept    what was found out about clients at calls before; null: that is done anew, which
 ///                takes seconds for millions of prefixes.
-/// Costs a few passes over the owners of the zone, and as many for each name that a CNAME leads to;
-/// meant for people, not for loops.
+/// Costs a few passes over the owners of the zone, as many for each name that a CNAME leads to, and
+/// what Reach does; meant for people, not for loops.
 Result<Explanation> Explain(const Model& model,
                             std::span<const CompiledHealth> health,
                             const std::string& qname,

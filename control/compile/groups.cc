@@ -28,10 +28,12 @@ bool Contains(std::span<const std::uint32_t> list, std::uint32_t value) {
 Groups::Groups(const Zone& zone,
                const ZoneIndex& index,
                Pools& pools,
+               const Reach& reach,
                std::vector<std::string>& warnings)
     : zone_(zone),
       index_(index),
       pools_(pools),
+      reach_(reach),
       warnings_(warnings),
       images_(index.entries().size()),
       rules_(zone.record_sets.empty() ? 0 : index.entries().size(), kNoRule),
@@ -206,7 +208,11 @@ Groups::Built Groups::Build(std::uint32_t at) {
     return built;
   }
   std::vector<std::uint32_t> order;
-  built.rule = pools_.Add(entry.type, policy, std::move(members), keep_order_ ? &order : nullptr);
+  built.rule = pools_.Add({.type = entry.type,
+                           .policy = policy,
+                           .beyond = reach_.Of(index_.names()[entry.name].name, entry.type)},
+                          std::move(members),
+                          keep_order_ ? &order : nullptr);
   if (built.rule == kNoRule) {
     Refuse(zone_.record_sets[index_.Group(entry)[0]],
            "the group tells too many kinds of clients apart; expected at most " +

@@ -13,6 +13,7 @@
 
 #include "control/compile/compiled.h"
 #include "control/compile/pools.h"
+#include "control/compile/reach.h"
 #include "control/compile/zone_index.h"
 #include "control/model/model.h"
 #include "control/model/rules.h"
@@ -33,6 +34,7 @@ class Groups {
   Groups(const Zone& zone,
          const ZoneIndex& index,
          Pools& pools,
+         const Reach& reach,
          std::vector<std::string>& warnings);
 
   /// What entry `at` of the index answers with; nothing when no record can ever be found (an alias
@@ -95,6 +97,7 @@ class Groups {
   const Zone& zone_;
   const ZoneIndex& index_;
   Pools& pools_;
+  const Reach& reach_;
   std::vector<std::string>& warnings_;
   std::optional<Error> error_;
   std::vector<ImageSpecPtr> images_;   // per entry

@@ -1,11 +1,13 @@
 // Where a name leads in a zone, as the answer function finds it (RFC 1034 4.3.2, RFC 4592), for
-// explain and plan, which look for names each in a list of its own.
+// reach, explain and plan; plan looks for names in a list of its own.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "control/compile/zone_index.h"
+#include "control/model/model.h"
 #include "dataplane/table/format.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -56,5 +58,14 @@ NameMatch MatchName(std::string_view qname, std::uint16_t qtype, FlagsOf flags_o
   }
   return {.status = ExplainedStatus::kNxdomain, .owner = std::string(name)};
 }
+
+/// The same, in the index of a zone.
+NameMatch FindOwner(const ZoneIndex& index, std::string_view qname, std::uint16_t qtype);
+
+/// What the DNAME at `owner` makes of a name below it; empty when that is too long.
+std::string Redirected(const Zone& zone,
+                       const ZoneIndex& index,
+                       std::string_view owner,
+                       std::string_view qname);
 
 }  // namespace holdfast::control

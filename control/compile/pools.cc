@@ -106,8 +106,7 @@ CheckIndex Pools::FindCheck(std::string_view id) const {
   return found == check_of_.end() ? kNoCheck : found->second;
 }
 
-RuleId Pools::Add(std::uint16_t type,
-                  Policy policy,
+RuleId Pools::Add(const RuleKind& kind,
                   std::vector<RuleMember> members,
                   std::vector<std::uint32_t>* order) {
   HF_CHECK(!members.empty() && members.size() <= table::kMaxOutcomes);
@@ -120,12 +119,13 @@ RuleId Pools::Add(std::uint16_t type,
   std::ranges::stable_sort(
       sorted, {}, [&](std::uint32_t i) -> const std::string& { return canonical[i]; });
   std::string octets;
-  Append(octets, type);
-  octets += static_cast<char>(policy);
+  Append(octets, kind.type);
+  octets += static_cast<char>(kind.policy);
   for (const auto i : sorted) {
     Append(octets, static_cast<std::uint16_t>(canonical[i].size()));
     octets += canonical[i];
   }
+  octets += clients().NameOf(kind.beyond);
   const RuleDigest digest = DigestOf(octets);
   if (order != nullptr) {
     *order = sorted;
@@ -133,7 +133,7 @@ RuleId Pools::Add(std::uint16_t type,
   if (const auto found = by_digest_.find(digest); found != by_digest_.end()) {
     return found->second;
   }
-  const auto rows = RowsFor(policy, members, sorted);
+  const auto rows = RowsFor(kind, members, sorted);
   if (!rows) {
     return kNoRule;
   }
@@ -142,9 +142,9 @@ RuleId Pools::Add(std::uint16_t type,
   rules_.push_back({.digest = digest,
                     .first = static_cast<std::uint32_t>(members_.size()),
                     .count = static_cast<std::uint32_t>(members.size()),
-                    .type = type,
-                    .policy = policy,
-                    .repeats = policy == Policy::kMultivalue && Repeats(members),
+                    .type = kind.type,
+                    .policy = kind.policy,
+                    .repeats = kind.policy == Policy::kMultivalue && Repeats(members),
                     .rows = *rows});
   for (const auto i : sorted) {
     members_.push_back(std::move(members[i]));
@@ -152,7 +152,7 @@ RuleId Pools::Add(std::uint16_t type,
   return id;
 }
 
-std::optional<RuleRowsPtr> Pools::RowsFor(Policy policy,
+std::optional<RuleRowsPtr> Pools::RowsFor(const RuleKind& kind,
                                           const std::vector<RuleMember>& members,
                                           const std::vector<std::uint32_t>& order) {
   std::vector<RowsMember> kept;
@@ -166,7 +166,7 @@ std::optional<RuleRowsPtr> Pools::RowsFor(Policy policy,
          .always_healthy = member.check == kNoCheck &&
                            (member.kind == MemberKind::kImage || !member.evaluate_target_health)});
   }
-  return rows_->Make(policy, kept);
+  return rows_->Make(kind.policy, kept, kind.beyond);
 }
 
 RuleId Pools::Find(const RuleDigest& digest) const {

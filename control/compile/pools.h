@@ -77,6 +77,13 @@ struct Rule {
   }
 };
 
+/// What a rule is besides its members.
+struct RuleKind {
+  std::uint16_t type = 0;
+  Policy policy = Policy::kSimple;
+  DomainSources beyond;  // what its members' images may lead to asks (see Reach)
+};
+
 /// SHA-256 of what an image holds, cut to 128 bits.
 RuleDigest DigestOf(const ImageSpec& image);
 
@@ -101,8 +108,7 @@ class Pools {
   /// @param members  1..kMaxOutcomes; children were added before.
   /// @param order    unless null: for each member as kept, its place in `members`.
   /// @return kNoRule when it would tell more kinds of clients apart than a table can.
-  RuleId Add(std::uint16_t type,
-             Policy policy,
+  RuleId Add(const RuleKind& kind,
              std::vector<RuleMember> members,
              std::vector<std::uint32_t>* order = nullptr);
 
@@ -138,7 +144,7 @@ class Pools {
   void Touched(std::span<const CheckIndex> checks, std::vector<RuleId>& out);
 
  private:
-  std::optional<RuleRowsPtr> RowsFor(Policy policy,
+  std::optional<RuleRowsPtr> RowsFor(const RuleKind& kind,
                                      const std::vector<RuleMember>& members,
                                      const std::vector<std::uint32_t>& order);
   std::shared_ptr<RowsMaker> rows_;

@@ -61,8 +61,9 @@ Row RowIn(Clients& clients, const RuleRows* rows, DomainId from, ClientClass cli
                                                  : clients.Projection(from, rows->domain)[client]];
 }
 
-DomainId RowsMaker::DomainFor(Policy policy, std::span<const RowsMember> members) {
-  DomainSources sources;
+DomainId RowsMaker::DomainFor(Policy policy,
+                              std::span<const RowsMember> members,
+                              DomainSources sources) {
   for (const RowsMember& member : members) {
     if (member.where != nullptr) {
       sources = Join(sources, clients_.SourcesOf(policy, *member.where));
@@ -74,8 +75,10 @@ DomainId RowsMaker::DomainFor(Policy policy, std::span<const RowsMember> members
   return clients_.DomainOf(sources);
 }
 
-std::optional<RuleRowsPtr> RowsMaker::Make(Policy policy, std::span<const RowsMember> members) {
-  const DomainId domain = DomainFor(policy, members);
+std::optional<RuleRowsPtr> RowsMaker::Make(Policy policy,
+                                           std::span<const RowsMember> members,
+                                           const DomainSources& beyond) {
+  const DomainId domain = DomainFor(policy, members, beyond);
   if (domain == kNoDomain && !AsksTheClient(policy)) {
     return RuleRowsPtr();
   }

@@ -51,10 +51,15 @@ class RowsMaker {
 
   /// The rows of a rule with these members, in the order they are kept in; null when the client
   /// does not matter. Nothing when there would be more than table::kMaxRows.
-  std::optional<RuleRowsPtr> Make(Policy policy, std::span<const RowsMember> members);
+  /// @param beyond  what is asked by that which the members' images may lead to.
+  std::optional<RuleRowsPtr> Make(Policy policy,
+                                  std::span<const RowsMember> members,
+                                  const DomainSources& beyond = {});
 
  private:
-  [[nodiscard]] DomainId DomainFor(Policy policy, std::span<const RowsMember> members);
+  [[nodiscard]] DomainId DomainFor(Policy policy,
+                                   std::span<const RowsMember> members,
+                                   DomainSources sources);
   std::optional<RuleRowsPtr> MakeRows(Policy policy,
                                       std::span<const RowsMember> members,
                                       DomainId domain);

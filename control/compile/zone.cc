@@ -87,7 +87,8 @@ Result<CompiledZone> CompileZone(const Zone& zone,
   out.serial = LoadBe32(soa->data() + soa->size() - kSoaNumbers);
   out.loaded_ms = context.loaded_ms;
 
-  Groups groups(zone, *index, pools, warnings);
+  const Reach nowhere;
+  Groups groups(zone, *index, pools, context.reach != nullptr ? *context.reach : nowhere, warnings);
   out.names.reserve(index->names().size());
   std::vector<std::uint32_t> kept;  // names are handed over once no entry looks for them any more
   kept.reserve(index->names().size());

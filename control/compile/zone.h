@@ -10,6 +10,7 @@
 
 #include "control/compile/compiled.h"
 #include "control/compile/pools.h"
+#include "control/compile/reach.h"
 #include "control/model/model.h"
 #include "dataplane/base/result.h"
 
@@ -17,7 +18,8 @@ namespace holdfast::control {
 
 struct ZoneContext {
   std::span<const std::string_view> child_origins;  // see ZoneIndex::Create
-  std::int64_t loaded_ms = 0;                       // wall clock, passed on
+  const Reach* reach = nullptr;  // of all zones; null: scopes do not matter, answers alone do
+  std::int64_t loaded_ms = 0;    // wall clock, passed on
 };
 
 /// Compiles a zone and adds the rules of its groups to `pools`. A zone without a SOA at its apex is

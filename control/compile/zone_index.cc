@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <tuple>
+#include <unordered_map>
 
 #include "dataplane/table/format.h"
 #include "dataplane/wire/name.h"
@@ -26,6 +27,24 @@ bool IsWildcard(std::string_view name) noexcept {
 }
 
 }  // namespace
+
+std::vector<std::vector<std::string_view>> ChildOrigins(std::span<const Zone> zones) {
+  std::unordered_map<std::string_view, std::size_t> by_origin;
+  for (std::size_t i = 0; i < zones.size(); ++i) {
+    by_origin.emplace(zones[i].origin, i);
+  }
+  std::vector<std::vector<std::string_view>> children(zones.size());
+  for (const auto& zone : zones) {
+    for (std::string_view name = zone.origin; name.size() > 1;) {
+      name = wire::Parent(name);
+      if (const auto found = by_origin.find(name); found != by_origin.end()) {
+        children[found->second].push_back(zone.origin);
+        break;
+      }
+    }
+  }
+  return children;
+}
 
 Result<ZoneIndex> ZoneIndex::Create(const Zone& zone,
                                     std::span<const std::string_view> child_origins) {

@@ -36,6 +36,9 @@ struct ZoneName {
   bool of_rule = false;    // a traffic policy's: no name of DNS, aliases alone lead there
 };
 
+/// For each zone the origins of the served zones right below it, of the names in `zones`.
+std::vector<std::vector<std::string_view>> ChildOrigins(std::span<const Zone> zones);
+
 class ZoneIndex {
  public:
   /// @param zone           referred to while the index lives.

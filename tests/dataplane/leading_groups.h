@@ -1,0 +1,92 @@
+// Groups whose records lead to where the client is asked, and others: health and draws choose among
+// them. Shared by the tests of the rules and of the answer path.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include "control/model/model.h"
+#include "tests/dataplane/located_zone.h"
+
+namespace holdfast::test {
+
+/// Primary under `check`, and secondary; of `type`.
+inline void AddFailover(control::Zone& zone,
+                        const std::string& name,
+                        wire::Type type,
+                        const std::string& check,
+                        const std::string& primary,
+                        const std::string& secondary) {
+  for (const bool first : {true, false}) {
+    auto set = Member(first ? "p" : "s", first ? primary : secondary, first ? check.c_str() : "");
+    set.name = Wire(name + ".example.test.");
+    set.type = N(type);
+    set.policy = control::Policy::kFailover;
+    set.primary = first;
+    zone.record_sets.push_back(std::move(set));
+  }
+}
+
+inline void AddWeighted(control::Zone& zone,
+                        const std::string& name,
+                        wire::Type type,
+                        std::initializer_list<std::string> rdata) {
+  std::string id = "a";
+  for (const std::string& one : rdata) {
+    auto set = Member(id.c_str(), one);
+    ++id[0];
+    set.name = Wire(name + ".example.test.");
+    set.type = N(type);
+    set.policy = control::Policy::kWeighted;
+    set.weight = 1;
+    zone.record_sets.push_back(std::move(set));
+  }
+}
+
+/// LocatedModel with checks k1 and k2, and groups that lead to its `geo` and `cidr` by way of a
+/// CNAME, of two, round in a loop, through another zone, a wildcard, a DNAME, an alias, addresses
+/// beside; `calm`, `calmmail` and `calmtext` lead to `plain` alone.
+inline control::Model LeadingGroups() {
+  using wire::Type;
+  const auto at = [](const char* name) { return Wire(std::string(name) + ".example.test."); };
+  const auto mx = [](const char* name) { return Mx(1, std::string(name) + ".example.test."); };
+  control::Model model = LocatedModel();
+  model.checks.emplace_back().id = "k1";
+  model.checks.emplace_back().id = "k2";
+  control::Zone& zone = model.zones[0];
+  const auto add = [&zone](const std::string& owner, Type type, const std::string& rdata) {
+    zone.rrsets.push_back(
+        {.owner = owner, .type = N(type), .ttl = 60, .rdata = {rdata}, .source = {}});
+  };
+  AddFailover(zone, "fc", Type::kCname, "k1", at("plain"), at("geo"));
+  AddFailover(zone, "chain", Type::kCname, "k1", at("plain"), at("chain2"));
+  AddFailover(zone, "chain2", Type::kCname, "k2", at("cidr"), at("geo"));
+  AddFailover(zone, "loop", Type::kCname, "k1", at("plain"), at("loop2"));
+  AddFailover(zone, "loop2", Type::kCname, "k2", at("cidr"), at("loop"));
+  AddFailover(zone, "over", Type::kCname, "k1", at("plain"), Wire("www.other.test."));
+  AddFailover(zone, "wild", Type::kCname, "k1", at("plain"), at("x.any"));
+  AddFailover(zone, "renamed", Type::kCname, "k1", at("plain"), at("x.old"));
+  AddFailover(zone, "fmx", Type::kMx, "k1", mx("plain"), mx("cidr"));
+  AddWeighted(zone, "wmx", Type::kMx, {mx("plain"), mx("geo")});
+  AddWeighted(
+      zone, "wsrv", Type::kSrv, {Srv(1, "plain.example.test."), Srv(2, "geo.example.test.")});
+  AddWeighted(zone, "cmx", Type::kCname, {at("plain"), at("mail")});
+  AddFailover(zone, "amx", Type::kMx, "k2", mx("plain"), "");
+  zone.record_sets.back().rdata.clear();
+  zone.record_sets.back().alias =
+      control::AliasTarget{.hosted_zone_id = zone.id, .name = at("fmx")};
+  AddFailover(zone, "calm", Type::kCname, "k1", at("plain"), at("absent"));
+  AddWeighted(zone, "calmmail", Type::kMx, {mx("plain"), mx("absent")});
+  AddFailover(zone, "calmtext", Type::kTxt, "k1", Txt("up"), Txt("down"));
+  add(at("first"), Type::kCname, at("chain"));
+  add(at("*.any"), Type::kCname, at("cidr"));
+  add(at("old"), Type::kDname, at("new"));
+  add(at("x.new"), Type::kCname, at("geo"));
+  TestZone other("other.test.");
+  other.Cname("www", "geo.example.test.");
+  model.zones.push_back(other.zone());
+  return model;
+}
+
+}  // namespace holdfast::test
