@@ -244,8 +244,9 @@ struct Decision {
   DecisionOp op;
   std::uint8_t reserved;
   std::uint16_t count;  // kDraw: 1..kMaxOutcomes; kSwitch: 1..kMaxLists
-  // LocationTable of all that this pool may lead to, so that the scope given out does not depend on
-  // health; none: the client does not matter. Never none for kSwitch.
+  // LocationTable of all that this pool and the names in its records may lead to, so that the scope
+  // given out depends on neither health nor a draw; none: the client does not matter. Never none
+  // for kSwitch.
   std::uint32_t location_at;
 };
 static_assert(sizeof(Decision) == 24);
