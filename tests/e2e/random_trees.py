@@ -19,7 +19,7 @@ from json_zone import item
 from location_files import random_clients, random_files
 from locations import Client
 from replies import Judge, Question, read
-from scope import some_snapshots
+from scope import may_ask, some_snapshots
 from trees import random_queries, random_tree
 
 CHECKS = 8  # as many as random trees name
@@ -52,7 +52,8 @@ class Batch:
                     (number, Question(name, rrtype, self.dice.choice(clients))))
         self.packets = [packet(question) for _, question in self.questions]
         self.known = {}  # (question's number, reply): Reply
-        self.scopes = {}  # (question's number, names that a reply was made from): scopes
+        self.scopes = {}  # question's number: scopes
+        self.told = {}  # question's number: the scope that explain told last
 
     def make_zone(self, number, locations):
         origin = f"t{number:04}.test"
@@ -141,6 +142,7 @@ class Batch:
         expected = self.judges[at].own(question, self.health)
         if explained(said) != expected:
             self.differ(number, f"explained {explained(said)}, expected {expected}")
+        self.told[number] = said.get("client", {"scope": 0})["scope"]
 
     def judge(self, number, reply, states):
         """A reply must be permitted by one of the states, all of it."""
@@ -160,17 +162,18 @@ class Batch:
         """A reply that is new; its scope is looked at, by states of health of all kinds."""
         at, question = self.questions[number]
         found = read(reply, question)
-        judge = self.judges[at]
-        certain = judge.has_all_beside(question, found)
-        scopes = self.scopes.setdefault(
-            (number, found.links, certain, *judge.asked_beside(question, found)), set())
+        scopes = self.scopes.setdefault(number, set())
         if found.scope not in scopes:
             scopes.add(found.scope)
-            fault = judge.scope_fault(question, found, some_snapshots(self.zones[at], 3))
+            fault = self.judges[at].scope_fault(question, found, some_snapshots(self.zones[at], 3))
             if fault:
                 self.differ(number, fault)
-            if len(scopes) > 1 and certain:
-                self.differ(number, f"scopes {scopes} by the same names")
+            if len(scopes) > 1:
+                self.differ(number, f"scopes {scopes} of one question")
+            if found.scope not in (None, self.told[number]):
+                self.differ(number, f"scope {found.scope}, explained {self.told[number]}")
+            if found.scope and not may_ask(self.zones[at], question.name, question.type):
+                self.differ(number, f"scope {found.scope}, but nothing asks the client")
         return found
 
     def differ(self, number, what):

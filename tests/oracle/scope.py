@@ -5,8 +5,11 @@ to would have been permitted other answers. It may be longer than it need be; th
 import ipaddress
 import random
 
-from evaluator import answers
+from evaluator import answers, match
 from locations import Client
+from zone import labels
+
+ASKING = {"latency", "geolocation", "geoproximity", "ip-based"}
 
 
 def scope_is_sound(zone, qname, qtype, client, scope, samples=64, snapshots=None):
@@ -29,6 +32,43 @@ def counterexample(zone, qname, qtype, client, scope, samples=64, snapshots=None
                     answers(zone, qname, qtype, client, health):
                 return other, health
     return None
+
+
+def may_ask(zone, qname, qtype):
+    """Whether a policy that asks the client may have a say in a reply, whatever health and draws
+    choose. Where none may, the scope is 0; else it is the same for all that may be chosen."""
+    todo, seen = groups_at(zone, labels(qname), qtype), set()
+    while todo:
+        key, asked = todo.pop()
+        if (key, asked) in seen:
+            continue
+        seen.add((key, asked))
+        group = zone.groups[key]
+        if group[0].policy in ASKING:
+            return True
+        if group[0].policy != "simple":
+            asked = None  # one rule for all that may be asked for
+        for record in group:
+            if record.AliasTarget is not None:
+                todo += [(record.target, asked)] if record.target in zone.groups else []
+            elif key[1] == "MX":
+                targets = {labels(value.split(" ")[1]) for value in record.values}
+                todo += [((name, rrtype), asked) for name in targets for rrtype in ("A", "AAAA")
+                         if (name, rrtype) in zone.groups]
+            elif key[1] == "CNAME" != asked:
+                todo += groups_at(zone, labels(*record.values), asked)
+    return False
+
+
+def groups_at(zone, name, rrtype):
+    """[(key, type)] of what answers for a name and a type, or for any (None)."""
+    apex = labels(zone.origin)
+    owner = match(zone, name) if name[-len(apex):] == apex else None
+    found = [key for key in zone.groups
+             if key[0] == owner and (rrtype is None or key[1] == rrtype)]
+    if not found and (owner, "CNAME") in zone.groups:
+        found = [(owner, "CNAME")]
+    return [(key, rrtype) for key in found]
 
 
 def some_snapshots(zone, count=4, seed=0):
