@@ -258,14 +258,14 @@ void Core::NotBuiltAnew(const Error& why) {
 }
 
 Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()>& put) {
-  HF_CHECK(prepared.compiled.evaluation != nullptr);
-  Evaluation& evaluation = *prepared.compiled.evaluation;
+  Evaluation* evaluation = prepared.compiled.evaluation.get();
+  HF_CHECK(evaluation != nullptr);
   // Checks first: a new one has a defined state before a record asks for it.
   const auto before = model_;
   HF_TRY(monitor_->Configure(prepared.model->checks));
   const auto current = Health();
-  evaluation.Recompile(current);
-  prepared.compiled.pools = evaluation.CompileAll();
+  evaluation->Recompile(current);
+  prepared.compiled.pools = evaluation->CompileAll();
   if (const auto done = put(); !done) {
     if (before != nullptr) {
       (void)monitor_->Configure(before->checks);  // was accepted before

@@ -13,6 +13,7 @@
 
 #include "control/compile/decide.h"
 #include "control/compile/plan_side.h"
+#include "dataplane/base/check.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -358,6 +359,7 @@ class Comparison {
                                                DomainId domain,
                                                ClientClass client) {
     if (const RuleId rule = RuleOf(found); rule != kNoRule) {
+      HF_CHECK(permitted_.has_value());  // since Run
       auto answers = permitted_->Of(rule, found.compiled->origin, domain, client);
       const Permitted* permitted = &answers->permitted;
       return {std::move(answers), permitted};
