@@ -345,14 +345,17 @@ bool Groups::AddAddresses(ImageSpec& image, std::uint32_t name, std::size_t name
 
 // Addresses of servers at or below a cut that records of a policy or aliases give: they are drawn
 // when the referral is written, and must be there (RFC 9471 3.1).
-bool Groups::AddRoutedGlue(ImageSpec& image, std::uint32_t at, std::span<const RoutedGlue> glue) {
+bool Groups::AddRoutedGlue(ImageSpec& image,
+                           std::uint32_t at,
+                           const Source& source,
+                           std::span<const RoutedGlue> glue) {
   for (const RoutedGlue& each : glue) {
     auto answer = Answer(each.entry);
     if (!answer) {
       continue;
     }
     if (image.additional.size() == table::kMaxAdditional) {
-      Refuse(*PlainRecords(at)->source,
+      Refuse(source,
              EntryText(at),
              "more than " + std::to_string(table::kMaxAdditional) +
                  " addresses of its name servers are routed or aliases; expected simple ones");
@@ -411,7 +414,7 @@ ImageSpecPtr Groups::Referral(std::uint32_t at) {
     Refuse(*records->source, EntryText(at), image.error().message);
     return nullptr;
   }
-  if (!AddRoutedGlue(*image, at, routed)) {
+  if (!AddRoutedGlue(*image, at, *records->source, routed)) {
     return nullptr;
   }
   images_[at] = std::make_shared<const ImageSpec>(*std::move(image));

@@ -85,7 +85,10 @@ class Groups {
     std::uint32_t entry;
     std::size_t record;  // which NS record names the server
   };
-  bool AddRoutedGlue(ImageSpec& image, std::uint32_t at, std::span<const RoutedGlue> glue);
+  bool AddRoutedGlue(ImageSpec& image,
+                     std::uint32_t at,
+                     const Source& source,
+                     std::span<const RoutedGlue> glue);
   void AddBeside(ImageSpec& image, std::span<const std::string> rdata, std::uint32_t owner);
   bool AddAddresses(ImageSpec& image, std::uint32_t name, std::size_t name_at);
   [[nodiscard]] std::optional<Records> PlainRecords(std::uint32_t at) const;

@@ -3,6 +3,7 @@
 #include "control/compile/reach.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -85,10 +86,10 @@ class Graph {
     if (fresh) {
       auto index = ZoneIndex::Create(zones_[zone], children_[zone]);
       if (index && index->FindEntry(0, kSoa) != kNoIndex) {
-        place->second = *std::move(index);
+        place->second = std::make_unique<const ZoneIndex>(*std::move(index));
       }
     }
-    return place->second ? &*place->second : nullptr;
+    return place->second.get();
   }
 
   void AddRoots(std::uint32_t zone) {
@@ -176,7 +177,10 @@ class Graph {
   void FollowName(std::uint32_t node, std::string name) {
     for (unsigned links = 0; links < table::kMaxChain && !name.empty(); ++links) {
       const auto zone = ZoneOf(name);
-      const ZoneIndex* index = zone ? Index(*zone) : nullptr;
+      if (!zone) {
+        return;
+      }
+      const ZoneIndex* index = Index(*zone);
       if (index == nullptr) {
         return;
       }
@@ -232,7 +236,7 @@ class Graph {
   const Clients& clients_;
   std::vector<std::vector<std::string_view>> children_;
   std::unordered_map<std::string_view, std::uint32_t> by_origin_;
-  std::unordered_map<std::uint32_t, std::optional<ZoneIndex>> indexes_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<const ZoneIndex>> indexes_;
   std::unordered_map<std::uint64_t, std::uint32_t> node_of_;
   std::vector<Node> nodes_;
 };

@@ -13,9 +13,9 @@ namespace {
 constexpr const char* kForm =
     "expected a prefix such as 192.0.2.0/24 or 2001:db8::/32, or an IPv4 address";
 
-// The ones behind a prefix of `length` bits out of `width`.
-std::uint64_t HostBits(int width, int length) noexcept {
-  return length == width ? 0 : ~std::uint64_t{0} >> (64 - width + length);
+// The ones behind a prefix of `length` bits out of `width`, which is 32 or 64.
+std::uint64_t HostBits(unsigned width, unsigned length) noexcept {
+  return length >= width ? 0 : ~std::uint64_t{0} >> (64 - (width - length));
 }
 
 struct Address {
@@ -71,7 +71,7 @@ Result<Prefix> Parse(std::string_view text, bool client) {
     return Fail(ErrorCode::kInvalid, std::string("is no prefix; ") + kForm);
   }
   Prefix prefix{address->v6, address->upper, 0};
-  const int width = prefix.Width();
+  const unsigned width = prefix.Width();
   const unsigned length = written->value_or(address->v6 ? 128 : 32);
   if (address->v6 && length >= 96 && length <= 128 && address->upper == 0 &&
       address->lower >> 32U == 0xffff) {
@@ -87,7 +87,7 @@ Result<Prefix> Parse(std::string_view text, bool client) {
                          "is an IPv6 address; expected a prefix of at most /64, such as " +
                              ToText(prefix));
   }
-  if (length > static_cast<unsigned>(width)) {
+  if (length > width) {
     return Fail(ErrorCode::kInvalid,
                 std::string("is too long; expected ") +
                     (prefix.v6 ? "at most /64 for IPv6" : "at most /32 for IPv4"));

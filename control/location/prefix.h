@@ -18,7 +18,7 @@ struct Prefix {
   std::uint8_t length = 0;  // v4: 0..32; v6: 0..64
 
   /// How many bits an address of this family counts: 32 or 64.
-  [[nodiscard]] int Width() const noexcept { return v6 ? 64 : 32; }
+  [[nodiscard]] unsigned Width() const noexcept { return v6 ? 64 : 32; }
   /// The last address within.
   [[nodiscard]] std::uint64_t Last() const noexcept;
   /// Whether `other`, of the same family, lies in this prefix or is it.

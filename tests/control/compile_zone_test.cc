@@ -278,6 +278,32 @@ TEST(ZoneCompile, NamesTheDelegationThatHidesAnAliasTarget) {
             std::string::npos);
 }
 
+TEST(ZoneCompile, NamesTheDelegationWithTooManyServersWhoseAddressesAreRouted) {
+  for (const int servers : {8, 9}) {
+    ZoneText text("example.test.");
+    text.Add("ns1", "A", {V4("192.0.2.1")});
+    std::vector<std::string> names;
+    for (int i = 0; i < servers; ++i) {
+      const std::string server = "n" + std::to_string(i) + ".s";
+      names.push_back(text.Name(server));
+      auto alias = SetOf(text, server, Policy::kSimple, "");
+      alias.type = TypeOf("A");
+      alias.alias = {.hosted_zone_id = text.zone.id, .name = text.Name("ns1")};
+      text.zone.record_sets.push_back(std::move(alias));
+    }
+    text.Add("s", "NS", names);
+    Pools pools({});
+    std::vector<std::string> warnings;
+    const auto zone = CompileZone(text.zone, {}, pools, warnings);
+    ASSERT_EQ(zone.has_value(), servers == 8);
+    if (!zone) {
+      EXPECT_EQ(zone.error().message,
+                "zone:1: record 's.example.test. NS': more than 8 addresses of its name servers "
+                "are routed or aliases; expected simple ones");
+    }
+  }
+}
+
 TEST(ZoneCompile, DropsOptionalGlueThatDoesNotFit) {
   ZoneText text("example.test.");
   text.Add("s", "NS", {text.Name("n")});

@@ -26,7 +26,7 @@ class Generator {
   Prefix Client() {
     Prefix client;
     client.v6 = Below(2) == 0;
-    const int width = client.Width();
+    const unsigned width = client.Width();
     client.length = static_cast<std::uint8_t>(Below(3) == 0 ? width : Below(width + 1));
     client.bits = Bits(client.v6) & Mask(client);
     return client;

@@ -129,7 +129,7 @@ TEST(PrefixMap, EqualsASearchThroughAllPrefixes) {
     std::vector<PrefixRow> rows;
     for (int i = 0; i < 40; ++i) {
       Prefix prefix{random() % 2 == 0, random() % 16, 0};
-      const int width = prefix.Width();
+      const unsigned width = prefix.Width();
       prefix.length = static_cast<std::uint8_t>(random() % 2 == 0 ? random() % (width + 1)
                                                                   : width - (random() % 5));
       prefix.bits = random() % 3 == 0 ? prefix.bits << (width - 4) : prefix.bits;
