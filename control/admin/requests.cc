@@ -180,6 +180,18 @@ Json GroupJson(const ExplainedGroup& group) {
   return json;
 }
 
+Json GlueJson(const Explanation& glue, const std::string& client) {
+  Json json{{"name", glue.owner},
+            {"type", glue.type},
+            {"last_resort", glue.last_resort},
+            {"answers", AnswersJson(glue.answers)},
+            {"tree", GroupJson(*glue.tree)}};
+  if (glue.asks_client) {
+    json["client"] = ClientJson(glue, client);
+  }
+  return json;
+}
+
 }  // namespace
 
 const char* ErrorCodeText(ErrorCode code) noexcept {
@@ -304,6 +316,9 @@ Result<Json> ExplainResult(const Model& model,
             {"answers", AnswersJson(explained->answers)}};
   if (!client.empty() || explained->asks_client) {
     json["client"] = ClientJson(*explained, client);
+  }
+  for (const Explanation& glue : explained->glue) {
+    json["glue"].push_back(GlueJson(glue, client));
   }
   if (explained->tree != nullptr) {
     json["tree"] = GroupJson(*explained->tree);

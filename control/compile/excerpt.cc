@@ -38,7 +38,7 @@ class Excerpt {
         if (!rrset_taken[i] && Wants(zone_.rrsets[i].owner)) {
           rrset_taken[i] = true;
           out_.rrsets.push_back(zone_.rrsets[i]);
-          more |= WantBeside(zone_.rrsets[i].type, zone_.rrsets[i].rdata);
+          more |= WantBeside(folded_, zone_.rrsets[i].type, zone_.rrsets[i].rdata);
         }
       }
       for (std::size_t i = 0; i < zone_.record_sets.size(); ++i) {
@@ -47,7 +47,7 @@ class Excerpt {
           set_taken[i] = true;
           out_.record_sets.push_back(set);
           more |= set.alias && WantTarget(set.alias->name);
-          more |= WantBeside(set.type, set.rdata);
+          more |= WantBeside(wire::Fold(set.name), set.type, set.rdata);
         }
       }
     }
@@ -77,9 +77,13 @@ class Excerpt {
     return shown == folded_;
   }
 
-  // An alias leads to records of the type that was asked for.
-  bool WantBeside(std::uint16_t type, const std::vector<std::string>& rdata) {
-    const int offset = type == qtype_ ? TargetOffset(type) : -1;
+  // An alias leads to records of the type that was asked for; a cut on the way to a referral.
+  bool WantBeside(const std::string& owner,
+                  std::uint16_t type,
+                  const std::vector<std::string>& rdata) {
+    const bool refers =
+        type == static_cast<std::uint16_t>(wire::Type::kNs) && owner != zone_.origin;
+    const int offset = type == qtype_ || refers ? TargetOffset(type) : -1;
     bool added = false;
     for (std::size_t i = 0; offset >= 0 && i < rdata.size(); ++i) {
       const auto target = NameInRdata(rdata[i], static_cast<std::size_t>(offset));

@@ -11,6 +11,7 @@
 #include "control/compile/groups.h"
 #include "control/compile/reach.h"
 #include "control/compile/zone_index.h"
+#include "control/config/rdata.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
@@ -19,6 +20,9 @@ namespace {
 
 constexpr auto kCname = static_cast<std::uint16_t>(wire::Type::kCname);
 constexpr auto kSoa = static_cast<std::uint16_t>(wire::Type::kSoa);
+constexpr auto kNs = static_cast<std::uint16_t>(wire::Type::kNs);
+constexpr auto kA = static_cast<std::uint16_t>(wire::Type::kA);
+constexpr auto kAaaa = static_cast<std::uint16_t>(wire::Type::kAaaa);
 constexpr auto kDs = static_cast<std::uint16_t>(wire::Type::kDs);
 
 // The deepest zone at or above the name; for DS at an apex the one above, when that is served.
@@ -45,6 +49,25 @@ struct Asked {
   std::shared_ptr<RowsMaker> rows;
   const Reach& reach;
 };
+
+// What a referral holds whoever asks.
+ExplainedAnswer ServersOf(const Zone& zone, const ZoneIndex& index, const ZoneEntry& entry) {
+  ExplainedAnswer answer{.share = Share(1, 1)};
+  const auto take = [&answer](std::uint32_t ttl, const std::vector<std::string>& rdata) {
+    answer.ttl = ttl;
+    for (const std::string& each : rdata) {
+      answer.values.push_back(RdataText(kNs, each));
+    }
+  };
+  if (entry.routed) {
+    const RecordSet& set = zone.record_sets[index.Group(entry)[0]];
+    take(set.ttl, set.rdata);
+  } else {
+    take(zone.rrsets[entry.first].ttl, zone.rrsets[entry.first].rdata);
+  }
+  std::ranges::sort(answer.values);
+  return answer;
+}
 
 // @param leads  receives the names that a CNAME or DNAME leads to, folded.
 Status ExplainInZone(const Asked& asked,
@@ -78,33 +101,59 @@ Status ExplainInZone(const Asked& asked,
       leads.push_back(std::move(target));
     }
   }
-  if (match.status != ExplainedStatus::kAnswer) {
+  const bool refers = match.status == ExplainedStatus::kReferral;
+  if (match.status != ExplainedStatus::kAnswer && !refers) {
     return {};
   }
   const std::uint32_t owner = index->Find(match.owner);
-  std::uint32_t entry = index->FindServed(owner, qtype);
-  if (entry == kNoIndex) {
+  std::uint32_t entry = refers ? index->FindEntry(owner, kNs) : index->FindServed(owner, qtype);
+  if (entry == kNoIndex && !refers) {
     entry = index->FindServed(owner, kCname);
   }
   if (entry == kNoIndex) {
-    out.status = ExplainedStatus::kNodata;
+    out.status = refers ? out.status : ExplainedStatus::kNodata;
     return {};
   }
   Pools pools(model.checks, rows);
   std::vector<std::string> warnings;
   Groups groups(excerpt, *index, pools, reach, warnings);
   groups.KeepOrder();
-  out.type = wire::TypeText(index->entries()[entry].type);
   std::vector<std::string> targets;
-  HF_TRY(ExplainEntry({.zone = excerpt,
-                       .index = *index,
-                       .entry = entry,
-                       .pools = pools,
-                       .groups = groups,
-                       .health = health},
-                      client,
-                      out,
-                      targets));
+  const auto explain = [&](std::uint32_t at, Explanation& into) {
+    into.type = wire::TypeText(index->entries()[at].type);
+    return ExplainEntry({.zone = excerpt,
+                         .index = *index,
+                         .entry = at,
+                         .pools = pools,
+                         .groups = groups,
+                         .health = health},
+                        client,
+                        into,
+                        targets);
+  };
+  if (!refers) {
+    HF_TRY(explain(entry, out));
+  } else {
+    out.type = wire::TypeText(kNs);
+    out.answers.push_back(ServersOf(excerpt, *index, index->entries()[entry]));
+    for (const std::uint32_t server : ServersBelow(excerpt, *index, entry)) {
+      for (const std::uint16_t type : {kA, kAaaa}) {
+        const std::uint32_t at = index->FindEntry(server, type);
+        if (at == kNoIndex || !index->entries()[at].routed) {
+          continue;
+        }
+        Explanation glue{.status = ExplainedStatus::kAnswer,
+                         .zone = out.zone,
+                         .owner = wire::ToText(index->names()[server].name)};
+        HF_TRY(explain(at, glue));
+        if (glue.asks_client) {
+          out.also.push_back(
+              {.name = glue.owner, .type = glue.type, .beside = true, .scope = glue.scope});
+        }
+        out.glue.push_back(std::move(glue));
+      }
+    }
+  }
   if (qtype != kCname) {
     std::ranges::move(targets, std::back_inserter(leads));
   }

@@ -79,6 +79,9 @@ struct Explanation {
   std::vector<ExplainedAlso> also;
   std::shared_ptr<ExplainedGroup> tree;
   std::vector<ExplainedAnswer> answers;  // shares sum to 1
+  /// Of a referral: the addresses of its servers that a policy or an alias gives, each explained as
+  /// an answer of its own (owner, type, scope, tree, answers, last_resort).
+  std::vector<Explanation> glue;
 };
 
 /// Explains one name and type under a health snapshot. Of what a CNAME or DNAME leads to it says

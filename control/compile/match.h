@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/compile/zone_index.h"
 #include "control/model/model.h"
@@ -67,5 +68,11 @@ std::string Redirected(const Zone& zone,
                        const ZoneIndex& index,
                        std::string_view owner,
                        std::string_view qname);
+
+/// The servers that the NS record set `entry` names at or below its owner, whose addresses a
+/// referral must hold: names of the index, each once.
+std::vector<std::uint32_t> ServersBelow(const Zone& zone,
+                                        const ZoneIndex& index,
+                                        std::uint32_t entry);
 
 }  // namespace holdfast::control

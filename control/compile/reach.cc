@@ -23,6 +23,7 @@ using wire::Type;
 
 constexpr auto kA = static_cast<std::uint16_t>(Type::kA);
 constexpr auto kAaaa = static_cast<std::uint16_t>(Type::kAaaa);
+constexpr auto kNs = static_cast<std::uint16_t>(Type::kNs);
 constexpr auto kCname = static_cast<std::uint16_t>(Type::kCname);
 constexpr auto kSoa = static_cast<std::uint16_t>(Type::kSoa);
 
@@ -194,8 +195,23 @@ class Graph {
         for (const ZoneEntry& entry : entries) {
           Lead(node, *zone, static_cast<std::uint32_t>(&entry - index->entries().data()));
         }
+      } else if (match.status == ExplainedStatus::kReferral) {
+        LeadToGlue(node, *zone, match.owner);
       }
       return;
+    }
+  }
+
+  // A referral holds the addresses of those servers that lie at or below its cut.
+  void LeadToGlue(std::uint32_t node, std::uint32_t zone, const std::string& cut) {
+    const ZoneIndex& index = *Index(zone);
+    const std::uint32_t entry = index.FindEntry(index.Find(cut), kNs);
+    if (entry == kNoIndex) {
+      return;
+    }
+    for (const std::uint32_t server : ServersBelow(zones_[zone], index, entry)) {
+      Lead(node, zone, index.FindEntry(server, kA));
+      Lead(node, zone, index.FindEntry(server, kAaaa));
     }
   }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -133,11 +134,16 @@ void Lint::LintWildcards() {
 void Lint::LintHidden() {
   std::unordered_map<std::string_view, const Source*, FoldedHash, FoldedEqual> cuts;
   std::unordered_set<std::string_view, FoldedHash, FoldedEqual> servers;
+  std::unordered_set<std::string_view, FoldedHash, FoldedEqual> own_servers;  // below their cut
   const auto note = [&](std::string_view owner, const auto& of) {
     if (IsType(of.type, wire::Type::kNs) && owner.size() > zone_.origin.size() &&
         !owner.starts_with(kWildcard)) {
       cuts.emplace(owner, &of.source);
       servers.insert(of.rdata.begin(), of.rdata.end());
+      std::ranges::copy_if(
+          of.rdata, std::inserter(own_servers, own_servers.end()), [owner](const auto& server) {
+            return wire::IsAtOrBelow(wire::Fold(server), wire::Fold(owner));
+          });
     }
   };
   for (const Rrset& rrset : zone_.rrsets) {
@@ -164,8 +170,9 @@ void Lint::LintHidden() {
         FoldedEqual{}(record.name, cut->first);
     const bool address =
         IsType(record.type, wire::Type::kA) || IsType(record.type, wire::Type::kAaaa);
-    const bool glue = address && record.policy == Policy::kSimple && !record.alias &&
-                      servers.contains(record.name);
+    // Only what must be there is drawn for each referral.
+    const bool plain = record.policy == Policy::kSimple && !record.alias;
+    const bool glue = address && (plain ? servers : own_servers).contains(record.name);
     if (!of_cut && !glue) {
       Warn(record,
            "is hidden by the delegation at " + wire::ToText(cut->first) + " (" +

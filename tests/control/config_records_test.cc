@@ -626,7 +626,10 @@ TEST(Lint, NamesTheDelegationThatHidesARecordSet) {
        {}},
       {Plain("ns1.sub"), {}},  // goes with the referral
       {Plain("NS1.Sub"), {}},
-      {Plain("ns1.sub", R"("SetIdentifier": "x", "Weight": 1)"),
+      {Plain("ns1.sub", R"("SetIdentifier": "x", "Weight": 1)"), {}},  // drawn for each
+      {ns("asub", "ns9.sub.example.test.") + Plain("ns9.sub"), {}},
+      {ns("asub", "ns9.sub.example.test.") +
+           Plain("ns9.sub", R"("SetIdentifier": "x", "Weight": 1)"),
        {"(SetIdentifier 'x'): " + hidden}},
       {Plain("asub") + "," + Plain("www"), {}}};
   for (const auto& [records, parts] : table) {

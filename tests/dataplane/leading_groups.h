@@ -46,7 +46,8 @@ inline void AddWeighted(control::Zone& zone,
 
 /// LocatedModel with checks k1 and k2, and groups that lead to its `geo` and `cidr` by way of a
 /// CNAME, of two, round in a loop, through another zone, a wildcard, a DNAME, an alias, addresses
-/// beside; `calm`, `calmmail` and `calmtext` lead to `plain` alone.
+/// beside, of the server of a delegation `cut`; `calm`, `calmmail` and `calmtext` lead to `plain`
+/// alone.
 inline control::Model LeadingGroups() {
   using wire::Type;
   const auto at = [](const char* name) { return Wire(std::string(name) + ".example.test."); };
@@ -79,6 +80,12 @@ inline control::Model LeadingGroups() {
   AddFailover(zone, "calm", Type::kCname, "k1", at("plain"), at("absent"));
   AddWeighted(zone, "calmmail", Type::kMx, {mx("plain"), mx("absent")});
   AddFailover(zone, "calmtext", Type::kTxt, "k1", Txt("up"), Txt("down"));
+  AddFailover(zone, "cutoff", Type::kCname, "k1", at("plain"), at("x.cut"));
+  AddFailover(zone, "ns.cut", Type::kA, "k2", "", A("192.0.2.66"));
+  zone.record_sets[zone.record_sets.size() - 2].rdata.clear();
+  zone.record_sets[zone.record_sets.size() - 2].alias =
+      control::AliasTarget{.hosted_zone_id = zone.id, .name = at("geo")};
+  add(at("cut"), Type::kNs, at("ns.cut"));
   add(at("first"), Type::kCname, at("chain"));
   add(at("*.any"), Type::kCname, at("cidr"));
   add(at("old"), Type::kDname, at("new"));

@@ -148,7 +148,16 @@ std::string ExplainText(const json& result) {
     text += "\n";
     AddGroup(tree, 0, text);
   }
-  return text + Answers(result);
+  text += Answers(result);
+  for (const json& glue : Elements(result, "glue")) {
+    text += "\nwith the referral go\n";
+    if (const json& client = Member(glue, "client"); client.is_object()) {
+      AddClient(client, text);
+    }
+    AddGroup(Member(glue, "tree"), 0, text);
+    text += Answers(glue);
+  }
+  return text;
 }
 
 }  // namespace holdfast::tools
