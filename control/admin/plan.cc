@@ -170,9 +170,13 @@ Zone PlannedZone(const std::string& origin,
 }
 
 Json AnswerJson(const PlannedAnswer& planned) {
-  return {{"outcome", ExplainedStatusText(planned.status)},
-          {"type", planned.type},
-          {"answers", AnswersJson(planned.answers)}};
+  Json json{{"outcome", ExplainedStatusText(planned.status)},
+            {"type", planned.type},
+            {"answers", AnswersJson(planned.answers)}};
+  if (!planned.glue.empty()) {
+    json["glue"] = planned.glue;
+  }
+  return json;
 }
 
 Json ChangeJson(const PlannedChange& change) {

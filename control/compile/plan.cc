@@ -19,14 +19,21 @@
 namespace holdfast::control {
 namespace {
 
-// Types without the part of the image that stands beside the answer.
+bool SameRef(const AnswerRef& a, const AnswerRef& b);
+
+// Without what stands beside the answer, but for the addresses that a referral needs.
 bool SameAnswer(const ImageSpec& a, const ImageSpec& b) {
+  const auto same_beside = [](const AdditionalSpec& x, const AdditionalSpec& y) {
+    return x.type == y.type && x.name_at == y.name_at && SameRef(x.answer, y.answer);
+  };
   const auto same = [](const table::Relocation& x, const table::Relocation& y) {
     return x.at == y.at && x.code == y.code;
   };
   return a.kind == b.kind && a.type == b.type && a.ttl == b.ttl && a.authority == b.authority &&
          a.required == b.required && a.record_ends == b.record_ends && a.wire == b.wire &&
-         std::ranges::equal(a.relocations, b.relocations, same);
+         std::ranges::equal(a.relocations, b.relocations, same) &&
+         (a.kind != table::ImageKind::kReferral ||
+          std::ranges::equal(a.additional, b.additional, same_beside));
 }
 
 bool SameRef(const AnswerRef& a, const AnswerRef& b) {
@@ -376,8 +383,13 @@ class Comparison {
     return out;
   }
 
-  static PlannedAnswer InPlan(const PlanFound& found, const Permitted& permitted) {
-    PlannedAnswer out{.status = found.status, .type = {}, .answers = {}};
+  static PlannedAnswer InPlan(const PlanFound& found,
+                              const PlanSide& side,
+                              const Permitted& permitted) {
+    PlannedAnswer out{.status = found.status, .type = {}, .answers = {}, .glue = {}};
+    if (found.status == ExplainedStatus::kReferral && found.rrset != nullptr) {
+      out.glue = side.Glue(found);
+    }
     if (found.rrset != nullptr) {
       out.type = wire::TypeText(found.rrset->type);
       out.answers = InWords(permitted, found.rrset->type);
@@ -423,8 +435,8 @@ class Comparison {
         if (domain != kNoDomain) {
           clients.known = pools_.clients().Describe(domain, group.one);
         }
-        clients.before = InPlan(before, *was);
-        clients.after = InPlan(after, *is);
+        clients.before = InPlan(before, before_side_, *was);
+        clients.after = InPlan(after, after_side_, *is);
       }
     }
     return out;

@@ -24,6 +24,7 @@ struct PlannedAnswer {
   ExplainedStatus status = ExplainedStatus::kNotServed;
   std::string type;                      // of the answers: CNAME may speak for another
   std::vector<ExplainedAnswer> answers;  // of a referral its NS, of a redirection its DNAME
+  std::vector<std::string> glue;         // of a referral: addresses of its servers as written
 };
 
 /// Clients that all see the same change.

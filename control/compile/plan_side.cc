@@ -3,16 +3,21 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "control/compile/zone.h"
+#include "control/config/rdata.h"
 #include "control/model/folded.h"
+#include "control/model/record_groups.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
 namespace holdfast::control {
 namespace {
 
+constexpr auto kA = static_cast<std::uint16_t>(wire::Type::kA);
+constexpr auto kAaaa = static_cast<std::uint16_t>(wire::Type::kAaaa);
 constexpr auto kNs = static_cast<std::uint16_t>(wire::Type::kNs);
 constexpr auto kCname = static_cast<std::uint16_t>(wire::Type::kCname);
 constexpr auto kDname = static_cast<std::uint16_t>(wire::Type::kDname);
@@ -21,6 +26,27 @@ constexpr auto kDs = static_cast<std::uint16_t>(wire::Type::kDs);
 const CompiledRrset* OfType(const CompiledName& name, std::uint16_t type) {
   const auto found = std::ranges::find(name.rrsets, type, &CompiledRrset::type);
   return found == name.rrsets.end() ? nullptr : &*found;
+}
+
+std::string Values(std::uint16_t type, const std::vector<std::string>& rdata) {
+  std::string text;
+  for (const std::string& each : rdata) {
+    text += " " + RdataText(type, each);
+  }
+  return text;
+}
+
+// What tells one record set of a group from another.
+std::string OfSet(const RecordSet& set) {
+  std::string text;
+  if (set.policy != Policy::kSimple) {
+    text += std::string(" ") + PolicyText(set.policy) + " '" + set.set_identifier + "'";
+    text += set.policy == Policy::kWeighted ? " weight " + std::to_string(set.weight) : "";
+    text += set.policy != Policy::kFailover ? "" : set.primary ? " primary" : " secondary";
+  }
+  text += set.alias ? " alias of " + wire::ToText(set.alias->name)
+                    : Values(set.type, set.rdata) + " ttl " + std::to_string(set.ttl);
+  return text + (set.health_check_id.empty() ? "" : " check " + set.health_check_id);
 }
 
 }  // namespace
@@ -104,27 +130,60 @@ PlanFound PlanSide::Find(std::string_view qname, std::uint16_t qtype) const {
   return out;
 }
 
+const PlanSide::Part* PlanSide::PartOf(const PlanFound& found) const {
+  const auto at = std::ranges::find_if(
+      parts_, [&found](const auto& part) { return &part->compiled == found.compiled; });
+  return at == parts_.end() ? nullptr : at->get();
+}
+
 PermittedAnswer PlanSide::Delegation(const PlanFound& found) const {
   const auto take = [](std::uint32_t ttl, std::vector<std::string> rdata) {
     std::ranges::sort(rdata);
     return PermittedAnswer(ttl, 0, std::move(rdata));
   };
-  for (const auto& part : parts_) {
-    if (&part->compiled != found.compiled) {
-      continue;
+  const Part* part = PartOf(found);
+  if (part == nullptr) {
+    return {};
+  }
+  for (const Rrset& rrset : part->zone->rrsets) {
+    if (rrset.type == kNs && FoldedEqual{}(rrset.owner, found.owner->name)) {
+      return take(rrset.ttl, rrset.rdata);
     }
-    for (const Rrset& rrset : part->zone->rrsets) {
-      if (rrset.type == kNs && FoldedEqual{}(rrset.owner, found.owner->name)) {
-        return take(rrset.ttl, rrset.rdata);
-      }
-    }
-    for (const RecordSet& set : part->zone->record_sets) {
-      if (set.type == kNs && set.name == found.owner->name) {
-        return take(set.ttl, set.rdata);
-      }
+  }
+  for (const RecordSet& set : part->zone->record_sets) {
+    if (set.type == kNs && set.name == found.owner->name) {
+      return take(set.ttl, set.rdata);
     }
   }
   return {};
+}
+
+std::vector<std::string> PlanSide::Glue(const PlanFound& found) const {
+  std::vector<std::string> glue;
+  const Part* part = PartOf(found);
+  if (part == nullptr) {
+    return glue;
+  }
+  const auto servers = std::get<2>(Delegation(found));
+  const auto is_wanted = [&servers](const std::string& owner, std::uint16_t type) {
+    return (type == kA || type == kAaaa) &&
+           std::ranges::any_of(servers, [&owner](const std::string& server) {
+             return FoldedEqual{}(owner, server);
+           });
+  };
+  for (const Rrset& rrset : part->zone->rrsets) {
+    if (is_wanted(rrset.owner, rrset.type)) {
+      glue.push_back(NameTypeText(rrset.owner, rrset.type) + Values(rrset.type, rrset.rdata) +
+                     " ttl " + std::to_string(rrset.ttl));
+    }
+  }
+  for (const RecordSet& set : part->zone->record_sets) {
+    if (is_wanted(set.name, set.type)) {
+      glue.push_back(NameTypeText(set.name, set.type) + OfSet(set));
+    }
+  }
+  std::ranges::sort(glue);
+  return glue;
 }
 
 }  // namespace holdfast::control

@@ -42,6 +42,9 @@ class PlanSide {
   [[nodiscard]] const CompiledName* Exact(std::string_view name) const;
   /// NS of a cut as they are written.
   [[nodiscard]] PermittedAnswer Delegation(const PlanFound& found) const;
+  /// Addresses of its servers that the same zone has: "ns.a.test. A 192.0.2.1 ttl 60", with the
+  /// policy where they are drawn.
+  [[nodiscard]] std::vector<std::string> Glue(const PlanFound& found) const;
 
   template <class Each>
   void EachName(Each each) const {
@@ -59,6 +62,7 @@ class PlanSide {
     std::unordered_map<std::string_view, const CompiledName*> names;
   };
   [[nodiscard]] const Part* PartFor(std::string_view qname, std::uint16_t qtype) const;
+  [[nodiscard]] const Part* PartOf(const PlanFound& found) const;
   std::vector<std::unique_ptr<Part>> parts_;
 };
 

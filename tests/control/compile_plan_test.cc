@@ -136,6 +136,40 @@ TEST(Plan, TellsDelegationsAndCnames) {
                    "ns.elsewhere.test."}));
 }
 
+TEST(Plan, TellsWhichAddressesOfTheServersOfADelegationChange) {
+  const auto zone = [](const char* fixed, std::initializer_list<const char*> drawn) {
+    ZoneText text("p.test.");
+    text.Add("cut", "NS", {text.Name("a.cut")}).Add("a.cut", "A", {V4(fixed)});
+    text.Add("low", "NS", {text.Name("b.low")});
+    for (const char* address : drawn) {
+      text.zone.record_sets.push_back({.name = text.Name("b.low"),
+                                       .type = TypeOf("A"),
+                                       .set_identifier = address,
+                                       .policy = Policy::kWeighted,
+                                       .weight = 1,
+                                       .ttl = 60,
+                                       .rdata = {V4(address)}});
+    }
+    return text;
+  };
+  const ZoneText before = zone("192.0.2.1", {"192.0.2.7", "192.0.2.8"});
+  EXPECT_EQ(PlanOrDie(Of(before), before.zone).changed, 0U);
+  const ZoneText after = zone("192.0.2.2", {"192.0.2.7", "192.0.2.9"});
+  const Plan plan = PlanOrDie(Of(before), after.zone);
+  ASSERT_EQ(plan.changed, 2U) << ::testing::PrintToString(Texts(plan));
+  const auto glue = [&plan](std::size_t i) {
+    return std::pair(plan.changes[i].clients[0].before.glue, plan.changes[i].clients[0].after.glue);
+  };
+  EXPECT_EQ(glue(0),
+            std::pair(Lines{"a.cut.p.test. A 192.0.2.1 ttl 3600"},
+                      Lines{"a.cut.p.test. A 192.0.2.2 ttl 3600"}));
+  const std::string same = "b.low.p.test. A weighted '192.0.2.7' weight 1 192.0.2.7 ttl 60";
+  EXPECT_EQ(
+      glue(1),
+      std::pair(Lines{same, "b.low.p.test. A weighted '192.0.2.8' weight 1 192.0.2.8 ttl 60"},
+                Lines{same, "b.low.p.test. A weighted '192.0.2.9' weight 1 192.0.2.9 ttl 60"}));
+}
+
 TEST(Plan, TellsWhatANewZoneTakesFromTheOneAbove) {
   ZoneText before("p.test.");
   before.Add("www.sub", "A", {V4("192.0.2.1")}).Add("other", "A", {V4("192.0.2.2")});

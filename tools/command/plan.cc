@@ -56,7 +56,11 @@ std::string Outcome(const json& side, const std::string& asked) {
     return type == asked ? text : type + " " + text;
   }
   std::string word = outcome == "nxdomain" ? "NXDOMAIN" : outcome == "nodata" ? "NODATA" : outcome;
-  return text.empty() ? word : word + " to " + text;
+  std::string glue;
+  for (const json& one : Elements(side, "glue")) {
+    glue += (glue.empty() ? " with " : "; ") + Text(one);
+  }
+  return text.empty() ? word : word + " to " + text + glue;
 }
 
 void AddChange(const json& change, std::string& text) {
