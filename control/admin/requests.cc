@@ -136,6 +136,8 @@ Json MemberJson(const ExplainedMember& member) {
         {"id", member.check_id},
         {"known", member.check_known},
         {"healthy", member.check_healthy},
+        {"disabled", member.check_disabled},
+        {"decided", member.check_decided},
         {"override", health::OverrideText(static_cast<health::Override>(member.check_manual))}};
   }
   if (!member.alias_target.empty()) {
@@ -143,6 +145,9 @@ Json MemberJson(const ExplainedMember& member) {
                      {"evaluate_target_health", member.evaluate_target_health},
                      {"found", member.target_found},
                      {"healthy", member.target_healthy}};
+    if (!member.target_hidden_by.empty()) {
+      json["alias"]["hidden_by"] = member.target_hidden_by;
+    }
   } else {
     json["ttl"] = member.ttl;
     json["values"] = member.values;
@@ -288,6 +293,7 @@ Result<Json> ExplainResult(const Model& model,
                            const std::string& name,
                            const std::string& type,
                            const std::string& client,
+                           bool client_subnet,
                            KeptRows& kept) {
   const auto prefix = ClientOf(client);
   if (!prefix) {
@@ -316,6 +322,12 @@ Result<Json> ExplainResult(const Model& model,
             {"answers", AnswersJson(explained->answers)}};
   if (!client.empty() || explained->asks_client) {
     json["client"] = ClientJson(*explained, client);
+    if (!client_subnet) {
+      json["client"]["scope"] = 0;
+      json["client"]["note"] =
+          "[location] client_subnet is false: so is a sender at this address answered, and no "
+          "reply has a scope";
+    }
   }
   for (const Explanation& glue : explained->glue) {
     json["glue"].push_back(GlueJson(glue, client));

@@ -45,13 +45,15 @@ Json AnswersJson(std::span<const ExplainedAnswer> answers);
 /// The result of "status". Control core.
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms);
 /// The result of "explain". Any thread, on copies. @param client  address of who asks; empty:
-/// anyone. @param kept  as of Explain.
+/// anyone. @param client_subnet  [location] client_subnet: false leaves replies without a scope.
+/// @param kept  as of Explain.
 Result<Json> ExplainResult(const Model& model,
                            std::span<const CompiledHealth> health,
                            Generation generation,
                            const std::string& name,
                            const std::string& type,
                            const std::string& client,
+                           bool client_subnet,
                            KeptRows& kept);
 
 }  // namespace holdfast::control

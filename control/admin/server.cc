@@ -443,9 +443,10 @@ void Server::Explain(const Json& request, Reply reply) {
                   generation = core_.publisher().generation(),
                   name = text("name"),
                   type = text("type"),
-                  client = text("client")] {
-                   const auto result =
-                       ExplainResult(*model, health, generation, name, type, client, kept_rows_);
+                  client = text("client"),
+                  client_subnet = core_.node().location.client_subnet] {
+                   const auto result = ExplainResult(
+                       *model, health, generation, name, type, client, client_subnet, kept_rows_);
                    return result ? Success(*result) : Failure(result.error());
                  },
                  std::move(reply)));

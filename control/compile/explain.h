@@ -34,15 +34,18 @@ struct ExplainedMember {
   std::string check_id;      // empty: none
   bool check_known = false;  // the model has that check
   bool check_healthy = true;
+  bool check_disabled = false;
+  bool check_decided = true;      // false: no verdict yet, it counts as healthy
   std::uint8_t check_manual = 0;  // the order behind it, as in CompiledHealth; 0: the probes' word
   std::string alias_target;       // text, or the title of a policy's rule; empty: it holds values
   bool evaluate_target_health = false;
   bool target_found = false;
-  bool target_healthy = false;  // some member of the target is healthy
-  bool healthy = true;          // H of spec/routing.md section 5
-  bool chosen = false;          // may answer
-  Share share;                  // when chosen: of the group's answers; multivalue: all together
-  std::string dropped_by;       // when not chosen: the rule, in words
+  std::string target_hidden_by;  // the delegation that hides the target, text; empty: none does
+  bool target_healthy = false;   // some member of the target is healthy
+  bool healthy = true;           // H of spec/routing.md section 5
+  bool chosen = false;           // may answer
+  Share share;                   // when chosen: of the group's answers; multivalue: all together
+  std::string dropped_by;        // when not chosen: the rule, in words
   std::uint32_t ttl = 0;
   std::vector<std::string> values;         // text
   std::shared_ptr<ExplainedGroup> target;  // null too when its tree stands elsewhere already

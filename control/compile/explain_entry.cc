@@ -11,10 +11,12 @@
 #include "control/model/record_groups.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
+#include "health/transition.h"
 
 namespace holdfast::control {
 namespace {
 
+constexpr auto kNoVerdict = static_cast<std::uint8_t>(health::State::kUnknown);
 constexpr auto kCname = static_cast<std::uint16_t>(wire::Type::kCname);
 
 class Explainer {
@@ -22,7 +24,8 @@ class Explainer {
   explicit Explainer(const ExplainedEntry& what)
       : zone_(what.zone),
         index_(what.index),
-        checks_(what.health),
+        health_of_(what.health),
+        checks_(what.checks),
         pools_(what.pools),
         groups_(what.groups) {}
 
@@ -188,8 +191,11 @@ class Explainer {
     to.check_known = member.check != kNoCheck;
     to.check_healthy = health_->Healthy(member.check);
     if (to.check_known) {
-      const auto check = std::ranges::find(checks_, to.check_id, &CompiledHealth::id);
-      to.check_manual = check == checks_.end() ? std::uint8_t{0} : check->manual;
+      const auto known = std::ranges::find(health_of_, to.check_id, &CompiledHealth::id);
+      to.check_manual = known == health_of_.end() ? std::uint8_t{0} : known->manual;
+      to.check_decided = known != health_of_.end() && known->raw != kNoVerdict;
+      const auto check = std::ranges::find(checks_, to.check_id, &health::CheckConfig::id);
+      to.check_disabled = check != checks_.end() && check->disabled;
     }
     if (!set.alias) {
       to.ttl = set.ttl;
@@ -201,6 +207,11 @@ class Explainer {
         target == kNoIndex ? wire::ToText(set.alias->name) : NameOf(index_.entries()[target]);
     to.evaluate_target_health = set.alias->evaluate_target_health;
     to.target_found = member.kind == MemberKind::kAlias;
+    const std::uint32_t cut =
+        target == kNoIndex ? index_.CutOf(wire::Fold(set.alias->name)) : kNoIndex;
+    if (cut != kNoIndex) {
+      to.target_hidden_by = wire::ToText(index_.names()[cut].name);
+    }
     if (to.target_found) {
       to.target_healthy = decider_->AnyHealthy(member.child, RowOf(member.child));
       to.target = Tree(target, member.child);
@@ -224,6 +235,9 @@ class Explainer {
         return to.check_manual == 0 ? "its health check is unhealthy"
                                     : "its health check is unhealthy, set by command";
       }
+      if (!to.target_hidden_by.empty()) {
+        return "its target is hidden by the delegation at " + to.target_hidden_by;
+      }
       return to.target_found ? "no record of its target is healthy" : "its target does not exist";
     }
     if (policy == Policy::kFailover) {
@@ -238,7 +252,8 @@ class Explainer {
 
   const Zone& zone_;
   const ZoneIndex& index_;
-  std::span<const CompiledHealth> checks_;
+  std::span<const CompiledHealth> health_of_;
+  std::span<const health::CheckConfig> checks_;
   Pools& pools_;
   Groups& groups_;
   const HealthBits* health_ = nullptr;

@@ -25,6 +25,7 @@ struct ExplainedEntry {
   Pools& pools;         // `groups` made the entry's rule in them, keeping its order
   Groups& groups;
   std::span<const CompiledHealth> health;
+  std::span<const health::CheckConfig> checks;  // of the model
 };
 
 /// Fills tree, answers, known, also and the scope of the entry's own answer.

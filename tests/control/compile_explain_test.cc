@@ -127,6 +127,84 @@ TEST(Explain, SaysTheSameOutOfWhatItKept) {
             ExplainOrDie(other, "geo", kInFrance, &kept).answers.at(0).values);
 }
 
+// ---- checks and targets -------------------------------------------------------------------------
+
+RecordSet Failover(const ZoneText& zone, const char* owner, bool primary, const char* check) {
+  RecordSet set = test::Member(primary ? "p" : "s", V4(primary ? "192.0.2.1" : "192.0.2.2"), check);
+  set.name = zone.Name(owner);
+  set.policy = Policy::kFailover;
+  set.primary = primary;
+  return set;
+}
+
+TEST(Explain, SaysWhichChecksAreDisabledOrHaveNoVerdictYet) {
+  ZoneText zone("p.test.");
+  zone.zone.record_sets = {Failover(zone, "w", true, "off"), Failover(zone, "w", false, "new")};
+  Model model;
+  model.zones.push_back(zone.zone);
+  model.checks.resize(2);
+  model.checks[0].id = "off";
+  model.checks[0].disabled = true;
+  model.checks[1].id = "new";
+  const std::vector<CompiledHealth> health{{.id = "new", .raw = 0}, {.id = "off", .raw = 0}};
+  auto told = Explain(model, health, zone.Name("w"), TypeOf("A"), {});
+  ASSERT_TRUE(told && told->tree->members.size() == 2U);
+  EXPECT_TRUE(told->tree->members[0].check_disabled);
+  EXPECT_FALSE(told->tree->members[1].check_disabled);
+  EXPECT_FALSE(told->tree->members[1].check_decided);
+  const std::vector<CompiledHealth> later{{.id = "new", .raw = 1}};
+  told = Explain(model, later, zone.Name("w"), TypeOf("A"), {});
+  ASSERT_TRUE(told);
+  EXPECT_TRUE(told->tree->members[1].check_decided);
+}
+
+TEST(Explain, NamesTheDelegationThatHidesATarget) {
+  ZoneText zone("p.test.");
+  zone.Add("cut", "NS", {Wire("ns.elsewhere.test.")}).Add("a.cut", "A", {V4("192.0.2.9")});
+  for (const char* target : {"a.cut", "gone"}) {
+    RecordSet alias = Failover(zone, "w", target[0] == 'a', "");
+    alias.rdata.clear();
+    alias.alias = {
+        .hosted_zone_id = zone.zone.id, .name = zone.Name(target), .evaluate_target_health = true};
+    zone.zone.record_sets.push_back(std::move(alias));
+  }
+  Model model;
+  model.zones.push_back(zone.zone);
+  const auto told = Explain(model, {}, zone.Name("w"), TypeOf("A"), {});
+  ASSERT_TRUE(told && told->tree->members.size() == 2U);
+  EXPECT_EQ(told->tree->members[0].target_hidden_by, "cut.p.test.");
+  EXPECT_EQ(told->tree->members[1].target_hidden_by, "");
+}
+
+TEST(Explain, ShowsWhatGoesWithAReferral) {
+  ZoneText zone("p.test.");
+  zone.Add("cut", "NS", {zone.Name("ns.cut"), zone.Name("fix.cut"), Wire("ns.elsewhere.test.")});
+  zone.Add("fix.cut", "A", {V4("192.0.2.9")});
+  zone.zone.record_sets = {Failover(zone, "ns.cut", true, "c"),
+                           Failover(zone, "ns.cut", false, "")};
+  Model model;
+  model.zones.push_back(zone.zone);
+  model.checks.resize(1);
+  model.checks[0].id = "c";
+  for (const bool healthy : {true, false}) {
+    const std::vector<CompiledHealth> health{{.id = "c", .raw = 1, .healthy = healthy}};
+    const auto told = Explain(model, health, zone.Name("x.cut"), TypeOf("AAAA"), {});
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->status, ExplainedStatus::kReferral);
+    EXPECT_EQ(told->owner, "cut.p.test.");
+    ASSERT_EQ(told->answers.size(), 1U);
+    EXPECT_EQ(
+        told->answers[0].values,
+        (std::vector<std::string>{"fix.cut.p.test.", "ns.cut.p.test.", "ns.elsewhere.test."}));
+    ASSERT_EQ(told->glue.size(), 1U) << "only what a policy gives";
+    EXPECT_EQ(told->glue[0].owner, "ns.cut.p.test.");
+    EXPECT_EQ(told->glue[0].type, "A");
+    ASSERT_EQ(told->glue[0].answers.size(), 1U);
+    EXPECT_EQ(told->glue[0].answers[0].values[0], healthy ? "192.0.2.1" : "192.0.2.2");
+    EXPECT_EQ(told->glue[0].tree->members[0].chosen, healthy);
+  }
+}
+
 TEST(KeptRows, AreMadeOncePerLocationData) {
   const Model model = ModelOfFiles();
   KeptRows kept;

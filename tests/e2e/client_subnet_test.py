@@ -46,6 +46,9 @@ def test_a_subnet_counts_unless_the_file_says_no(make_one, subnet):
                                    record_sets(GROUPS, ORIGIN, Node.zone_id(ORIGIN)))})
     start(node, False)
     assert answers(node, subnet) == answers(node, None) == (1, None)
+    said = json.loads(node.call("explain", f"www.{ORIGIN}", "A", "--client", subnet,
+                                "--json").stdout)["client"]
+    assert said["scope"] == 0 and "client_subnet is false" in said["note"]
     node.stop()
     start(node, True)
     value, scope = answers(node, subnet)

@@ -30,7 +30,13 @@ std::string HealthOf(const json& member) {
               (IsTrue(check, "known") ? (IsTrue(check, "healthy") ? " healthy" : " unhealthy")
                                       : " is not known here");
     const std::string ordered = Text(check, "override");
-    because += ordered == "-" || ordered == "auto" ? "" : ", set by command";
+    if (ordered != "-" && ordered != "auto") {
+      because += ", set by command";
+    } else if (IsTrue(check, "disabled")) {
+      because += ", disabled";
+    } else if (IsTrue(check, "known") && !IsTrue(check, "decided")) {
+      because += ", no verdict yet";
+    }
   }
   if (const json& alias = Member(member, "alias");
       IsTrue(alias, "evaluate_target_health") && IsTrue(alias, "found")) {
@@ -56,7 +62,9 @@ std::string Title(const json& member, const std::string& policy) {
   if (const json& alias = Member(member, "alias"); alias.is_object()) {
     title += " -> " + Text(alias, "target");
     if (!IsTrue(alias, "found")) {
-      title += " (no such name)";
+      const json& cut = Member(alias, "hidden_by");
+      title += cut.is_string() ? " (hidden by the delegation at " + Text(cut) + ")"
+                               : std::string(" (no such name)");
     }
   } else {
     title += " " + Join(Elements(member, "values")) + " ttl " + Text(member, "ttl");
