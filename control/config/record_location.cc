@@ -66,9 +66,7 @@ void ReadGeo(Fields& fields, const GeoNames& names, RecordLocation& where) {
                     "two capital letters of ISO 3166-1 (not BV, CX, EH, HM) or \"*\" for default");
   }
   if (subdivision && !IsRoute53Subdivision(*country, *subdivision)) {
-    fields.Expected(names.subdivision,
-                    *fields.Find(names.subdivision),
-                    "a state of US (two capital letters) or a region of UA (two digits)");
+    fields.Expected(names.subdivision, *fields.Find(names.subdivision), Route53Subdivisions());
   }
   where.geo = {.continent = continent.value_or(""),
                .country = country.value_or(""),

@@ -31,6 +31,8 @@ constexpr std::string_view kStates =
     "AK AL AR AZ CA CO CT DC DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH "
     "NJ NM NV NY OH OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY ";
 constexpr std::string_view kPossessions = "AA AE AP AS FM GU MH MP PR PW UM VI ";
+constexpr std::string_view kUkraine =
+    "05 07 09 12 14 18 21 23 26 30 32 35 40 43 46 48 51 53 56 59 61 63 65 68 71 74 77 ";
 
 bool IsIn(std::string_view codes, std::string_view code) noexcept {
   if (code.size() != 2 || code.contains(' ')) {
@@ -99,7 +101,14 @@ bool IsRoute53Country(std::string_view country) noexcept {
 }
 
 bool IsRoute53Subdivision(std::string_view country, std::string_view code) noexcept {
-  return country == "US" ? IsIn(kStates, code) : country == "UA" && IsTwoDigits(code);
+  return country == "US" ? IsIn(kStates, code) : country == "UA" && IsIn(kUkraine, code);
+}
+
+std::string Route53Subdivisions() {
+  const auto listed = [](std::string_view codes) {
+    return std::string(codes.substr(0, codes.size() - 1));
+  };
+  return "a state of US (" + listed(kStates) + ") or a region of UA (" + listed(kUkraine) + ")";
 }
 
 }  // namespace holdfast::control

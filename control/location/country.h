@@ -2,6 +2,7 @@
 // continent of each, and subdivisions as far as Route 53 routes by them. Control core only.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace holdfast::control {
@@ -20,8 +21,10 @@ bool IsSubdivision(std::string_view country, std::string_view code) noexcept;
 
 /// Whether a geolocation record set may name it: a country of ISO 3166-1 but BV, CX, EH and HM.
 bool IsRoute53Country(std::string_view country) noexcept;
-/// A subdivision in a geolocation record set: a state of the US or DC; a region of UA, two digits
-/// (40 Sevastopol, 43 Crimea, 30 Kyiv ...: which digits there are is the database's affair).
+/// A subdivision in a geolocation record set: a state of the US or DC; a region of UA by the digits
+/// of ISO 3166-2 (40 Sevastopol, 43 Crimea, 30 Kyiv ...).
 bool IsRoute53Subdivision(std::string_view country, std::string_view code) noexcept;
+/// Which those are; for what an error says was expected.
+std::string Route53Subdivisions();
 
 }  // namespace holdfast::control

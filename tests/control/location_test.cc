@@ -231,7 +231,9 @@ TEST(Countries, AreNotAllKnownToRoute53) {
   for (const char* region : {"40", "43", "30"}) {
     EXPECT_TRUE(IsRoute53Subdivision("UA", region)) << region;
   }
-  EXPECT_FALSE(IsRoute53Subdivision("UA", "NY"));
+  for (const char* region : {"NY", "00", "06", "99", "5", "0 "}) {
+    EXPECT_FALSE(IsRoute53Subdivision("UA", region)) << region;
+  }
   EXPECT_FALSE(IsRoute53Subdivision("CA", "ON"));
 }
 
