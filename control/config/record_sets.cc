@@ -337,6 +337,9 @@ void RecordReader::ReadValues() {
       fields_.Expected("ResourceRecords", item, "objects of the form {\"Value\": \"...\"}");
       continue;
     }
+    if (record_.type == 0) {
+      continue;  // the type was refused: values are of none
+    }
     auto rdata = RdataFromValue(record_.type, value->text);
     if (!rdata) {
       fields_.Refuse("ResourceRecords", rdata.error().message);

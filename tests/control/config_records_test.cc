@@ -259,7 +259,13 @@ TEST(RecordSets, RefuseFieldsWithRecordFieldValueAndExpectation) {
       {Plain(
            "www",
            R"("SetIdentifier": "b", "GeoLocation": {"CountryCode": "DE", "SubdivisionCode": "BE"})"),
-       {R"(SubdivisionCode is "BE"; expected a state of US)"}},
+       {R"(SubdivisionCode is "BE"; expected a state of US (AK AL )"}},
+      {Plain(
+           "www",
+           R"("SetIdentifier": "b", "GeoLocation": {"CountryCode": "UA", "SubdivisionCode": "99"})"),
+       {R"(SubdivisionCode is "99"; expected a state of US)",
+        "WV WY) or a region of UA (05 07 09 12 14 18 21 23 26 30 32 35 40 43 46 48 51 53 56 59 61 "
+        "63 65 68 71 74 77)"}},
       {Plain("www", R"("SetIdentifier": "b", "GeoProximityLocation": {"Bias": 5})"),
        {"expected exactly one of them"}},
       {Plain("www",
@@ -295,6 +301,15 @@ TEST(RecordSets, RefuseFieldsWithRecordFieldValueAndExpectation) {
           "MultiValueAnswer": true, "TTL": 60, "ResourceRecords": [{"Value": "a."}]})",
        {"MultiValueAnswer is given; expected no routing policy for type CNAME with many answers"}},
   });
+}
+
+// A value is of no type then, so nothing more can be wrong with it.
+TEST(RecordSets, SayNothingOfTheValuesOfAnUnknownType) {
+  for (const char* type : {R"("Type": "FOO",)", R"("Type": 7,)", ""}) {
+    const auto read = ReadRecords(std::string(R"({"Name": "www.example.test.", )") + type +
+                                  R"("TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]})");
+    EXPECT_EQ(read->findings.ErrorCount(), 1U) << read->findings.ToError().message;
+  }
 }
 
 TEST(RecordSets, CountCharactersAndNotOctets) {
