@@ -11,8 +11,12 @@ namespace {
 constexpr Range kPathLength{1, 4096};
 constexpr Range kNameLength{1, 64};
 
-std::string PathOf(Fields& fields, std::string_view name, const std::string& path) {
-  return PathFrom(path, fields.Text(name, kPathLength).value_or(""));
+NamedFile FileOf(Fields& fields, std::string_view name, const std::string& path) {
+  const auto text = fields.Text(name, kPathLength);
+  return text ? NamedFile{.path = PathFrom(path, *text),
+                          .named_at = fields.Place(*fields.Find(name)) + ": key '" +
+                                      std::string(name) + "'"}
+              : NamedFile{};
 }
 
 void ReadCollection(Fields& fields,
@@ -36,16 +40,16 @@ void ReadCollection(Fields& fields,
     }
   }
   fields.Require("blocks", "a JSON file of CIDR blocks");
-  collection.blocks = PathOf(fields, "blocks", path);
+  collection.blocks = FileOf(fields, "blocks", path);
   location.collections.push_back(std::move(collection));
 }
 
 }  // namespace
 
 void ReadLocationTable(Fields& fields, const std::string& path, LocationConfig& location) {
-  location.geo = PathOf(fields, "geo", path);
-  location.regions = PathOf(fields, "regions", path);
-  location.latency = PathOf(fields, "latency", path);
+  location.geo = FileOf(fields, "geo", path);
+  location.regions = FileOf(fields, "regions", path);
+  location.latency = FileOf(fields, "latency", path);
   location.grid_degrees =
       fields.Number("grid_degrees", 0.05, 10, "0.05..10").value_or(location.grid_degrees);
   if (const auto word = fields.Word("geoproximity_bias", {"current", "2022"})) {

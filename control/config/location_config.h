@@ -11,17 +11,25 @@
 
 namespace holdfast::control {
 
+/// A file, and where the node's file names it, for messages: "n.toml:7:9: key 'geo'". Both empty:
+/// there is none.
+struct NamedFile {
+  std::string path;
+  std::string named_at;
+  bool operator==(const NamedFile&) const = default;
+};
+
 struct CidrCollectionConfig {
-  std::string id;      // what CidrRoutingConfig.CollectionId says; 1..64 characters
-  std::string name;    // 1..64 characters; empty: none was given
-  std::string blocks;  // JSON file as `aws route53 list-cidr-blocks` prints it
+  std::string id;    // what CidrRoutingConfig.CollectionId says; 1..64 characters
+  std::string name;  // 1..64 characters; empty: none was given
+  NamedFile blocks;  // JSON file as `aws route53 list-cidr-blocks` prints it
   bool operator==(const CidrCollectionConfig&) const = default;
 };
 
 struct LocationConfig {
-  std::string geo;             // CSV or MaxMind DB; this and the others: empty when there is none
-  std::string regions;         // CSV
-  std::string latency;         // CSV
+  NamedFile geo;               // CSV or MaxMind DB
+  NamedFile regions;           // CSV
+  NamedFile latency;           // CSV
   double grid_degrees = 0.25;  // 0.05..10
   GeoproximityBias geoproximity_bias = GeoproximityBias::kCurrent;
   bool client_subnet = true;                      // whether EDNS Client Subnet of a query is used
@@ -30,7 +38,8 @@ struct LocationConfig {
 
   /// Whether any file says where clients are.
   [[nodiscard]] bool HasFiles() const noexcept {
-    return !geo.empty() || !regions.empty() || !latency.empty() || !collections.empty();
+    return !geo.path.empty() || !regions.path.empty() || !latency.path.empty() ||
+           !collections.empty();
   }
 };
 

@@ -18,14 +18,14 @@ constexpr std::size_t kMaxBlocksOctets = std::size_t{256} << 20;
 
 // Calls `read` with the content of a file that there is to be.
 template <class Read>
-void WithContent(const std::string& path, std::size_t limit, Findings& findings, Read read) {
-  if (path.empty()) {
+void WithContent(const NamedFile& file, std::size_t limit, Findings& findings, Read read) {
+  if (file.path.empty()) {
     return;
   }
-  if (const auto content = ReadFile(path, limit)) {
+  if (const auto content = ReadFile(file.path, limit)) {
     read(*content);
   } else {
-    findings.AddError("", content.error().message);
+    findings.AddError(file.named_at, content.error().message);
   }
 }
 
@@ -50,9 +50,9 @@ class LocationLoader {
     SetPlaces(places_map_, places_.Places(), *data_);
     SetLatencies(latencies_, *data_);
     data_->bias = config_.geoproximity_bias;
-    data_->geo_file = config_.geo;
-    data_->regions_file = config_.regions;
-    data_->latency_file = config_.latency;
+    data_->geo_file = config_.geo.path;
+    data_->regions_file = config_.regions.path;
+    data_->latency_file = config_.latency.path;
     return std::move(data_);
   }
 
@@ -60,24 +60,24 @@ class LocationLoader {
   void ReadPlaces() {
     constexpr std::size_t kMaxOctets = std::max(kMaxCsvOctets, kMaxMaxMindOctets);
     WithContent(config_.geo, kMaxOctets, findings_, [this](const std::string& content) {
-      places_map_ = ReadGeo(content, config_.geo, config_.grid_degrees, places_, findings_);
+      places_map_ = ReadGeo(content, config_.geo.path, config_.grid_degrees, places_, findings_);
     });
   }
   void ReadRegions() {
     WithContent(config_.regions, kMaxCsvOctets, findings_, [this](const std::string& content) {
-      ReadRegionsText(content, config_.regions, regions_, findings_);
+      ReadRegionsText(content, config_.regions.path, regions_, findings_);
     });
     WithContent(config_.latency, kMaxCsvOctets, findings_, [this](const std::string& content) {
-      latencies_ = ReadLatencyText(content, config_.latency, regions_, findings_);
+      latencies_ = ReadLatencyText(content, config_.latency.path, regions_, findings_);
     });
   }
   void ReadCollection(const CidrCollectionConfig& config) {
     CidrCollection& collection = data_->collections.emplace_back();
     collection.id = config.id;
     collection.name = config.name;
-    collection.file = config.blocks;
+    collection.file = config.blocks.path;
     WithContent(config.blocks, kMaxBlocksOctets, findings_, [&](const std::string& content) {
-      ReadCidrBlocksText(content, config.blocks, collection, findings_);
+      ReadCidrBlocksText(content, config.blocks.path, collection, findings_);
     });
   }
 

@@ -364,6 +364,21 @@ TEST_F(LocationFolder, GivesTheModelWhatTheFilesSay) {
   EXPECT_EQ(data.collections[0].file, (folder_ / "b1").string());
 }
 
+TEST_F(LocationFolder, SaysWhereAFileIsNamedThatIsNotThere) {
+  const auto loaded = Load(
+      "[location]\ngeo = \"p.csv\"\nregions = \"r.csv\"\nlatency = \"l.csv\"\n"
+      "[cidr_collection.a]\nblocks = \"b\"\n");
+  ASSERT_FALSE(loaded);
+  for (const auto& [named_at, file] : {std::pair{":4:7: key 'geo'", "p.csv"},
+                                       std::pair{":5:11: key 'regions'", "r.csv"},
+                                       std::pair{":6:11: key 'latency'", "l.csv"},
+                                       std::pair{":8:10: key 'blocks'", "b"}}) {
+    EXPECT_THAT(loaded.error().message,
+                HasSubstr((folder_ / "n.toml").string() + named_at + ": cannot open " +
+                          (folder_ / file).string() + ": No such file"));
+  }
+}
+
 TEST_F(LocationFolder, IsNotNeeded) {
   const auto loaded = Load("[location]\ngrid_degrees = 1\n");
   ASSERT_TRUE(loaded) << loaded.error().message;

@@ -150,15 +150,20 @@ jitter_percent = 0
   EXPECT_EQ(node->zones[1].id, "Z1");
   EXPECT_EQ(node->checks_file, "/etc/holdfast/checks.json");
   const LocationConfig& location = node->location;
-  EXPECT_EQ(location.geo, "/etc/holdfast/geo.mmdb");
-  EXPECT_EQ(location.regions, "/etc/holdfast/regions.csv");
-  EXPECT_EQ(location.latency, "/abs/latency.csv");
+  EXPECT_EQ(location.geo.path, "/etc/holdfast/geo.mmdb");
+  EXPECT_EQ(location.regions.path, "/etc/holdfast/regions.csv");
+  EXPECT_EQ(location.latency.path, "/abs/latency.csv");
   EXPECT_EQ(location.grid_degrees, 1);
   EXPECT_EQ(location.geoproximity_bias, GeoproximityBias::k2022);
   EXPECT_FALSE(location.client_subnet);
   EXPECT_EQ(location.collections,
-            (std::vector<CidrCollectionConfig>{{"6f2d-1", "isps", "/etc/holdfast/isps.json"},
-                                               {"6f2d-2", "", "/etc/holdfast/b.json"}}));
+            (std::vector<CidrCollectionConfig>{
+                {"6f2d-1",
+                 "isps",
+                 {"/etc/holdfast/isps.json", "/etc/holdfast/holdfast.toml:58:10: key 'blocks'"}},
+                {"6f2d-2",
+                 "",
+                 {"/etc/holdfast/b.json", "/etc/holdfast/holdfast.toml:55:10: key 'blocks'"}}}));
   ASSERT_EQ(node->check_overlays.size(), 1U);
   const CheckOverlay& overlay = node->check_overlays[0];
   EXPECT_EQ(overlay.id, "abc-1");

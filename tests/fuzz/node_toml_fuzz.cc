@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const control::LocationConfig& location = node->location;
   HF_CHECK(location.grid_degrees >= 0.05 && location.grid_degrees <= 10);
   for (const control::CidrCollectionConfig& collection : location.collections) {
-    HF_CHECK(!collection.id.empty() && !collection.blocks.empty());
+    HF_CHECK(!collection.id.empty() && !collection.blocks.path.empty());
   }
   return 0;
 }
