@@ -100,10 +100,18 @@ Result<Found> FindVersion(const std::vector<StoredPolicy>& policies,
   return Found{*found, *at};
 }
 
+// Whether a text ends as NAME:VERSION does. No name does, so a reference has one meaning.
+bool EndsInVersion(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  return colon != std::string::npos && colon + 1 < text.size() &&
+         text.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+}
+
 // "POLICY" or "POLICY:VERSION"; a name may have a colon itself.
 Result<Found> FindReference(const std::vector<StoredPolicy>& policies, const std::string& text) {
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || FindPolicy(policies, text) != nullptr) {
+  if (colon == std::string::npos ||
+      (!EndsInVersion(text) && FindPolicy(policies, text) != nullptr)) {
     return FindVersion(policies, text, nullptr);
   }
   const std::string version = text.substr(colon + 1);
@@ -130,6 +138,12 @@ Result<Json> LoadPolicy(Loads& loads, const Json& request) {
   if (HasControls(name)) {
     return Fail(ErrorCode::kInvalid,
                 "InvalidInput: Name holds control characters; expected text of one line");
+  }
+  if (EndsInVersion(name)) {
+    return Fail(ErrorCode::kInvalid,
+                "InvalidInput: Name is '" + name + "', which would be a version of policy '" +
+                    name.substr(0, name.rfind(':')) +
+                    "'; expected a name that does not end in ':' and digits");
   }
   if (Characters(comment) > kMaxPolicyComment) {
     return Fail(ErrorCode::kInvalid,

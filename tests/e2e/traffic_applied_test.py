@@ -311,10 +311,27 @@ def test_a_version_is_written_one_way(node):
     assert "Version is '01'" in node.call("traffic", "delete", "web", "01", status=1).stderr
     # A policy may be called so.
     load(node, "web:", site(FIRST))
-    load(node, "web:01", site(SECOND))
-    for reference, network in (("web:", FIRST), ("web:01", SECOND), ("web:01:1", SECOND)):
+    load(node, "web:x", site(SECOND))
+    for reference, network in (("web:", FIRST), ("web:x", SECOND), ("web:x:1", SECOND)):
         node.call("traffic", "apply", WEB, reference, "--ttl", "5")
         assert seen(node) == SERVED[network], reference
+
+
+def test_no_policy_is_called_as_a_version_of_another(node):
+    for name in ("web:1", "web:01", "new:7", ":2"):
+        said = load(node, name, site(FIRST), status=1).stderr
+        assert f"InvalidInput: Name is '{name}'" in said, said
+        assert "expected a name that does not end in ':' and digits" in said, said
+    # One that an older release took has its id; the reference means the version.
+    load(node, "was", site(SECOND))
+    kept, = (one["id"] for one in listed(node)["policies"] if one["name"] == "was")
+    damage(node, "UPDATE traffic_policy SET name = 'web:1' WHERE name = 'was'")
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    assert seen(node) == SERVED[FIRST]
+    for reference in (kept, f"{kept}:1"):
+        node.call("traffic", "apply", WEB, "web:1")
+        node.call("traffic", "apply", WEB, reference)
+        assert seen(node) == SERVED[SECOND]
 
 
 def test_no_control_character_reaches_the_terminal(node):
