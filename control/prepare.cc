@@ -19,49 +19,51 @@
 namespace holdfast::control {
 namespace {
 
+ZoneWarnings& WarningsOf(Loaded& loaded, const std::string& origin) {
+  const auto found = std::ranges::find(loaded.of_zones, origin, &ZoneWarnings::origin);
+  return found != loaded.of_zones.end() ? *found : loaded.of_zones.emplace_back();
+}
+
 // Zones that commands loaded take the place of the node file's; dropped ones go. What stands in
-// neither as it is written is judged as a whole, and said.
-Status Overlay(Loaded& loaded,
-               std::span<const StoredZone> stored,
-               std::span<TrafficTree> trees,
-               std::vector<std::string>& notes) {
+// neither as it is written is judged as a whole, and said in place of what that was warned of.
+Status Overlay(Loaded& loaded, std::span<const StoredZone> stored, std::span<TrafficTree> trees) {
   Model& model = loaded.model;
   Findings findings;
   for (const StoredZone& from : stored) {
     const auto it = std::ranges::find(model.zones, from.origin, &Zone::origin);
     const std::string name = "zone " + wire::ToText(from.origin);
+    ZoneWarnings said{.origin = from.origin, .findings = {}, .note = {}};
     if (from.dropped) {
       if (it != model.zones.end()) {
-        notes.push_back(name + ": not served, `zone drop` took it away; " + it->source.Text() +
-                        " waits for a `zone load`");
+        said.note = name + ": not served, `zone drop` took it away; " + it->source.Text() +
+                    " waits for a `zone load`";
+        WarningsOf(loaded, from.origin) = std::move(said);
         model.zones.erase(it);
       }
       continue;
     }
-    auto zone = ZoneFromStore(from);
+    auto zone = ZoneFromStore(from, said.findings);
     if (!zone) {
       return std::unexpected(zone.error());
     }
     if (it != model.zones.end()) {
-      notes.push_back(name + ": served as `zone load` left it; " + it->source.Text() +
-                      " is passed over until it is loaded by command");
+      said.note = name + ": served as `zone load` left it; " + it->source.Text() +
+                  " is passed over until it is loaded by command";
       zone->record_sets = std::move(it->record_sets);
     }
-    JudgeWithTrees(*zone, trees, JudgeBy(model.location.get()), findings);
-    if (findings.Ok()) {
-      LintZone(*zone, model.checks, findings);
+    JudgeWithTrees(*zone, trees, JudgeBy(model.location.get()), said.findings);
+    if (said.findings.Ok()) {
+      LintZone(*zone, model.checks, said.findings);
     }
+    findings.Add(said.findings);
+    WarningsOf(loaded, from.origin) = std::move(said);
     if (it != model.zones.end()) {
       *it = std::move(*zone);
     } else {
       model.zones.push_back(std::move(*zone));
     }
   }
-  if (!findings.Ok()) {
-    return std::unexpected(findings.ToError());
-  }
-  loaded.warnings.Add(findings);
-  return {};
+  return findings.Ok() ? Status{} : std::unexpected(findings.ToError());
 }
 
 // The delegation that hides a name of the zone, as words; empty when none does.
@@ -185,24 +187,39 @@ std::vector<std::string> Warnings::Lines(const Model& model) const {
   return lines;
 }
 
+Result<Loaded> ReadAndJudge(const NodeConfig& node,
+                            Store& store,
+                            std::span<const StoredZone> stored,
+                            std::vector<TrafficTree> trees) {
+  auto loaded = LoadAll(node, &store, trees);
+  if (loaded) {
+    HF_TRY(Overlay(*loaded, stored, trees));
+    NoteFailed(loaded->model, trees, node, stored);
+  }
+  return loaded;
+}
+
 Result<Prepared> Prepare(const NodeConfig& node,
                          Store& store,
                          std::span<const StoredZone> stored,
                          std::vector<TrafficTree> trees,
                          std::span<const CompiledHealth> health) {
   const std::int64_t began_ms = WallMs();
-  auto loaded = LoadAll(node, &store, trees);
+  auto loaded = ReadAndJudge(node, store, stored, std::move(trees));
   if (!loaded) {
     return std::unexpected(loaded.error());
   }
   spdlog::info("zones: {} taken from the store, {} parsed, {} ms",
-               loaded->model.zones.size() - loaded->parsed.size(),
+               node.zones.size() - loaded->parsed.size(),
                loaded->parsed.size(),
                WallMs() - began_ms);
   Warnings warnings;
-  HF_TRY(Overlay(*loaded, stored, trees, warnings.node));
-  warnings.zones = std::move(loaded->warnings);
-  NoteFailed(loaded->model, trees, node, stored);
+  warnings.zones = loaded->AllWarnings();
+  for (ZoneWarnings& zone : loaded->of_zones) {
+    if (!zone.note.empty()) {
+      warnings.node.push_back(std::move(zone.note));
+    }
+  }
   auto prepared = Finish(
       node, std::make_shared<const Model>(std::move(loaded->model)), std::move(warnings), health);
   if (prepared) {

@@ -56,8 +56,15 @@ struct Served {
   std::vector<CompiledHealth> health;
 };
 
-/// Reads, judges and compiles what a node serves: its files, and over them the zones that commands
-/// loaded or dropped.
+/// Reads and judges what a node serves: its files, and over them the zones that commands loaded or
+/// dropped. What all loads begin with, and `plan` ends with.
+/// @param store, stored, trees  as Prepare's.
+Result<Loaded> ReadAndJudge(const NodeConfig& node,
+                            Store& store,
+                            std::span<const StoredZone> stored,
+                            std::vector<TrafficTree> trees);
+
+/// The same, and compiles it.
 /// @param store   spares the parsing of what has not changed; nothing is written to it.
 /// @param stored  its Zones(), or what they are to become.
 /// @param trees   TreesOf() it; those that do not fit are left out with a warning and are the

@@ -24,17 +24,11 @@ Result<Prepared> Loads::Prepare(const NodeConfig& node,
     }
     zones = std::move(*stored);
   }
-  auto trees = TreesOf(store());
+  const Served served = loop_.Run([this] { return core_.served(); });
+  auto trees = TreesOf(store(), *served.model);
   if (!trees) {
     return std::unexpected(trees.error());
   }
-  const Served served = loop_.Run([this] { return core_.served(); });
-  // Of two that do not fit together the one that is served stays.
-  const auto& failed = served.model->failed_instances;
-  std::ranges::sort(*trees, {}, [&failed](const TrafficTree& tree) {
-    const auto at = std::ranges::find(failed, tree.instance_id, &FailedInstance::id);
-    return std::pair(at != failed.end(), tree.instance_id);
-  });
   auto prepared = control::Prepare(node, store(), *zones, std::move(*trees), served.health);
   if (prepared) {
     HF_TRY(KeepsInstances(*served.model, *prepared->model, *zones));

@@ -129,18 +129,26 @@ Result<std::vector<health::CheckConfig>> LoadChecks(const NodeConfig& node) {
 Result<LoadedZone> LoadZone(const ZoneConfig& config,
                             const Model& model,
                             std::span<TrafficTree> trees) {
-  Findings findings;
-  LoadedZone loaded{ReadTexts(config, findings), {}};
+  LoadedZone loaded;
+  loaded.zone = ReadTexts(config, loaded.warnings);
   // The rules would only repeat what is missing because it was refused.
-  if (findings.Ok()) {
-    JudgeWithTrees(loaded.zone, trees, JudgeBy(model.location.get()), findings);
+  if (!loaded.warnings.Ok()) {
+    return std::unexpected(loaded.warnings.ToError());
   }
-  if (!findings.Ok()) {
-    return std::unexpected(findings.ToError());
+  Findings judged;
+  JudgeWithTrees(loaded.zone, trees, JudgeBy(model.location.get()), judged);
+  if (!judged.Ok()) {
+    return std::unexpected(judged.ToError());
   }
-  LintZone(loaded.zone, model.checks, findings);
-  loaded.warnings = findings.Warnings();
   return loaded;
+}
+
+Findings Loaded::AllWarnings() const {
+  Findings all = warnings;
+  for (const ZoneWarnings& zone : of_zones) {
+    all.Add(zone.findings);
+  }
+  return all;
 }
 
 Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTree> trees) {
@@ -150,6 +158,7 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTr
   Findings location;
   loaded.model.location = LoadLocation(node, location);
   findings.Add(location);
+  loaded.warnings = findings;
   // What location files name is not judged when they cannot be read.
   const ZoneJudge judge =
       location.Ok() ? JudgeBy(loaded.model.location.get()) : ZoneJudge(CheckZone);
@@ -168,11 +177,11 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTr
     }
     findings.Add(found);
     loaded.model.zones.push_back(std::move(zone));
+    loaded.of_zones.push_back({config.origin, std::move(found), {}});
   }
   if (!findings.Ok()) {
     return std::unexpected(findings.ToError());
   }
-  loaded.warnings = std::move(findings);
   return loaded;
 }
 

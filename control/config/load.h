@@ -14,10 +14,20 @@
 
 namespace holdfast::control {
 
+struct ZoneWarnings {
+  std::string origin;  // wire form, folded
+  Findings findings;   // of its texts, its rules and its lint; no errors
+  std::string note;    // what a command made of it; empty: nothing
+};
+
 struct Loaded {
   Model model;
-  Findings warnings;               // one sentence each, with file and line; no errors
-  std::vector<ParsedZone> parsed;  // zones that did not come out of the store, to be kept there
+  Findings warnings;                   // of checks and location files; no errors
+  std::vector<ZoneWarnings> of_zones;  // of each, also where a command took it away
+  std::vector<ParsedZone> parsed;      // zones that did not come out of the store, to be kept there
+
+  /// One sentence each, with file and line; without notes.
+  [[nodiscard]] Findings AllWarnings() const;
 };
 
 /// Reads all zones, checks and location files of a node. No side effect beyond reading.
@@ -32,12 +42,12 @@ Result<Loaded> LoadAll(const NodeConfig& node,
 
 struct LoadedZone {
   Zone zone;
-  std::vector<std::string> warnings;
+  Findings warnings;  // of its texts; no errors
 };
 
 /// Reads one zone: its zone file, its record sets, and the rules that bind them together.
-/// @param model  whose health checks and places the record sets may name; no zone of it is looked
-/// at. @param trees  as LoadAll's; what it was loaded for may still not fit to the whole.
+/// @param model  whose places the record sets may name; no zone of it is looked at. @param trees as
+/// LoadAll's; what it was loaded for may still not fit to the whole.
 Result<LoadedZone> LoadZone(const ZoneConfig& config,
                             const Model& model,
                             std::span<TrafficTree> trees = {});

@@ -355,13 +355,12 @@ Result<Zone> ReadContent(std::string_view content, Zone zone, Findings& findings
   return zone;
 }
 
-Result<Zone> ZoneFromStore(const StoredZone& stored) {
+Result<Zone> ZoneFromStore(const StoredZone& stored, Findings& findings) {
   Zone named;
   named.origin = stored.origin;
   named.id = stored.zone_id;
   named.source.file = stored.file;
   named.stored = true;
-  Findings findings;
   auto zone = stored.content.starts_with(kBareMark)
                   ? ReadBareContent(stored.content, std::move(named))
                   : ReadContent(stored.content, std::move(named), findings);

@@ -36,7 +36,8 @@ Result<ContentBasis> BasisOf(std::string_view content);
 /// warnings are added. @return as BasisOf.
 Result<Zone> ReadContent(std::string_view content, Zone named, Findings& findings);
 
-/// A zone that a command loaded. @return kInvalid, with what to do.
-Result<Zone> ZoneFromStore(const StoredZone& stored);
+/// A zone that a command loaded. @param findings  its warnings are added. @return kInvalid, with
+/// what to do.
+Result<Zone> ZoneFromStore(const StoredZone& stored, Findings& findings);
 
 }  // namespace holdfast::control

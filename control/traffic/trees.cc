@@ -1,6 +1,7 @@
 #include "control/traffic/trees.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "control/model/record_groups.h"
 #include "control/model/text.h"
@@ -79,6 +80,18 @@ Result<std::vector<TrafficTree>> TreesOf(Store& store,
 Result<std::vector<TrafficTree>> TreesOf(Store& store) {
   const auto instances = store.Instances();
   return instances ? TreesOf(store, *instances) : std::unexpected(instances.error());
+}
+
+Result<std::vector<TrafficTree>> TreesOf(Store& store, const Model& served) {
+  auto trees = TreesOf(store);
+  if (trees) {
+    const auto& failed = served.failed_instances;
+    std::ranges::sort(*trees, {}, [&failed](const TrafficTree& tree) {
+      const auto at = std::ranges::find(failed, tree.instance_id, &FailedInstance::id);
+      return std::pair(at != failed.end(), tree.instance_id);
+    });
+  }
+  return trees;
 }
 
 std::vector<TrafficTree> TreesIn(const Zone& zone) {

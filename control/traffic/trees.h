@@ -22,6 +22,9 @@ Result<std::vector<TrafficTree>> TreesOf(Store& store,
 /// Of all that the store has.
 Result<std::vector<TrafficTree>> TreesOf(Store& store);
 
+/// The same, those first that are served: of two that do not fit together the first stands.
+Result<std::vector<TrafficTree>> TreesOf(Store& store, const Model& served);
+
 /// Those that stand in a zone, in the order in which they do. Any thread.
 std::vector<TrafficTree> TreesIn(const Zone& zone);
 

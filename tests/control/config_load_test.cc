@@ -44,7 +44,7 @@ TEST(Examples, LoadWithoutAWarning) {
   ASSERT_TRUE(node) << node.error().message;
   const auto loaded = LoadAll(*node);
   ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_THAT(loaded->warnings.Warnings(), IsEmpty());
+  EXPECT_THAT(loaded->AllWarnings().Warnings(), IsEmpty());
   ASSERT_EQ(loaded->model.zones.size(), 1U);
   EXPECT_EQ(loaded->model.zones[0].id, "Z2EXAMPLETEST");
   EXPECT_EQ(loaded->model.zones[0].record_sets.size(), 16U);
@@ -63,7 +63,7 @@ TEST_F(NodeFolder, ReadsZoneRecordsAndChecksTogether) {
   EXPECT_EQ(loaded->model.zones.at(0).record_sets.size(), 1U);
   EXPECT_EQ(loaded->model.checks.at(0).fqdn, "w.example.test");
   // Averting-problems row 12.
-  EXPECT_THAT(loaded->warnings.Warnings(),
+  EXPECT_THAT(loaded->AllWarnings().Warnings(),
               ElementsAre(HasSubstr("health check 'c1' resolves the very name")));
 }
 
@@ -73,7 +73,7 @@ TEST_F(NodeFolder, CountsAnUnknownCheckAsNoneWithAWarning) {
   Write("records", "{\"ResourceRecordSets\": [" + Weighted("v", "1", "c9") + "]}");
   const auto loaded = Load(kToml);
   ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_THAT(loaded->warnings.Warnings(),
+  EXPECT_THAT(loaded->AllWarnings().Warnings(),
               ElementsAre(HasSubstr("HealthCheckId 'c9' is no health check of this node")));
 }
 
@@ -83,7 +83,7 @@ TEST_F(NodeFolder, WarnsOnceThatASignedZoneIsNotServedAsOne) {
             "@ NSEC static A NS SOA NSEC\n@ DNSKEY 257 3 13 AQID\nstatic NSEC @ A NSEC\n");
   const auto loaded = Load("[[zone]]\norigin = \"example.test\"\nfile = \"zone\"\n");
   ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_THAT(loaded->warnings.Warnings(),
+  EXPECT_THAT(loaded->AllWarnings().Warnings(),
               ElementsAre(AllOf(HasSubstr("zone:5: 'example.test. NSEC': signed zones are not"),
                                 HasSubstr("in zone example.test., and no DS"))));
 }
@@ -185,18 +185,18 @@ TEST_F(StoredNode, TakesAZoneWhoseTextsAreUnchangedFromTheStore) {
   EXPECT_EQ(is.record_sets[2].alias->name, wire::FromText("v.example.test").value());
   EXPECT_EQ(is.record_sets[2].source.Text(), was.record_sets[2].source.Text());
   // Of the parser, of the rules, and of the lint, which is asked anew.
-  EXPECT_THAT(first_.warnings.Warnings(),
+  EXPECT_THAT(first_.AllWarnings().Warnings(),
               ElementsAre(HasSubstr("the same record came before"),
                           HasSubstr("NS at a wildcard"),
                           HasSubstr("has no health check although")));
-  EXPECT_EQ(again.warnings.Warnings(), first_.warnings.Warnings());
+  EXPECT_EQ(again.AllWarnings().Warnings(), first_.AllWarnings().Warnings());
 }
 
 TEST_F(StoredNode, JudgesAStoredZoneByTheChecksOfToday) {
   Write("checks", R"({"HealthChecks": []})");
   const Loaded again = LoadNow();
   EXPECT_TRUE(IsStored(again));
-  EXPECT_THAT(again.warnings.Warnings().back(), HasSubstr("is no health check of this node"));
+  EXPECT_THAT(again.AllWarnings().Warnings().back(), HasSubstr("is no health check of this node"));
 }
 
 TEST_F(StoredNode, ParsesAgainWhenAnyTextHasChanged) {
@@ -240,7 +240,7 @@ TEST_F(StoredNode, TakesAZoneWhoseTrafficPoliciesCameOrWentFromTheStore) {
   const auto load = [&](bool with) {
     auto loaded = LoadAll(*node, store_.get(), with ? trees : std::span<TrafficTree>());
     EXPECT_TRUE(loaded) << loaded.error().message;
-    EXPECT_EQ(loaded->warnings.Warnings(), first_.warnings.Warnings());
+    EXPECT_EQ(loaded->AllWarnings().Warnings(), first_.AllWarnings().Warnings());
     EXPECT_EQ(loaded->model.zones.at(0).record_sets.size(), with ? 4U : 3U);
     return std::move(*loaded);
   };
@@ -305,7 +305,7 @@ TEST_F(NodeFolder, LoadsOneZoneFromRecordsAlone) {
   const auto loaded = LoadZone(config, {});
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ(loaded->zone.record_sets.size(), 2U);
-  EXPECT_THAT(loaded->warnings, IsEmpty());
+  EXPECT_THAT(loaded->warnings.Warnings(), IsEmpty());
 }
 
 }  // namespace

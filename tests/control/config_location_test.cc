@@ -426,7 +426,7 @@ TEST_F(LocationFolder, RefusesPlacesThatNoFileKnows) {
     Write("records", LocatedRecord(where));
     const auto loaded = Load(node);
     ASSERT_TRUE(loaded) << loaded.error().message;
-    EXPECT_THAT(loaded->warnings.Warnings(), IsEmpty());
+    EXPECT_THAT(loaded->AllWarnings().Warnings(), IsEmpty());
   }
 }
 
@@ -441,8 +441,8 @@ TEST_F(LocationFolder, WarnsThatNothingIsKnownWithoutFiles) {
     Write("records", LocatedRecord(where));
     const auto loaded = Load(kOneZone);
     ASSERT_TRUE(loaded) << loaded.error().message;
-    ASSERT_EQ(loaded->warnings.Warnings().size(), 1U);
-    EXPECT_THAT(loaded->warnings.Warnings()[0], HasSubstr(expected));
+    ASSERT_EQ(loaded->AllWarnings().Warnings().size(), 1U);
+    EXPECT_THAT(loaded->AllWarnings().Warnings()[0], HasSubstr(expected));
   }
 }
 
@@ -475,8 +475,8 @@ TEST_F(LocationFolder, DoesNotSpeakOfAMissingFileThatIsNamed) {
   Write("records", LocatedRecord(R"("GeoLocation": {"CountryCode": "*"})"));
   const auto loaded = Load(std::string(kOneZone) + "[location]\ngeo = \"p.csv\"\n");
   ASSERT_TRUE(loaded) << loaded.error().message;
-  ASSERT_EQ(loaded->warnings.Warnings().size(), 1U);
-  EXPECT_THAT(loaded->warnings.Warnings()[0],
+  ASSERT_EQ(loaded->AllWarnings().Warnings().size(), 1U);
+  EXPECT_THAT(loaded->AllWarnings().Warnings()[0],
               HasSubstr("geolocation without a continent or country in any row of " +
                         (folder_ / "p.csv").string() + ": nothing is known of any client"));
 }

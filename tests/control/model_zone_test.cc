@@ -28,9 +28,18 @@ StoredZone Stored(std::string content) {
   return {Wire("test."), false, "Z1", "/z/a.zone", std::move(content), 7};
 }
 
+Result<Zone> Back(const std::string& content) {
+  Findings findings;
+  return ZoneFromStore(Stored(content), findings);
+}
+
 TEST(StoredZone, ComesBackAsItWasLoaded) {
-  const auto zone = ZoneFromStore(Stored(ZoneContent(SomeZone())));
+  Findings was;
+  was.AddWarning("a.zone:3", "odd");
+  Findings is;
+  const auto zone = ZoneFromStore(Stored(ZoneContent(SomeZone(), was)), is);
   ASSERT_TRUE(zone) << zone.error().message;
+  EXPECT_EQ(is.Warnings(), was.Warnings());
   EXPECT_EQ(zone->origin, Wire("test."));
   EXPECT_EQ(zone->id, "Z1");
   EXPECT_EQ(zone->source.file, "/z/a.zone");
@@ -45,7 +54,7 @@ TEST(StoredZone, ComesBackAsItWasLoaded) {
 TEST(StoredZone, IsReadInTheFormWithoutPlacesToo) {
   const std::string bare("HFZ1\1\0\0\0\6\0\0\0\4test\0\1\0\0\0\x3c\0\0\0\1\0\0\0\4\0\0\0\1\2\3\4",
                          38);
-  const auto zone = ZoneFromStore(Stored(bare));
+  const auto zone = Back(bare);
   ASSERT_TRUE(zone) << zone.error().message;
   ASSERT_EQ(zone->rrsets.size(), 1U);
   EXPECT_EQ(zone->rrsets[0].ttl, 60U);
@@ -58,10 +67,10 @@ TEST(StoredZone, IsRefusedWhenAnyOctetIsNotWhatWasWritten) {
   for (std::size_t at = 0; at < content.size(); ++at) {
     std::string damaged = content;
     damaged[at] ^= 1;
-    EXPECT_FALSE(ZoneFromStore(Stored(damaged))) << at;
-    EXPECT_FALSE(ZoneFromStore(Stored(content.substr(0, at)))) << at;
+    EXPECT_FALSE(Back(damaged)) << at;
+    EXPECT_FALSE(Back(content.substr(0, at))) << at;
   }
-  EXPECT_THAT(ZoneFromStore(Stored(content + "x")).error().message,
+  EXPECT_THAT(Back(content + "x").error().message,
               HasSubstr("the stored zone test. is unreadable; load it again with"));
 }
 

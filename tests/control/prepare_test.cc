@@ -11,14 +11,17 @@
 
 #include "control/config/record_sets.h"
 #include "control/model/rules.h"
+#include "control/model/stored_zone.h"
 #include "control/traffic/expand.h"
 #include "control/traffic/trees.h"
 #include "tests/control/compile_kit.h"
+#include "tests/control/node_folder.h"
 
 namespace holdfast::control {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -212,6 +215,51 @@ TEST_F(Instances, ThatAreServedMayBeLostOnlyWithTheirZone) {
   // One that failed already, though it stands in its zone, behind a delegation.
   Replace([&wanted](Model& model) { model.failed_instances = wanted.failed_instances; });
   EXPECT_TRUE(KeepsInstances(*served_.model, wanted, {}));
+}
+
+// A node whose record sets warn, whatever zone file stands beside them.
+class CommandedZone : public NodeFolder {
+ protected:
+  CommandedZone() : store_(Store::Open((folder_ / "state.db").string()).value()) {
+    Write("zone", std::string(kZone) + "twice A 192.0.2.1\ntwice A 192.0.2.1\n");
+    Write("records", R"({"ResourceRecordSets": [{"Name": "www.t.", "Type": "A", "TTL": 300,
+      "ResourceRecords": [{"Value": "192.0.2.1"}], "HealthCheckId": "gone"}]})");
+    Write("n.toml",
+          "[[listen]]\naddress = \"192.0.2.53\"\n"
+          "[[zone]]\norigin = \"t\"\nfile = \"zone\"\nrecords = \"records\"\n");
+    stored_.origin = kit::Wire("t.");
+    stored_.zone_id = "Z1";
+  }
+  std::vector<std::string> Warned(const std::vector<StoredZone>& stored) {
+    const auto node = LoadNode((folder_ / "n.toml").string());
+    EXPECT_TRUE(node) << node.error().message;
+    const auto prepared = Prepare(*node, *store_, stored, {}, {});
+    EXPECT_TRUE(prepared) << prepared.error().message;
+    return prepared ? prepared->warnings.Lines(*prepared->model) : std::vector<std::string>();
+  }
+  static constexpr const char* kZone = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.test.\n";
+  std::unique_ptr<Store> store_;
+  StoredZone stored_;
+};
+
+TEST_F(CommandedZone, IsWarnedOfOnceAndNotOfWhatItReplaces) {
+  const auto by_file = Warned({});
+  EXPECT_THAT(by_file, Contains(HasSubstr("the same record came before")));
+  EXPECT_THAT(by_file, Contains(HasSubstr("is no health check of this node")).Times(1));
+  Findings texts;
+  texts.AddWarning("other", "is odd");
+  stored_.content = ZoneContent(kit::ZoneText("t.").zone, texts);
+  const auto by_command = Warned({stored_});
+  EXPECT_THAT(by_command, Not(Contains(HasSubstr("the same record came before"))));
+  EXPECT_THAT(by_command, Contains("other: is odd"));
+  EXPECT_THAT(by_command, Contains(HasSubstr("is no health check of this node")).Times(1));
+  EXPECT_THAT(by_command, Contains(HasSubstr("zone t.: served as `zone load` left it")));
+}
+
+TEST_F(CommandedZone, IsWarnedOfNoMoreWhenItIsDropped) {
+  stored_.dropped = true;
+  EXPECT_THAT(Warned({stored_}),
+              ElementsAre(HasSubstr("zone t.: not served, `zone drop` took it away")));
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ int Check(const CommandLine& line) {
   if (const auto room = control::CheckRoom(node->tables); !room) {
     warnings.push_back(line.config + ": " + room.error().message);
   }
-  std::ranges::move(loaded->warnings.Warnings(), std::back_inserter(warnings));
+  std::ranges::move(loaded->AllWarnings().Warnings(), std::back_inserter(warnings));
   std::ranges::move(compiled->warnings, std::back_inserter(warnings));
   for (const std::string& warning : warnings) {
     Complain("warning: " + warning);
