@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "control/admin/zone_requests.h"
 #include "control/compile/plan.h"
 #include "control/config/json.h"
-#include "control/config/record_sets.h"
 #include "control/config/text_file.h"
-#include "control/config/zone_file.h"
 #include "control/model/findings.h"
 #include "control/model/rules.h"
+#include "control/prepare.h"
 #include "control/traffic/trees.h"
 #include "dataplane/wire/name.h"
 
@@ -127,46 +127,81 @@ Result<std::string> OriginOf(const PlanRequest& request,
                      : ZoneOfZoneFile(request.file, text);
 }
 
-// The zone with the file in place of what it has of that kind. Half done when it was stopped, which
-// PlanZone will say.
-Zone PlannedZone(const std::string& origin,
-                 const std::string& file,
-                 bool record_sets,
-                 const Model& served,
-                 const std::stop_token& stop,
-                 Findings& findings) {
-  Zone zone{.origin = origin, .id = DefaultZoneId(origin), .source = {.file = file}};
-  const auto now = std::ranges::find(served.zones, origin, &Zone::origin);
-  if (now != served.zones.end()) {
-    zone.id = now->id;
-    if (record_sets) {
-      zone.rrsets = now->rrsets;
-      zone.source = now->source;
-    } else {
-      zone.record_sets = now->record_sets;
+// The node's file as if it named these record sets for the zone.
+Result<NodeConfig> WithRecordSets(const NodeConfig& node,
+                                  const std::string& origin,
+                                  const std::string& file,
+                                  const Model& served) {
+  NodeConfig out = node;
+  auto zone = std::ranges::find(out.zones, origin, &ZoneConfig::origin);
+  if (zone == out.zones.end()) {
+    if (std::ranges::find(served.zones, origin, &Zone::origin) != served.zones.end()) {
+      return Fail(ErrorCode::kInvalid,
+                  file + ": zone " + wire::ToText(origin) +
+                      " is served by `zone load` alone, which reads no record sets; expected a "
+                      "[[zone]] with `records` in " +
+                      node.path);
+    }
+    zone = out.zones.emplace(zone);
+    zone->origin = origin;
+    zone->id = DefaultZoneId(origin);
+  }
+  zone->records = file;
+  return out;
+}
+
+// What a load of the file would serve, by the steps of such a load: `zone load` of a zone file, a
+// reload with other record sets.
+Result<Loaded> Wanted(const std::string& origin,
+                      const std::string& file,
+                      bool record_sets,
+                      const NodeConfig& node,
+                      Store& store,
+                      const Model& served) {
+  auto trees = TreesOf(store, served);
+  auto stored = store.Zones();
+  if (!trees || !stored) {
+    return std::unexpected(trees ? stored.error() : trees.error());
+  }
+  auto wanted_node = record_sets ? WithRecordSets(node, origin, file, served) : node;
+  if (!wanted_node) {
+    return std::unexpected(wanted_node.error());
+  }
+  if (!record_sets) {
+    const auto change = ChangeOfZoneLoad(node, served, *trees, origin, file);
+    if (!change) {
+      return std::unexpected(change.error());
+    }
+    change->Make(*stored);
+  }
+  auto wanted = ReadAndJudge(*wanted_node, store, *stored, *std::move(trees));
+  if (wanted) {
+    HF_TRY(KeepsInstances(served, wanted->model, *stored));
+  }
+  return wanted;
+}
+
+// What the load would say of this zone, and of traffic policies that it would leave out besides
+// those that fail today.
+std::vector<std::string> WarningsFor(const std::string& origin,
+                                     const Loaded& wanted,
+                                     const Model& served) {
+  std::vector<std::string> lines;
+  for (const ZoneWarnings& zone : wanted.of_zones) {
+    if (zone.origin == origin) {
+      lines = zone.findings.Warnings();
+      if (!zone.note.empty()) {
+        lines.push_back(zone.note);
+      }
     }
   }
-  if (record_sets) {
-    ReadRecordSets(file, zone, findings);
-  } else {
-    ReadZoneFile(file, zone, findings);
-  }
-  // What is served of traffic policies stays, as far as it fits.
-  std::vector<TrafficTree> trees =
-      now == served.zones.end() ? std::vector<TrafficTree>() : TreesIn(*now);
-  if (findings.Ok() && !stop.stop_requested()) {
-    JudgeWithTrees(zone, trees, JudgeBy(served.location.get()), findings);
-  }
-  for (const TrafficTree& tree : trees) {
-    if (!tree.fault.empty()) {
-      findings.AddWarning(
-          "", tree.title + ": would not be served, so no load takes this: " + OneLine(tree.fault));
+  const auto& today = served.failed_instances;
+  for (const FailedInstance& failed : wanted.model.failed_instances) {
+    if (std::ranges::find(today, failed.id, &FailedInstance::id) == today.end()) {
+      lines.push_back(failed.title + ": not served: " + OneLine(failed.message));
     }
   }
-  if (findings.Ok() && !stop.stop_requested()) {
-    LintZone(zone, served.checks, findings);
-  }
-  return zone;
+  return lines;
 }
 
 Json AnswerJson(const PlannedAnswer& planned) {
@@ -202,6 +237,7 @@ Json ChangeJson(const PlannedChange& change) {
 
 Result<Json> PlanResult(const PlanRequest& request,
                         const NodeConfig& node,
+                        Store& store,
                         const Model& served,
                         std::span<const CompiledHealth> health,
                         Generation generation,
@@ -218,13 +254,12 @@ Result<Json> PlanResult(const PlanRequest& request,
   if (!origin) {
     return std::unexpected(origin.error());
   }
-  Findings findings;
-  const Zone zone = PlannedZone(*origin, request.file, *record_sets, served, stop, findings);
-  if (!findings.Ok()) {
-    return std::unexpected(findings.ToError());
+  const auto wanted = Wanted(*origin, request.file, *record_sets, node, store, served);
+  if (!wanted) {
+    return std::unexpected(wanted.error());
   }
-  const auto plan =
-      PlanZone(served, zone, health, request.all ? kMostPlannedOfAll : kMostPlanned, stop);
+  const auto plan = PlanZone(
+      served, wanted->model, *origin, health, request.all ? kMostPlannedOfAll : kMostPlanned, stop);
   if (!plan) {
     return std::unexpected(plan.error());
   }
@@ -235,7 +270,7 @@ Result<Json> PlanResult(const PlanRequest& request,
     }
     changes.push_back(ChangeJson(change));
   }
-  auto warnings = findings.Warnings();
+  auto warnings = WarningsFor(*origin, *wanted, served);
   std::ranges::copy(plan->warnings, std::back_inserter(warnings));
   return Json{{"zone", wire::ToText(*origin)},
               {"file", request.file},

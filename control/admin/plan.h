@@ -1,5 +1,5 @@
-// The request "plan": a file in place of what a served zone has of its kind, judged as a load
-// judges it, and what that would change in answers. Nothing is stored or published. Any thread.
+// The request "plan": what a load of a file would change in the answers of a zone, read and judged
+// by the same steps as that load. Nothing is stored or published. Any thread.
 #pragma once
 
 #include <span>
@@ -10,6 +10,7 @@
 #include "control/compile/compiled.h"
 #include "control/config/node.h"
 #include "control/model/model.h"
+#include "control/model/store.h"
 #include "dataplane/base/strong.h"
 
 namespace holdfast::control {
@@ -24,12 +25,17 @@ struct PlanRequest {
   bool all = false;
 };
 
-/// The result of "plan". Reads the file. @param node  whose zones have files; @param served  model
-/// of what is answered; @param health  what that was compiled from; @param stop  as of PlanZone.
-/// @return kInvalid with what a load would say of the file; kNotFound when it is not clear which
-/// zone it is for.
+/// The result of "plan". A zone file is taken as `zone load` takes it, record sets as a reload
+/// would that found them in place of the zone's. Reads all that such a load reads, so what was
+/// edited before and not loaded counts as part of it: the zone's other file, checks, location
+/// files.
+/// @param node    whose zones have files; @param store  only read; @param served  model of what is
+/// answered; @param health  what that was compiled from; @param stop  as of PlanZone.
+/// @return what that load would be refused with; kNotFound when it is not clear which zone the file
+/// is for.
 Result<Json> PlanResult(const PlanRequest& request,
                         const NodeConfig& node,
+                        Store& store,
                         const Model& served,
                         std::span<const CompiledHealth> health,
                         Generation generation,

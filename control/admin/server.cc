@@ -457,13 +457,15 @@ void Server::Plan(const Json& request, Reply reply) {
   PlanRequest wanted{.file = text("file"), .origin = text("zone"), .all = text("all") == "yes"};
   asio::post(plans_,
              Replying(
-                 [model = core_.model(),
+                 [this,
+                  model = core_.model(),
                   health = core_.publisher().Health(),
                   generation = core_.publisher().generation(),
                   node = core_.node(),
                   stop = ending_.get_token(),
                   wanted = std::move(wanted)] {
-                   auto result = PlanResult(wanted, node, *model, health, generation, stop);
+                   auto result =
+                       PlanResult(wanted, node, core_.store(), *model, health, generation, stop);
                    return result ? Success(*std::move(result)) : Failure(result.error());
                  },
                  std::move(reply)));

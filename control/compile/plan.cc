@@ -4,6 +4,7 @@
 #include "control/compile/plan.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,9 +16,12 @@
 #include "control/compile/plan_side.h"
 #include "dataplane/base/check.h"
 #include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
 
 namespace holdfast::control {
 namespace {
+
+constexpr auto kDs = static_cast<std::uint16_t>(wire::Type::kDs);
 
 bool SameRef(const AnswerRef& a, const AnswerRef& b);
 
@@ -65,6 +69,19 @@ std::size_t AnswersIn(const PlannedChange& change) {
   return answers;
 }
 
+// Those of either state.
+std::vector<health::CheckConfig> ChecksOf(const Model& served, const Model& wanted) {
+  std::vector<health::CheckConfig> checks = served.checks;
+  std::unordered_set<std::string_view> known;
+  for (const health::CheckConfig& check : served.checks) {
+    known.insert(check.id);
+  }
+  std::ranges::copy_if(wanted.checks, std::back_inserter(checks), [&](const auto& check) {
+    return !known.contains(check.id);
+  });
+  return checks;
+}
+
 // Classes of clients that all rules of a comparison see alike.
 struct ClientGroup {
   ClientClass one = 0;
@@ -73,21 +90,27 @@ struct ClientGroup {
 
 class Comparison {
  public:
+  // @param after  a zone of `wanted`.
   Comparison(const Model& served,
+             const Model& wanted,
              const Zone& after,
              std::span<const CompiledHealth> health,
              const std::stop_token& stop)
       : served_(served),
+        wanted_(wanted),
         after_(after),
         health_(health),
         stop_(stop),
-        pools_(served.checks, served.location) {}
+        pools_(ChecksOf(served, wanted), wanted.location) {}
 
   Result<Plan> Run(std::size_t most) {
     HF_TRY(NotStopped());
     HF_TRY(CompileSides());
     pools_.Finish();
     HealthBits bits(pools_.checks());
+    for (const health::CheckConfig& check : wanted_.checks) {
+      bits.Set(pools_.FindCheck(check.id), !check.inverted);  // as long as nobody knows it
+    }
     for (const auto& status : health_) {
       if (const CheckIndex check = pools_.FindCheck(status.id); check != kNoCheck) {
         bits.Set(check, status.healthy);
@@ -157,6 +180,12 @@ class Comparison {
     } else if (above != nullptr) {
       HF_TRY(before_side_.Add(*above, Below(above->origin, false), pools_, known));
     }
+    const std::string& shown = own == nullptr && above != nullptr ? above->origin : after_.origin;
+    for (const std::string_view origin : Below(shown, false)) {
+      if (origin != after_.origin) {
+        served_below_.insert(origin);
+      }
+    }
     HF_TRY(NotStopped());
     HF_TRY(after_side_.Add(after_, Below(after_.origin, false), pools_, plan_.warnings));
     if (own == nullptr && above != nullptr) {
@@ -193,6 +222,13 @@ class Comparison {
   }
 
   void CompareName(const std::string& name) {
+    // What a zone below has at its apex is not asked here, but for its DS.
+    if (served_below_.contains(name)) {
+      if (TypesAt(name).contains(kDs)) {
+        CompareType(name, kDs);
+      }
+      return;
+    }
     const CompiledName* before = before_side_.Exact(name);
     const CompiledName* after = after_side_.Exact(name);
     // A zone that comes takes its apex from the one above, whose DS stays there.
@@ -443,6 +479,7 @@ class Comparison {
   }
 
   const Model& served_;
+  const Model& wanted_;
   const Zone& after_;
   std::span<const CompiledHealth> health_;
   const std::stop_token& stop_;
@@ -453,6 +490,7 @@ class Comparison {
   std::map<std::pair<DomainId, std::set<const RuleRows*>>, std::vector<ClientGroup>> groups_;
   std::map<std::pair<RuleId, RuleId>, Audience> audiences_;  // of rules that ask the client
   std::map<std::pair<Key, Key>, Case> cases_;
+  std::unordered_set<std::string_view> served_below_;  // origins of zones that stay as they are
   std::vector<Change> found_;
   Plan plan_;
 };
@@ -460,11 +498,15 @@ class Comparison {
 }  // namespace
 
 Result<Plan> PlanZone(const Model& served,
-                      const Zone& after,
+                      const Model& wanted,
+                      const std::string& origin,
                       std::span<const CompiledHealth> health,
                       std::size_t most,
                       const std::stop_token& stop) {
-  return Comparison(served, after, health, stop).Run(most);
+  const auto after = std::ranges::find(wanted.zones, origin, &Zone::origin);
+  // A zone that a command dropped stays so, whatever its files say.
+  return after == wanted.zones.end() ? Plan{}
+                                     : Comparison(served, wanted, *after, health, stop).Run(most);
 }
 
 }  // namespace holdfast::control

@@ -59,15 +59,17 @@ struct Plan {
   std::vector<std::string> warnings;  // of the zone as it would be
 };
 
-/// Compares what is served with the same after `after` has taken the place of the zone of its
-/// origin, or has come to the others.
-/// @param after   judged as a load judges it. @param health  as Explain's.
+/// Compares what is served with the same after a zone has become what another model says it is:
+/// changed, new, or not there.
+/// @param wanted  judged as a load judges it. Its location files tell the clients of either state
+/// apart. @param origin  of the zone; wire form, folded. @param health  as Explain's.
 /// @param most    changes to describe.
 /// @param stop    ends it before its time.
 /// @return kInvalid as Compile; kUnavailable when it was stopped, within the time that the compile
 /// of one zone takes. A second or two for a hundred thousand names.
 Result<Plan> PlanZone(const Model& served,
-                      const Zone& after,
+                      const Model& wanted,
+                      const std::string& origin,
                       std::span<const CompiledHealth> health,
                       std::size_t most,
                       const std::stop_token& stop = {});

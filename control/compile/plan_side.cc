@@ -62,6 +62,7 @@ Status PlanSide::Add(const Zone& zone,
   auto& part = *parts_.emplace_back(std::make_unique<Part>());
   part.zone = &zone;
   part.compiled = *std::move(compiled);
+  part.children.insert(child_origins.begin(), child_origins.end());
   part.names.reserve(part.compiled.names.size());
   for (const CompiledName& name : part.compiled.names) {
     part.names.emplace(name.name, &name);
@@ -112,7 +113,9 @@ PlanFound PlanSide::Find(std::string_view qname, std::uint16_t qtype) const {
   out.status = match.status;
   const auto owner = part->names.find(match.owner);
   if (out.status == ExplainedStatus::kNxdomain || owner == part->names.end()) {
-    out.status = ExplainedStatus::kNxdomain;
+    // That a zone below is served makes its apex a name of this one too.
+    out.status =
+        part->children.contains(qname) ? ExplainedStatus::kNodata : ExplainedStatus::kNxdomain;
     return out;
   }
   out.owner = owner->second;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "control/compile/compiled.h"
@@ -30,7 +31,7 @@ struct PlanFound {
 class PlanSide {
  public:
   /// Compiles a zone and adds its rules to `pools`, which both sides share: equal rules are one.
-  /// Deeper zones come first. @param zone  stays.
+  /// Deeper zones come first. @param zone, child_origins  stay.
   Status Add(const Zone& zone,
              std::span<const std::string_view> child_origins,
              Pools& pools,
@@ -60,6 +61,7 @@ class PlanSide {
     const Zone* zone = nullptr;
     CompiledZone compiled;
     std::unordered_map<std::string_view, const CompiledName*> names;
+    std::unordered_set<std::string_view> children;  // origins of served zones below
   };
   [[nodiscard]] const Part* PartFor(std::string_view qname, std::uint16_t qtype) const;
   [[nodiscard]] const Part* PartOf(const PlanFound& found) const;

@@ -46,7 +46,8 @@ Model Of(const ZoneText& zone) {
 const std::vector<CompiledHealth> kDown = {{.id = "down", .healthy = false}};
 
 Plan PlanOrDie(const Model& served, const Zone& after, std::size_t most = 100) {
-  auto plan = PlanZone(served, after, kDown, most);
+  const Model wanted{.zones = {after}, .checks = served.checks, .location = served.location};
+  auto plan = PlanZone(served, wanted, after.origin, kDown, most);
   EXPECT_TRUE(plan) << (plan ? "" : plan.error().message);
   return plan ? *std::move(plan) : Plan{};
 }
@@ -480,13 +481,58 @@ TEST(Plan, TellsOfNamesThatShareRulesWhatExplainTellsOfEach) {
   EXPECT_GT(parts, 50U);
 }
 
+// What a zone below answers is its own affair, but for the DS at its apex.
+TEST(Plan, LeavesTheApexOfAServedZoneBelowToThatZone) {
+  const ZoneText child("child.p.test.");
+  ZoneText before("p.test.");
+  ZoneText after = before;
+  after.Add("child", "NS", {Wire("ns.child.p.test.")});
+  after.Add("ns.child", "A", {V4("192.0.2.66")}).Add("www.child", "A", {V4("192.0.2.67")});
+  Model served = Of(before);
+  served.zones.push_back(child.zone);
+  EXPECT_EQ(Texts(PlanOrDie(served, after.zone)), Lines{});
+  ZoneText secured = after;
+  secured.Add("child", "DS", {Be16Octets(1) + std::string("\x08\x02\x0a\x0b", 4)});
+  const Lines signs{"child.p.test. DS: nodata -> answer 1 ttl 3600 1 8 2 0a0b"};
+  EXPECT_EQ(Texts(PlanOrDie(served, secured.zone)), signs);
+  served.zones[0] = after.zone;
+  EXPECT_EQ(Texts(PlanOrDie(served, before.zone)), Lines{});
+  EXPECT_EQ(Texts(PlanOrDie(served, secured.zone)), signs);
+}
+
+TEST(Plan, KnowsTheChecksThatTheLoadWouldBring) {
+  ZoneText before("p.test.");
+  before.zone.record_sets = {Weighted(before, "www", "a", 1, "192.0.2.1", "down"),
+                             Weighted(before, "www", "b", 1, "192.0.2.2")};
+  ZoneText after("p.test.");
+  after.zone.record_sets = {Weighted(after, "www", "a", 1, "192.0.2.1", "off"),
+                            Weighted(after, "www", "b", 1, "192.0.2.2", "on")};
+  Model wanted = Of(after);
+  wanted.checks = {{.id = "on"}, {.id = "off"}};
+  wanted.checks[1].inverted = true;  // unhealthy until a probe says otherwise
+  const auto plan = PlanZone(Of(before), wanted, Wire("p.test."), kDown, 10);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(Texts(*plan), Lines{});
+  wanted.checks[1].inverted = false;
+  const auto other = PlanZone(Of(before), wanted, Wire("p.test."), kDown, 10);
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(other->changed, 1U);
+}
+
+TEST(Plan, OfAZoneThatIsNotServedAfterwardsEitherHasNoChange) {
+  const auto plan =
+      PlanZone(Of(ZoneText("q.test.")), Of(ZoneText("q.test.")), Wire("p.test."), {}, 9);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->changed, 0U);
+}
+
 TEST(Plan, IsGivenUpWhenItIsToldTo) {
   ZoneText before("p.test.");
   before.Add("www", "A", {V4("192.0.2.1")});
   std::stop_source source;
   source.request_stop();
   const Model served = Of(before);
-  const auto plan = PlanZone(served, ZoneText("p.test.").zone, kDown, 10, source.get_token());
+  const auto plan = PlanZone(served, Of(before), Wire("p.test."), kDown, 10, source.get_token());
   ASSERT_FALSE(plan);
   EXPECT_EQ(plan.error().code, ErrorCode::kUnavailable);
 }

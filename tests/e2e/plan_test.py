@@ -95,6 +95,44 @@ def test_a_bad_file_is_refused_as_a_load_refuses_it(node):
     assert "no zone served here holds all its names" in node.run("plan", str(away)).stderr
 
 
+def test_a_dropped_zone_is_planned_as_its_load_would_bring_it_back(node):
+    node.call("zone", "drop", ORIGIN)
+    path = node.folder / f"{ORIGIN}.zone"
+    told = {(one["name"], one["type"]): one["clients"][0] for one in plan(node, path)["changes"]}
+    back = told[(f"www.{ORIGIN}.", "A")]
+    assert back["before"]["outcome"] == "not served"
+    assert back["after"]["answers"][0]["records"] == ["192.0.2.1"]
+    # Other record sets wait with it.
+    sets = write(node, "new.json", failover("192.0.2.10", "192.0.2.2"))
+    quiet = plan(node, sets, "--zone", ORIGIN)
+    assert not quiet["changes"] and "`zone drop` took it away" in quiet["warnings"][0]
+    node.put_zone(ORIGIN, ZONE, failover("192.0.2.1", "192.0.2.2", name=f"static.{ORIGIN}."))
+    planned = node.call("plan", path, status=1).stderr
+    assert "the zone file has this name and type too" in planned
+    assert planned == node.call("zone", "load", ORIGIN, path, status=1).stderr
+
+
+def test_files_that_were_edited_and_not_loaded_are_part_of_the_load(node):
+    node.put_zone(ORIGIN, ZONE, failover("192.0.2.88", "192.0.2.2"))
+    for path in (node.folder / f"{ORIGIN}.zone", node.folder / "other.zone"):
+        path.write_text(ZONE)
+        (change,) = plan(node, path, "--zone", ORIGIN)["changes"]
+        assert change["name"] == f"www.{ORIGIN}."
+        assert change["clients"][0]["after"]["answers"][0]["records"] == ["192.0.2.88"]
+    node.call("zone", "load", ORIGIN, path)
+    assert node.addresses(f"www.{ORIGIN}") == ["192.0.2.88"]
+    assert not plan(node, path, "--zone", ORIGIN)["changes"]
+
+
+def test_record_sets_of_a_zone_that_no_file_names_are_refused(node):
+    path = node.folder / "away.zone"
+    path.write_text(ZONE.replace(ORIGIN, "away.test"))
+    node.call("zone", "load", "away.test", path)
+    sets = write(node, "away.json", failover("192.0.2.1", "192.0.2.2", name="www.away.test."))
+    told = node.call("plan", sets, status=1).stderr
+    assert "zone away.test. is served by `zone load` alone" in told, told
+
+
 def test_a_screenful_by_default_and_all_when_asked(node):
     path = node.folder / "many.zone"
     path.write_text(ZONE + "".join(f"n{i} 60 IN A 192.0.2.9\n" for i in range(50)))

@@ -257,11 +257,28 @@ def test_plan_keeps_what_is_applied(node):
         "HostedZoneId": Node.zone_id(ORIGIN), "DNSName": f"{WEB}.",
         "EvaluateTargetHealth": False}}
     names, warnings = planned(alias)
-    assert names == [f"www.{ORIGIN}."] and "would not be served" not in warnings
-    names, warnings = planned({"Name": f"{WEB}.", "Type": "A", "TTL": 30,
-                               "ResourceRecords": [{"Value": "192.0.2.77"}]})
-    assert names == [f"{WEB}."]
-    assert f"traffic policy instance {WEB}. A: would not be served" in warnings
+    assert names == [f"www.{ORIGIN}."] and "not served" not in warnings
+
+
+def test_plan_refuses_what_takes_an_applied_name_away_as_a_load_does(node):
+    node.call("traffic", "apply", WEB, "web:1", "--ttl", "5")
+    sets = {"ResourceRecordSets": [{"Name": f"{WEB}.", "Type": "A", "TTL": 30,
+                                    "ResourceRecords": [{"Value": "192.0.2.77"}]}]}
+    for file, text, zone in (("owner", ZONE + "web IN A 192.0.2.77\n", ORIGIN),
+                             ("cut", ZONE + "web IN NS ns.example.net.\n", ORIGIN),
+                             ("child", ZONE.replace(ORIGIN, WEB), WEB),
+                             ("sets", json.dumps(sets), ORIGIN)):
+        path = node.folder / file
+        path.write_text(text)
+        told = node.call("plan", path, "--zone", zone, status=1).stderr
+        if file == "sets":
+            node.put_zone(ORIGIN, ZONE, sets["ResourceRecordSets"])
+            node.write_config()
+            loaded = node.call("reload", status=1).stderr
+            told = told.replace(str(path), str(node.folder / f"{ORIGIN}.json"))
+        else:
+            loaded = node.call("zone", "load", zone, path, status=1).stderr
+        assert told == loaded and "is served and would not be any more" in told, (file, told)
 
 
 def test_a_name_that_a_delegation_hides_is_failed(node):
