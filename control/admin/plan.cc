@@ -6,6 +6,8 @@
 #include <iterator>
 #include <optional>
 #include <sstream>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -204,6 +206,26 @@ std::vector<std::string> WarningsFor(const std::string& origin,
   return lines;
 }
 
+// Other zones whose files have changed: the load would take that in too.
+std::vector<std::string> ChangedBeside(const std::string& origin,
+                                       const Model& wanted,
+                                       const Model& served) {
+  std::unordered_map<std::string_view, const Zone*> now;
+  for (const Zone& zone : served.zones) {
+    now.emplace(zone.origin, &zone);
+  }
+  Findings changed;
+  for (const Zone& zone : wanted.zones) {
+    const auto was = now.find(zone.origin);
+    if (zone.origin != origin && was != now.end() && was->second->texts != zone.texts) {
+      changed.AddWarning("zone " + wire::ToText(zone.origin),
+                         "its files have changed since they were loaded; the load would serve that "
+                         "too, this plan leaves it out");
+    }
+  }
+  return changed.Warnings();
+}
+
 Json AnswerJson(const PlannedAnswer& planned) {
   Json json{{"outcome", ExplainedStatusText(planned.status)},
             {"type", planned.type},
@@ -272,6 +294,7 @@ Result<Json> PlanResult(const PlanRequest& request,
   }
   auto warnings = WarningsFor(*origin, *wanted, served);
   std::ranges::copy(plan->warnings, std::back_inserter(warnings));
+  std::ranges::copy(ChangedBeside(*origin, wanted->model, served), std::back_inserter(warnings));
   return Json{{"zone", wire::ToText(*origin)},
               {"file", request.file},
               {"kind", *record_sets ? "record sets" : "zone file"},

@@ -27,8 +27,9 @@ struct PlanRequest {
 
 /// The result of "plan". A zone file is taken as `zone load` takes it, record sets as a reload
 /// would that found them in place of the zone's. Reads all that such a load reads, so what was
-/// edited before and not loaded counts as part of it: the zone's other file, checks, location
-/// files.
+/// edited before and not loaded counts as part of it: the zone's other file, checks,
+/// location files. Other zones whose files were edited are named in the warnings, no answer of
+/// theirs is compared.
 /// @param node    whose zones have files; @param store  only read; @param served  model of what is
 /// answered; @param health  what that was compiled from; @param stop  as of PlanZone.
 /// @return what that load would be refused with; kNotFound when it is not clear which zone the file

@@ -124,6 +124,20 @@ def test_files_that_were_edited_and_not_loaded_are_part_of_the_load(node):
     assert not plan(node, path, "--zone", ORIGIN)["changes"]
 
 
+def test_other_zones_that_the_load_would_change_are_named(make_one):
+    node = make_one.node({ORIGIN: (ZONE, ()), "beside.test": (ZONE.replace(ORIGIN, "beside.test"),
+                                                              ())}).start()
+    path = node.folder / f"{ORIGIN}.zone"
+    assert not plan(node, path)["warnings"]
+    node.put_zone("beside.test", ZONE.replace(ORIGIN, "beside.test").replace("2.7", "2.8"))
+    told = plan(node, path)
+    assert not told["changes"] and len(told["warnings"]) == 1
+    assert "zone beside.test.: its files have changed" in told["warnings"][0]
+    node.call("zone", "load", ORIGIN, path)
+    assert node.addresses("static.beside.test") == ["192.0.2.8"]
+    assert not plan(node, path)["warnings"]
+
+
 def test_record_sets_of_a_zone_that_no_file_names_are_refused(node):
     path = node.folder / "away.zone"
     path.write_text(ZONE.replace(ORIGIN, "away.test"))
