@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kMaxIdOctets = 64;
 constexpr std::size_t kMaxTextOctets = 255;
+constexpr std::uint32_t kMaxHealthThreshold = 256;
+constexpr std::size_t kMaxChildren = 255;
 constexpr std::uint32_t kMaxThreshold = 100;
 constexpr std::uint32_t kMaxJitterPercent = 50;
 constexpr Milliseconds kMinInterval{50};
@@ -59,10 +61,26 @@ class Refusal {
   const CheckConfig& check_;
 };
 
-Status ValidateTarget(const CheckConfig& check, const Refusal& refuse) {
-  if (check.id.empty() || check.id.size() > kMaxIdOctets || !IsGraphic(check.id)) {
-    return refuse("Id", Shown(check.id), "1 to 64 printable characters without a space");
+bool IsId(const std::string& id) {
+  return !id.empty() && id.size() <= kMaxIdOctets && IsGraphic(id);
+}
+
+Status ValidateChildren(const CheckConfig& check, const Refusal& refuse) {
+  if (check.health_threshold > kMaxHealthThreshold) {
+    return refuse("HealthThreshold", std::to_string(check.health_threshold), "0 to 256");
   }
+  if (check.children.size() > kMaxChildren) {
+    return refuse("ChildHealthChecks", std::to_string(check.children.size()) + " ids", "0 to 255");
+  }
+  for (const std::string& child : check.children) {
+    if (!IsId(child) || std::ranges::count(check.children, child) > 1) {
+      return refuse("ChildHealthChecks", Shown(child), "ids of checks, each once");
+    }
+  }
+  return {};
+}
+
+Status ValidateTarget(const CheckConfig& check, const Refusal& refuse) {
   if (check.ip_address.empty() && check.fqdn.empty()) {
     return refuse("IPAddress", "missing", "an address, or FullyQualifiedDomainName in its place");
   }
@@ -145,6 +163,8 @@ const char* CheckTypeText(CheckType type) noexcept {
       return "HTTPS_STR_MATCH";
     case CheckType::kTcp:
       return "TCP";
+    case CheckType::kCalculated:
+      return "CALCULATED";
   }
   return "?";
 }
@@ -159,12 +179,22 @@ bool MatchesString(CheckType type) noexcept {
 
 Status ValidateCheck(const CheckConfig& check) {
   const Refusal refuse(check);
+  if (!IsId(check.id)) {
+    return refuse("Id", Shown(check.id), "1 to 64 printable characters without a space");
+  }
+  if (check.type == CheckType::kCalculated) {
+    return ValidateChildren(check, refuse);
+  }
   HF_TRY(ValidateTarget(check, refuse));
   HF_TRY(ValidateRequest(check, refuse));
   return ValidateTiming(check, refuse);
 }
 
 std::string TargetText(const CheckConfig& check) {
+  if (check.type == CheckType::kCalculated) {
+    return "at least " + std::to_string(check.health_threshold) + " of " +
+           std::to_string(check.children.size()) + " checks";
+  }
   std::string text = "tcp://";
   if (check.type != CheckType::kTcp) {
     text = UsesTls(check.type) ? "https://" : "http://";

@@ -5,12 +5,20 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "dataplane/base/result.h"
 
 namespace holdfast::health {
 
-enum class CheckType : std::uint8_t { kHttp, kHttps, kHttpStrMatch, kHttpsStrMatch, kTcp };
+enum class CheckType : std::uint8_t {
+  kHttp,
+  kHttps,
+  kHttpStrMatch,
+  kHttpsStrMatch,
+  kTcp,
+  kCalculated
+};
 
 /// Words of Route 53: "HTTP", "HTTPS_STR_MATCH"...
 const char* CheckTypeText(CheckType type) noexcept;
@@ -18,6 +26,10 @@ const char* CheckTypeText(CheckType type) noexcept;
 bool UsesTls(CheckType type) noexcept;
 /// True for the two types that read the body.
 bool MatchesString(CheckType type) noexcept;
+/// True for types that nothing is probed for: their state follows from something else.
+constexpr bool IsDerived(CheckType type) noexcept {
+  return type == CheckType::kCalculated;
+}
 
 using Milliseconds = std::chrono::milliseconds;
 
@@ -33,6 +45,10 @@ struct CheckConfig {
   bool disabled = false;
   bool enable_sni = true;  // HTTPS* only
   bool measure_latency = false;
+
+  // CALCULATED: healthy while at least so many of its children are (section 8).
+  std::uint32_t health_threshold = 0;  // 0..256
+  std::vector<std::string> children;   // ids, at most 255, no calculated ones among them
 
   // Effective timing: Route 53's values unless the native extension changed them.
   Milliseconds interval{30000};           // 50 ms..300 s, gap from response to next request

@@ -22,6 +22,7 @@
 #include "dataplane/base/clock.h"
 #include "health/probe/probe.h"
 #include "health/schedule/schedule.h"
+#include "health/verdict/calculated.h"
 #include "health/verdict/check_verdict.h"
 
 namespace holdfast::health {
@@ -109,6 +110,9 @@ class Monitor::Core {
   void Take(const Task& task);
   void Plan(Entry& entry);
   void Abandon(Entry& entry);
+  void Settled(const std::string& id, const Entry& entry);
+  bool Judge(Entry& entry);
+  void JudgeAll();
   void Offer(const std::string& id, const Entry& entry);
   void OfferAgain();
 
@@ -128,9 +132,10 @@ class Monitor::Core {
   std::vector<std::uint32_t> free_slots_;
   Schedule schedule_;
   std::uint64_t version_ = 0;
-  std::set<std::string> unsent_;                // told nobody yet: the queue was full
-  std::unique_ptr<Loop> loop_;                  // while started
-  std::optional<Clock::time_point> due_armed_;  // what loop_->due waits for
+  std::multimap<std::string, std::string> parents_;  // child -> calculated checks it counts in
+  std::set<std::string> unsent_;                     // told nobody yet: the queue was full
+  std::unique_ptr<Loop> loop_;                       // while started
+  std::optional<Clock::time_point> due_armed_;       // what loop_->due waits for
   std::thread thread_;
 };
 
@@ -186,9 +191,14 @@ Status Monitor::Core::Configure(const std::vector<CheckConfig>& checks) {
   }
   const std::lock_guard lock(mutex_);
   RemoveAllBut(*tasks);
+  parents_.clear();
   for (const Task& task : *tasks) {
     Take(task);
+    for (const std::string& child : task->check.children) {
+      parents_.emplace(child, task->check.id);
+    }
   }
+  JudgeAll();
   Wake();
   return {};
 }
@@ -245,10 +255,49 @@ void Monitor::Core::Take(const Task& task) {
   }
 }
 
+// ---- calculated checks ------------------------------------------------------------------------
+
+// What follows for others of a status that changed. Parents have no parents.
+void Monitor::Core::Settled(const std::string& id, const Entry& entry) {
+  Offer(id, entry);
+  const auto [first, last] = parents_.equal_range(id);
+  for (auto at = first; at != last; ++at) {
+    if (Entry& parent = entries_.at(at->second); Judge(parent)) {
+      Offer(at->second, parent);
+    }
+  }
+}
+
+// @return true when others are to hear of it.
+bool Monitor::Core::Judge(Entry& entry) {
+  const CheckConfig& check = entry.task->check;
+  if (check.type != CheckType::kCalculated || check.disabled) {
+    return false;
+  }
+  ChildCount count{.children = check.children.size()};
+  for (const std::string& child : check.children) {
+    const auto at = entries_.find(child);
+    count.missing += at == entries_.end() ? 1 : 0;
+    count.healthy += at != entries_.end() && at->second.verdict.healthy() ? 1 : 0;
+  }
+  return entry.verdict.Judge(CalculatedState(count, check.health_threshold),
+                             CalculatedReason(count, check.health_threshold),
+                             Now());
+}
+
+void Monitor::Core::JudgeAll() {
+  for (auto& [id, entry] : entries_) {
+    const bool begins = entry.verdict.raw() == State::kUnknown;  // then control asks for its status
+    if (Judge(entry) && !begins) {
+      Offer(id, entry);
+    }
+  }
+}
+
 void Monitor::Core::Plan(Entry& entry) {
   const CheckConfig& check = entry.task->check;
   schedule_.Remove(entry.slot);
-  if (check.disabled || loop_ == nullptr) {
+  if (check.disabled || IsDerived(check.type) || loop_ == nullptr) {
     return;  // Start plans for all, so that the spread of starts begins then
   }
   schedule_.Set(entry.slot,
@@ -290,7 +339,7 @@ Status Monitor::Core::SetOverride(const std::string& id, Override ordered) {
     return Fail(ErrorCode::kNotFound, "health check \"" + id + "\" does not exist");
   }
   if (at->second.verdict.SetOverride(ordered, Now())) {
-    Offer(id, at->second);
+    Settled(id, at->second);
   }
   return {};
 }
@@ -369,6 +418,7 @@ Status Monitor::Core::Start() {
   for (auto& [id, entry] : entries_) {
     Plan(entry);
   }
+  JudgeAll();
   asio::post(*loop_->io, [this] { OfferAgain(); });
   Wake();
   try {
@@ -444,7 +494,7 @@ void Monitor::Core::OnObservation(Schedule::Ticket ticket, const Observation& se
   const auto at = by_slot_[ticket.slot];
   at->second.probe = nullptr;
   if (at->second.verdict.Apply(seen, Now())) {
-    Offer(at->first, at->second);
+    Settled(at->first, at->second);
   }
   ArmDue();
 }

@@ -34,7 +34,7 @@ struct CheckStatus {
   Override ordered = Override::kAuto;  // by hand
   std::int64_t since_ms = 0;           // wall clock: since when (raw, healthy) are as they are
   std::string reason;                  // of the last observation; empty before the first
-  std::optional<std::int64_t> age_ms;  // of the last observation, on the monotonic clock
+  std::optional<std::int64_t> age_ms;  // of the last observation (of a derived check: judgement)
   std::uint64_t passes = 0;            // observations since this process knows the check
   std::uint64_t failures = 0;          //
   std::uint64_t unknowns = 0;          // own shortages, counted for neither side
@@ -58,7 +58,8 @@ class Monitor {
   /// changed. A new check needs no transition: it begins as its Statuses() entry says.
   Status Configure(const std::vector<CheckConfig>& checks);
 
-  /// Before Start, after Configure: goes on from a stored verdict and order. @return kNotFound for
+  /// Before Start, after Configure: goes on from a stored verdict and order; what follows of it for
+  /// calculated checks is seen with the next Configure or Start. @return kNotFound for
   /// an unknown id (the stored state of a check that is gone), kConflict after Start.
   Status Restore(const std::string& id, State raw, Override ordered, std::int64_t since_ms);
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -25,6 +26,9 @@ bool IsHttps(CheckType type) noexcept {
 bool Matches(CheckType type) noexcept {
   return type == CheckType::kHttpStrMatch || type == CheckType::kHttpsStrMatch;
 }
+
+constexpr std::size_t kMaxIdCharacters = 64;
+constexpr std::size_t kMaxChildren = 255;
 
 std::string TextMember(const Value& table, std::string_view name) {
   const Value* member = table.Find(name);
@@ -48,6 +52,7 @@ class CheckReader {
   void ReadRequest();
   void ReadTiming();
   void ReadRegions();
+  void ReadChildren();
   void RefuseOtherTypes();
   std::string Plain(std::string_view name, Range length);
 
@@ -61,14 +66,18 @@ std::optional<CheckConfig> CheckReader::Read() {
   if (!ReadType()) {
     return std::nullopt;
   }
-  ReadEndpoint();
-  ReadRequest();
-  ReadTiming();
-  ReadRegions();
+  if (check_.type == CheckType::kCalculated) {
+    ReadChildren();
+  } else {
+    ReadEndpoint();
+    ReadRequest();
+    ReadTiming();
+    ReadRegions();
+    check_.measure_latency = fields_.Bool("MeasureLatency").value_or(false);
+  }
   RefuseOtherTypes();
   check_.inverted = fields_.Bool("Inverted").value_or(false);
   check_.disabled = fields_.Bool("Disabled").value_or(false);
-  check_.measure_latency = fields_.Bool("MeasureLatency").value_or(false);
   fields_.RefuseUnknown();
   if (findings_.ErrorCount() != errors_before_) {
     return std::nullopt;
@@ -77,18 +86,18 @@ std::optional<CheckConfig> CheckReader::Read() {
 }
 
 bool CheckReader::ReadType() {
-  if (!fields_.Require("Type", "HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH or TCP")) {
+  if (!fields_.Require("Type", "HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH, TCP or CALCULATED")) {
     return false;
   }
   const std::string text = TextMember(fields_.Root(), "Type");
-  for (const char* later : {"CALCULATED", "CLOUDWATCH_METRIC", "RECOVERY_CONTROL"}) {
+  for (const char* later : {"CLOUDWATCH_METRIC", "RECOVERY_CONTROL"}) {
     if (text == later) {
       fields_.Refuse("Type", "is \"" + text + "\", which is not yet supported");
       return false;
     }
   }
-  const auto word =
-      fields_.Word("Type", {"HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP"});
+  const auto word = fields_.Word(
+      "Type", {"HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP", "CALCULATED"});
   if (word) {
     check_.type = static_cast<CheckType>(*word);
   }
@@ -177,6 +186,48 @@ void CheckReader::ReadRegions() {
   }
 }
 
+void CheckReader::ReadChildren() {
+  if (!fields_.Has("HealthThreshold")) {
+    fields_.Refuse("HealthThreshold",
+                   "is missing; expected 0..256 (Calculated health checks must have a health "
+                   "threshold specified.)");
+  }
+  check_.health_threshold =
+      static_cast<std::uint32_t>(fields_.Integer("HealthThreshold", {0, 256}).value_or(0));
+  check_.children = fields_.Strings("ChildHealthChecks");
+  std::set<std::string_view> seen;
+  for (const std::string& child : check_.children) {
+    if (child.empty() || child.size() > kMaxIdCharacters) {
+      fields_.Refuse("ChildHealthChecks", "holds \"" + child + "\"; expected ids of checks");
+    } else if (!seen.insert(child).second) {
+      fields_.Refuse("ChildHealthChecks", "names '" + child + "' twice; expected each id once");
+    }
+  }
+  if (check_.children.size() > kMaxChildren) {
+    fields_.Refuse("ChildHealthChecks",
+                   "has " + std::to_string(check_.children.size()) + " ids; expected 0..255");
+  }
+  for (const char* name : {"IPAddress",
+                           "Port",
+                           "FullyQualifiedDomainName",
+                           "ResourcePath",
+                           "SearchString",
+                           "RequestInterval",
+                           "FailureThreshold"}) {
+    if (fields_.Has(name)) {
+      fields_.Refuse(name, "is given; expected none for type CALCULATED");
+    }
+  }
+  if (!fields_.Strings("Regions").empty()) {
+    fields_.Refuse("Regions", "is given; expected none for type CALCULATED");
+  }
+  for (const char* name : {"MeasureLatency", "EnableSNI"}) {
+    if (fields_.Bool(name).value_or(false)) {
+      fields_.Refuse(name, "is true; expected none for type CALCULATED");
+    }
+  }
+}
+
 void CheckReader::RefuseOtherTypes() {
   constexpr std::array<std::pair<const char*, const char*>, 5> kOthers{{
       {"HealthThreshold", "CALCULATED"},
@@ -189,7 +240,7 @@ void CheckReader::RefuseOtherTypes() {
     const Value* value = fields_.Find(name);
     const bool empty_list =
         value != nullptr && value->kind == Value::Kind::kArray && value->items.empty();
-    if (value != nullptr && !empty_list) {
+    if (value != nullptr && !empty_list && type != std::string_view(CheckTypeText(check_.type))) {
       fields_.Refuse(name, std::string("is given; expected none unless the type is ") + type);
     }
   }
@@ -203,6 +254,9 @@ class Overlayer {
 
   void Apply() {
     RefuseUseless();
+    if (IsDerived(check_.type)) {
+      return;
+    }
     Set(overlay_.interval_ms, check_.interval);
     Set(overlay_.connect_timeout_ms, check_.connect_timeout);
     Set(overlay_.response_timeout_ms, check_.response_timeout);
@@ -229,6 +283,10 @@ class Overlayer {
     findings_.AddError(overlay_.place, "check '" + overlay_.id + "': " + what);
   }
   void RefuseUseless() {
+    if (IsDerived(check_.type)) {
+      Refuse(std::string("is ") + CheckTypeText(check_.type) +
+             ", which nothing is probed for; expected no table for it");
+    }
     if (overlay_.response_timeout_ms && check_.type == CheckType::kTcp) {
       Refuse("key 'response_timeout_ms' is given; expected none for type TCP");
     }
@@ -249,6 +307,29 @@ class Overlayer {
   CheckConfig& check_;
   Findings& findings_;
 };
+
+// Children are other checks of the file, and no calculated ones (spec/health-checks.md section 8).
+void CheckChildren(const std::vector<CheckConfig>& checks,
+                   const std::string& file,
+                   const std::unordered_map<std::string, std::uint32_t>& lines,
+                   Findings& findings) {
+  std::unordered_map<std::string_view, CheckType> types;
+  for (const CheckConfig& check : checks) {
+    types.emplace(check.id, check.type);
+  }
+  for (const CheckConfig& check : checks) {
+    for (const std::string& child : check.children) {
+      const auto at = file + ":" + std::to_string(lines.at(check.id));
+      const std::string subject =
+          "health check '" + check.id + "': ChildHealthChecks: '" + child + "' ";
+      if (!lines.contains(child)) {
+        findings.AddWarning(at, subject + "is the id of no health check; it counts as not healthy");
+      } else if (types.contains(child) && types.at(child) == CheckType::kCalculated) {
+        findings.AddError(at, subject + "is CALCULATED itself; expected a check of another type");
+      }
+    }
+  }
+}
 
 }  // namespace
 
@@ -283,6 +364,7 @@ void ReadChecksText(std::string_view text,
     }
   };
   ReadJsonList(text, file, "HealthChecks", on_item, findings);
+  CheckChildren(checks, file, lines, findings);
 }
 
 void ReadChecks(const std::string& path, std::vector<CheckConfig>& checks, Findings& findings) {

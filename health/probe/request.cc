@@ -79,6 +79,9 @@ Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
   HF_TRY(ValidateCheck(check));
   auto task = std::make_shared<ProbeTask>();
   task->check = check;
+  if (IsDerived(check.type)) {
+    return task;
+  }
   if (!check.ip_address.empty()) {
     ParseAddress(check.ip_address, check.port, task->address);
   }

@@ -24,7 +24,7 @@ struct SocketAddress {
 SocketAddress MakeAddress(in_addr address, std::uint16_t port) noexcept;
 
 struct ProbeTask {
-  CheckConfig check;
+  CheckConfig check;                       // alone, for a derived one, which is not probed
   SocketAddress address;                   // none: `check.fqdn` is resolved for each probe
   std::string request;                     // empty for TCP
   std::string sni;                         // empty: the handshake carries no name

@@ -1,6 +1,8 @@
 // Counting observations of one check and noticing when its status changes.
 #include "health/verdict/check_verdict.h"
 
+#include <utility>
+
 namespace holdfast::health {
 
 CheckVerdict::CheckVerdict(const CheckConfig& check, Moment now)
@@ -29,6 +31,14 @@ bool CheckVerdict::Apply(const Observation& observation, Moment now) {
   verified_ = true;
   threshold_.Apply(pass);
   return Settle({.monotonic_ns = observation.at_ns, .wall_ms = now.wall_ms});
+}
+
+bool CheckVerdict::Judge(State raw, std::string reason, Moment now) {
+  observed_ns_ = now.monotonic_ns;
+  reason_ = std::move(reason);
+  verified_ = raw != State::kUnknown;
+  threshold_.Restore(raw);
+  return Settle(now);
 }
 
 bool CheckVerdict::Reconfigure(const CheckConfig& check, Moment now) {

@@ -30,6 +30,8 @@ class CheckVerdict {
 
   /// Counts one observation. Outcome::kUnknown changes the reason only.
   bool Apply(const Observation& observation, Moment now);
+  /// The state that a derived check has by its rule, which no threshold delays.
+  bool Judge(State raw, std::string reason, Moment now);
   /// New settings of the same check. The state stays until probes speak against it, but a check of
   /// another type begins anew, and so does one that was disabled.
   bool Reconfigure(const CheckConfig& check, Moment now);

@@ -110,12 +110,12 @@ TEST(HealthChecks, HaveTheDefaultsOfTheirType) {
 TEST(HealthChecks, RefuseSettingsWithCheckFieldValueAndExpectation) {
   const std::string http = R"("Type": "HTTP", "IPAddress": "192.0.2.1", )";
   const std::string tcp = R"("Type": "TCP", "IPAddress": "192.0.2.1", "Port": 1, )";
+  const std::string calculated = R"("Type": "CALCULATED", "HealthThreshold": 1, )";
   const std::string match = R"("Type": "HTTP_STR_MATCH", "IPAddress": "192.0.2.1", )";
   const std::vector<std::pair<std::string, const char*>> table{
       {R"("IPAddress": "192.0.2.1")", "c.json:1: health check 'c1': Type is missing"},
       {R"("Type": "UDP")", "Type is \"UDP\"; expected \"HTTP\", \"HTTPS\", \"HTTP_STR_MATCH\", "},
       {R"("Type": 1)", "Type is 1; expected"},
-      {R"("Type": "CALCULATED")", "Type is \"CALCULATED\", which is not yet supported"},
       {R"("Type": "CLOUDWATCH_METRIC")", "\"CLOUDWATCH_METRIC\", which is not yet supported"},
       {R"("Type": "RECOVERY_CONTROL")", "\"RECOVERY_CONTROL\", which is not yet supported"},
       {R"("Type": "HTTP")", "IPAddress and FullyQualifiedDomainName are missing"},
@@ -147,16 +147,56 @@ TEST(HealthChecks, RefuseSettingsWithCheckFieldValueAndExpectation) {
       {R"("Type": "TCP", "IPAddress": "192.0.2.1")", "Port is missing; expected 1..65535, since"},
       {tcp + R"("ResourcePath": "/")", "ResourcePath is given; expected none for type TCP"},
       {tcp + R"("SearchString": "x")", "SearchString is given; expected none unless"},
+      {R"("Type": "CALCULATED")",
+       "HealthThreshold is missing; expected 0..256 (Calculated health "},
+      {calculated + R"("Inverted": 1)", "Inverted is 1; expected true or false"},
+      {R"("Type": "CALCULATED", "HealthThreshold": 257)",
+       "HealthThreshold is 257; expected 0..256"},
+      {calculated + R"("ChildHealthChecks": "x")", "ChildHealthChecks is \"x\"; expected an array"},
+      {calculated + R"("ChildHealthChecks": [""])", "holds \"\"; expected ids of checks"},
+      {calculated + R"("ChildHealthChecks": ["x", "x"])", "names 'x' twice; expected each id once"},
+      "'c1' is CALCULATED itself; expected a check"},
+      {calculated + R"("IPAddress": "192.0.2.1")",
+       "IPAddress is given; expected none for type CALC"},
+      {calculated + R"("RequestInterval": 30)", "RequestInterval is given; expected none for type"},
+      {calculated + R"("FailureThreshold": 3)",
+       "FailureThreshold is given; expected none for type"},
+      {calculated + R"("MeasureLatency": true)", "MeasureLatency is true; expected none for type"},
+      {calculated + R"("Regions": ["us-east-1"])", "Regions is given; expected none for type CALC"},
+      {calculated + R"("SearchString": "x")", "SearchString is given; expected none for type"},
       {match + R"("Port": 1)", "SearchString is missing; expected 1..255 characters"},
       {match + R"("SearchString": "")", "SearchString has 0 characters; expected 1..255"},
       {match + "\"SearchString\": \"" + std::string(256, 'a') + "\"", "SearchString has 256"},
-  };
-  for (const auto& [config, part] : table) {
-    const auto read = ReadConfig(config);
-    ASSERT_FALSE(read->findings.Ok()) << config;
-    EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << config;
-    EXPECT_TRUE(read->checks.empty()) << config;
-  }
+};
+for (const auto& [config, part] : table) {
+  const auto read = ReadConfig(config);
+  ASSERT_FALSE(read->findings.Ok()) << config;
+  EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << config;
+  EXPECT_TRUE(read->checks.empty()) << config;
+}
+}
+
+TEST(HealthChecks, MayBeCalculatedFromOthers) {
+  const auto read =
+      ReadConfig(R"("Type": "CALCULATED", "HealthThreshold": 2, "ChildHealthChecks": ["a", "b"], )"
+                 R"("Inverted": true, "Disabled": false, "Regions": [], "EnableSNI": false)");
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  const CheckConfig& check = read->checks.at(0);
+  EXPECT_EQ(check.type, CheckType::kCalculated);
+  EXPECT_EQ(check.health_threshold, 2U);
+  EXPECT_EQ(check.children, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(check.inverted);
+  ASSERT_EQ(read->findings.Warnings().size(), 2U);
+  EXPECT_EQ(read->findings.Warnings()[0],
+            "c.json:1: health check 'c1': ChildHealthChecks: 'a' is the id of no health check; it "
+            "counts as not healthy");
+  EXPECT_TRUE(ReadConfig(R"("Type": "CALCULATED", "HealthThreshold": 0)")->findings.Ok());
+  const auto nested =
+      ReadConfig(R"("Type": "CALCULATED", "HealthThreshold": 1, "ChildHealthChecks": ["c1"])");
+  ASSERT_FALSE(nested->findings.Ok());
+  EXPECT_EQ(nested->findings.ToError().message,
+            "c.json:1: health check 'c1': ChildHealthChecks: 'c1' is CALCULATED itself; expected a "
+            "check of another type");
 }
 
 TEST(HealthChecks, RefuseDocumentsOfAnotherShape) {
