@@ -16,6 +16,12 @@ constexpr std::size_t kMaxTextOctets = 255;
 constexpr std::uint32_t kMaxHealthThreshold = 256;
 constexpr std::size_t kMaxChildren = 255;
 constexpr std::uint32_t kMaxThreshold = 100;
+constexpr std::uint32_t kMaxQuorumPercent = 99;
+constexpr std::uint32_t kMaxCheckers = 64;
+constexpr std::uint32_t kMaxFlaps = 1000;
+constexpr Milliseconds kMinReportTtl{1'000};
+constexpr Milliseconds kDay{86'400'000};
+constexpr Milliseconds kLeastReportTtl{30'000};
 constexpr std::uint32_t kMaxJitterPercent = 50;
 constexpr Milliseconds kMinInterval{50};
 constexpr Milliseconds kMaxInterval{300'000};
@@ -149,6 +155,31 @@ Status ValidateTiming(const CheckConfig& check, const Refusal& refuse) {
   return {};
 }
 
+Status ValidateVerdict(const CheckConfig& check, const Refusal& refuse) {
+  const Quorum& quorum = check.quorum;
+  if (quorum.percent > kMaxQuorumPercent) {
+    return refuse("quorum", std::to_string(quorum.percent) + " %", "0 to 99 %");
+  }
+  if (quorum.min_reporters < 1 || quorum.min_reporters > kMaxCheckers) {
+    return refuse("least reporters", std::to_string(quorum.min_reporters), "1 to 64");
+  }
+  if (quorum.report_ttl != Milliseconds(0) &&
+      (quorum.report_ttl < kMinReportTtl || quorum.report_ttl > kDay)) {
+    return refuse(
+        "report TTL", std::to_string(quorum.report_ttl.count()) + " ms", "1000 to 86400000 ms");
+  }
+  if (check.damping.hold_down < Milliseconds(0) || check.damping.hold_down > kDay) {
+    return refuse(
+        "hold-down", std::to_string(check.damping.hold_down.count()) + " ms", "0 to 86400000 ms");
+  }
+  if (check.damping.max_flaps_per_hour > kMaxFlaps) {
+    return refuse("flaps per hour",
+                  std::to_string(check.damping.max_flaps_per_hour),
+                  "1 to 1000, or 0 for any number");
+  }
+  return {};
+}
+
 }  // namespace
 
 const char* CheckTypeText(CheckType type) noexcept {
@@ -182,12 +213,21 @@ Status ValidateCheck(const CheckConfig& check) {
   if (!IsId(check.id)) {
     return refuse("Id", Shown(check.id), "1 to 64 printable characters without a space");
   }
+  HF_TRY(ValidateVerdict(check, refuse));
   if (check.type == CheckType::kCalculated) {
     return ValidateChildren(check, refuse);
   }
   HF_TRY(ValidateTarget(check, refuse));
   HF_TRY(ValidateRequest(check, refuse));
   return ValidateTiming(check, refuse);
+}
+
+Milliseconds ReportTtl(const CheckConfig& check) {
+  if (check.quorum.report_ttl != Milliseconds(0)) {
+    return check.quorum.report_ttl;
+  }
+  const Milliseconds probe = check.connect_timeout + check.response_timeout + check.body_timeout;
+  return std::max(3 * check.interval + probe, kLeastReportTtl);
 }
 
 std::string TargetText(const CheckConfig& check) {

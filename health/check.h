@@ -33,6 +33,26 @@ constexpr bool IsDerived(CheckType type) noexcept {
 
 using Milliseconds = std::chrono::milliseconds;
 
+/// What a verdict becomes when every report that it rests on has grown too old.
+enum class OnStale : std::uint8_t { kKeep, kHealthy, kUnhealthy };
+
+/// How the reports of several checkers become one verdict (section 5).
+struct Quorum {
+  std::uint32_t percent = 18;       // 0..99: healthy while more than that of the reporting say so
+  std::uint32_t min_reporters = 1;  // 1..64: fewer decide nothing, the last status stays
+  Milliseconds report_ttl{0};       // 1 s..24 h; 0: see ReportTtl
+  OnStale on_stale = OnStale::kKeep;
+  bool operator==(const Quorum&) const = default;
+};
+
+/// What keeps an endpoint that comes and goes out of service for a while (section 11).
+struct DampingRule {
+  Milliseconds hold_down{0};             // 0..24 h: shortest time as unhealthy
+  std::uint32_t max_flaps_per_hour = 0;  // 1..1000: with more falls it stays down; 0: any number
+  bool manual_failback = false;          // it stays down until it is released by hand
+  bool operator==(const DampingRule&) const = default;
+};
+
 struct CheckConfig {
   std::string id;  // 1..64 characters, unique
   CheckType type = CheckType::kHttp;
@@ -45,6 +65,7 @@ struct CheckConfig {
   bool disabled = false;
   bool enable_sni = true;  // HTTPS* only
   bool measure_latency = false;
+  std::vector<std::string> regions;  // whose checkers watch it, at most 64; none: all of them
 
   // CALCULATED: healthy while at least so many of its children are (section 8).
   std::uint32_t health_threshold = 0;  // 0..256
@@ -59,6 +80,9 @@ struct CheckConfig {
   std::uint32_t unhealthy_threshold = 3;  // 1..100 consecutive failures (fall)
   std::uint32_t jitter_percent = 10;      // 0..50 of the interval, either way
 
+  Quorum quorum;
+  DampingRule damping;
+
   bool operator==(const CheckConfig&) const = default;
 };
 
@@ -67,6 +91,10 @@ struct CheckConfig {
 /// @return kInvalid with a sentence that names the check, the field, the value and what was
 ///         expected.
 Status ValidateCheck(const CheckConfig& check);
+
+/// How old a report may be and still count: as configured, or three intervals and a probe, at least
+/// 30 s (section 5).
+Milliseconds ReportTtl(const CheckConfig& check);
 
 /// Where the check looks, for people: "https://192.0.2.1:8443/up (host www.example.)",
 /// "tcp://[2001:db8::1]:22".

@@ -1,288 +1,384 @@
-// Joins schedule, probes and verdicts on one thread. One lock guards everything that calls from
-// other threads touch; it is held for bookkeeping only, never while something waits. Patterns are
-// compiled on the caller's thread, before the lock is taken.
+// Joins checkers and verdicts. One lock guards everything; it is held for bookkeeping only, never
+// while something waits. A thread of its own looks again at verdicts whose time has come: it goes
+// on when the checker hangs.
 #include "health/monitor.h"
 
 #include <algorithm>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
 #include <csignal>
 #include <exception>
 #include <map>
 #include <mutex>
 #include <pthread.h>
-#include <random>
 #include <set>
 #include <thread>
 #include <utility>
 
-#include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
-#include "health/probe/probe.h"
-#include "health/schedule/schedule.h"
 #include "health/verdict/calculated.h"
-#include "health/verdict/check_verdict.h"
 
 namespace holdfast::health {
 
-namespace asio = boost::asio;
-using Clock = std::chrono::steady_clock;
-
 namespace {
 
-constexpr Milliseconds kOfferAgain{10};
+constexpr std::chrono::milliseconds kOfferAgain{10};
+constexpr std::size_t kStatusesAtOnce = 256;
+constexpr std::uint32_t kLocal = 0;
 
 Moment Now() {
   return {.monotonic_ns = MonotonicNs(), .wall_ms = WallMs()};
 }
 
-/// What remains when the loop is torn down and built again: nothing. One per Start.
-struct Loop {
-  Loop(std::unique_ptr<asio::io_context> made,
-       std::unique_ptr<Resolver> names,
-       std::unique_ptr<TlsContext> context)
-      : io(std::move(made)),
-        resolver(std::move(names)),
-        tls(std::move(context)),
-        shared{.io = *io, .resolver = *resolver, .tls = *tls},
-        due(*io),
-        again(*io) {}
+Status NoCheck(const std::string& id) {
+  return Fail(ErrorCode::kNotFound, "health check \"" + id + "\" does not exist");
+}
 
-  // The order matters at the end: io goes last, with it handlers that hold the last probes.
-  std::unique_ptr<asio::io_context> io;
-  std::unique_ptr<Resolver> resolver;
-  std::unique_ptr<TlsContext> tls;
-  ProbeLoop shared;
-  asio::steady_timer due;
-  asio::steady_timer again;
-};
-
-Result<std::unique_ptr<Loop>> MakeLoop(const std::string& resolvers) {
-  try {
-    auto io = std::make_unique<asio::io_context>(1);
-    auto resolver = Resolver::Create(*io, resolvers);
-    if (!resolver) {
-      return std::unexpected(std::move(resolver.error()));
-    }
-    auto tls = TlsContext::Create();
-    if (!tls) {
-      return std::unexpected(std::move(tls.error()));
-    }
-    return std::make_unique<Loop>(std::move(io), std::move(*resolver), std::move(*tls));
-  } catch (const std::exception& thrown) {
-    return Fail(ErrorCode::kExhausted,
-                std::string("health: cannot make an event loop: ") + thrown.what());
+std::optional<std::int64_t> AgeMs(std::optional<std::uint64_t> seen_ns, std::uint64_t now_ns) {
+  if (!seen_ns) {
+    return std::nullopt;
   }
+  return now_ns > *seen_ns ? static_cast<std::int64_t>((now_ns - *seen_ns) / 1'000'000) : 0;
+}
+
+bool IsProbed(const CheckConfig& check) noexcept {
+  return !check.disabled && !IsDerived(check.type);
 }
 
 }  // namespace
 
 class Monitor::Core {
  public:
-  Core(const MonitorOptions& options, std::unique_ptr<TransitionQueue> queue)
-      : options_(options), queue_(std::move(queue)), schedule_(std::random_device{}()) {}
+  explicit Core(std::unique_ptr<TransitionQueue> queue) : queue_(std::move(queue)) {}
   ~Core() { Stop(); }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
+  Status Open(const CheckerOptions& local);
   Status Configure(const std::vector<CheckConfig>& checks);
-  Status Restore(const std::string& id, State raw, Override ordered, std::int64_t since_ms);
+  Status Restore(const std::string& id,
+                 State raw,
+                 Override ordered,
+                 std::int64_t since_ms,
+                 const Counters& counters);
+  void SetCheckers(const std::vector<CheckerName>& remote);
+  std::vector<Assignment> AssignmentsOf(std::uint32_t index) const;
+  std::uint64_t assignments_version() const;
+  void Take(std::uint32_t index, const Report& report);
   Status SetOverride(const std::string& id, Override ordered);
+  Status Release(const std::string& id);
   std::vector<CheckStatus> Statuses() const;
+  Result<std::vector<CheckerView>> Views(const std::string& id) const;
+  Result<std::vector<HistoryLine>> HistoryOf(const std::string& id) const;
+  std::vector<CheckerName> Checkers() const;
+  bool has_uplink() const noexcept { return local_->has_uplink(); }
   TransitionQueue& queue() noexcept { return *queue_; }
   Status Start();
   void Stop();
 
  private:
-  using Task = std::shared_ptr<const ProbeTask>;
   struct Entry {
-    Task task;
-    CheckVerdict verdict;
+    CheckConfig check;
     std::uint32_t slot;
-    std::shared_ptr<Probe> probe;  // under way, else null
+    std::uint64_t version;
+    CheckVerdict verdict;
+    std::optional<std::uint64_t> review_ns;  // its place in reviews_
   };
   using Entries = std::map<std::string, Entry>;
+  /// What Configure is about to make of one check.
+  struct Wanted {
+    const CheckConfig* check;
+    std::uint32_t slot;
+    std::uint64_t version;
+  };
 
-  Result<std::vector<Task>> Prepare(const std::vector<CheckConfig>& checks) const;
-  void RemoveAllBut(const std::vector<Task>& wanted);
-  void Take(const Task& task);
-  void Plan(Entry& entry);
-  void Abandon(Entry& entry);
-  void Settled(const std::string& id, const Entry& entry);
+  std::vector<Wanted> WantedOf(const std::vector<CheckConfig>& checks);
+  void RemoveAllBut(const std::vector<Wanted>& wanted);
+  void Set(const Wanted& wanted);
+  std::vector<std::uint32_t> CheckersOf(const CheckConfig& check) const;
+  CheckStatus StatusOf(const Entry& entry, std::uint64_t now_ns) const;
+  ChildCount CountChildren(const CheckConfig& check) const;
+
+  void Settled(Entries::iterator at, bool is_new);
   bool Judge(Entry& entry);
   void JudgeAll();
   void Offer(const std::string& id, const Entry& entry);
   void OfferAgain();
+  void ReviewLater(Entry& entry);
+  void ReviewDue();
+  void Watch();
 
-  void Run(Loop& loop);
-  void Wake();
-  void ProbeDue();
-  void Launch(Schedule::Ticket ticket);
-  void OnObservation(Schedule::Ticket ticket, const Observation& seen);
-  void ArmDue();
-
-  const MonitorOptions options_;
   const std::unique_ptr<TransitionQueue> queue_;
+  std::unique_ptr<Checker> local_;
 
   mutable std::mutex mutex_;  // guards all below
+  std::vector<CheckerName> checkers_{{.name = "local", .region = ""}};
   Entries entries_;
   std::vector<Entries::iterator> by_slot_;  // entries_.end(): free
   std::vector<std::uint32_t> free_slots_;
-  Schedule schedule_;
-  std::uint64_t version_ = 0;
-  std::multimap<std::string, std::string> parents_;  // child -> calculated checks it counts in
-  std::set<std::string> unsent_;                     // told nobody yet: the queue was full
-  std::unique_ptr<Loop> loop_;                       // while started
-  std::optional<Clock::time_point> due_armed_;       // what loop_->due waits for
+  std::uint64_t version_ = 0;                                  // of settings
+  std::uint64_t assignments_version_ = 0;                      //
+  std::multimap<std::string, std::string> parents_;            // child -> calculated checks
+  std::set<std::pair<std::uint64_t, std::uint32_t>> reviews_;  // when, slot
+  std::set<std::string> unsent_;                               // told nobody: the queue was full
+  bool runs_ = false;
+  std::condition_variable wake_;
   std::thread thread_;
 };
 
-Result<std::vector<Monitor::Core::Task>> Monitor::Core::Prepare(
-    const std::vector<CheckConfig>& checks) const {
-  std::map<std::string, Task> old;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [id, entry] : entries_) {
-      old.emplace(id, entry.task);
-    }
+Status Monitor::Core::Open(const CheckerOptions& local) {
+  auto checker = Checker::Create(local, [this](const Report& report) { Take(kLocal, report); });
+  if (!checker) {
+    return std::unexpected(std::move(checker.error()));
   }
-  std::map<std::string, std::shared_ptr<const Pattern>> patterns;
-  std::set<std::string> seen;
-  std::vector<Task> tasks;
-  for (const CheckConfig& check : checks) {
-    HF_TRY(ValidateCheck(check));
-    if (!seen.insert(check.id).second) {
-      return Fail(
-          ErrorCode::kInvalid,
-          "health check \"" + check.id + "\": Id occurs twice, " + "expected one check of each");
-    }
-    if (const auto same = old.find(check.id); same != old.end() && same->second->check == check) {
-      tasks.push_back(same->second);
-      continue;
-    }
-    std::shared_ptr<const Pattern> pattern;
-    if (MatchesString(check.type)) {
-      auto& shared = patterns[check.search_string];
-      if (shared == nullptr) {
-        auto compiled = Pattern::Compile(check.search_string);
-        if (!compiled) {
-          return Fail(compiled.error().code,
-                      "health check \"" + check.id + "\": " + compiled.error().message);
-        }
-        shared = std::move(*compiled);
-      }
-      pattern = shared;
-    }
-    auto task = MakeTask(check, std::move(pattern));
-    if (!task) {
-      return std::unexpected(std::move(task.error()));
-    }
-    tasks.push_back(std::move(*task));
-  }
-  return tasks;
-}
-
-Status Monitor::Core::Configure(const std::vector<CheckConfig>& checks) {
-  auto tasks = Prepare(checks);
-  if (!tasks) {
-    return std::unexpected(std::move(tasks.error()));
-  }
-  const std::lock_guard lock(mutex_);
-  RemoveAllBut(*tasks);
-  parents_.clear();
-  for (const Task& task : *tasks) {
-    Take(task);
-    for (const std::string& child : task->check.children) {
-      parents_.emplace(child, task->check.id);
-    }
-  }
-  JudgeAll();
-  Wake();
+  local_ = std::move(*checker);
   return {};
 }
 
-void Monitor::Core::RemoveAllBut(const std::vector<Task>& wanted) {
+// ---- what is watched ----------------------------------------------------------------------------
+
+Status Monitor::Core::Configure(const std::vector<CheckConfig>& checks) {
   std::set<std::string_view> ids;
-  for (const Task& task : wanted) {
-    ids.insert(task->check.id);
+  for (const CheckConfig& check : checks) {
+    HF_TRY(ValidateCheck(check));
+    if (!ids.insert(check.id).second) {
+      return Fail(ErrorCode::kInvalid,
+                  "health check \"" + check.id + "\": Id occurs twice, expected one check of each");
+    }
+  }
+  const std::vector<Wanted> wanted = WantedOf(checks);
+  std::vector<Assignment> assignments;
+  for (const Wanted& each : wanted) {
+    if (IsProbed(*each.check)) {
+      assignments.push_back({each.slot, each.version, *each.check});
+    }
+  }
+  HF_TRY(local_->Assign(assignments));
+  const std::lock_guard lock(mutex_);
+  RemoveAllBut(wanted);
+  parents_.clear();
+  for (const Wanted& each : wanted) {
+    Set(each);
+    for (const std::string& child : each.check->children) {
+      parents_.emplace(child, each.check->id);
+    }
+  }
+  free_slots_.clear();
+  for (std::uint32_t slot = 0; slot < by_slot_.size(); ++slot) {
+    if (by_slot_[slot] == entries_.end()) {
+      free_slots_.push_back(slot);
+    }
+  }
+  JudgeAll();
+  ++assignments_version_;
+  return {};
+}
+
+// Slots and versions that Set will use; only Configure gives any, so none is taken meanwhile.
+std::vector<Monitor::Core::Wanted> Monitor::Core::WantedOf(const std::vector<CheckConfig>& checks) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::uint32_t> free = free_slots_;
+  auto next = static_cast<std::uint32_t>(by_slot_.size());
+  std::vector<Wanted> wanted;
+  wanted.reserve(checks.size());
+  for (const CheckConfig& check : checks) {
+    if (const auto at = entries_.find(check.id); at != entries_.end()) {
+      const bool is_same = at->second.check == check;
+      wanted.push_back({&check, at->second.slot, is_same ? at->second.version : ++version_});
+      continue;
+    }
+    std::uint32_t slot = next;
+    if (free.empty()) {
+      ++next;
+    } else {
+      slot = free.back();
+      free.pop_back();
+    }
+    wanted.push_back({&check, slot, ++version_});
+  }
+  return wanted;
+}
+
+void Monitor::Core::RemoveAllBut(const std::vector<Wanted>& wanted) {
+  std::set<std::string_view> ids;
+  for (const Wanted& each : wanted) {
+    ids.insert(each.check->id);
   }
   for (auto at = entries_.begin(); at != entries_.end();) {
     if (ids.contains(at->first)) {
       ++at;
       continue;
     }
-    Abandon(at->second);
-    schedule_.Remove(at->second.slot);
+    if (const auto& review = at->second.review_ns) {
+      reviews_.erase({*review, at->second.slot});
+    }
     by_slot_[at->second.slot] = entries_.end();
-    free_slots_.push_back(at->second.slot);
     unsent_.erase(at->first);
     at = entries_.erase(at);
   }
 }
 
-void Monitor::Core::Take(const Task& task) {
-  const std::string& id = task->check.id;
-  auto at = entries_.find(id);
+void Monitor::Core::Set(const Wanted& wanted) {
+  const CheckConfig& check = *wanted.check;
+  auto at = entries_.find(check.id);
   if (at == entries_.end()) {
-    if (free_slots_.empty()) {
-      free_slots_.push_back(static_cast<std::uint32_t>(by_slot_.size()));
-      by_slot_.push_back(entries_.end());
-    }
-    const std::uint32_t slot = free_slots_.back();
-    free_slots_.pop_back();
     at = entries_
-             .emplace(id,
-                      Entry{.task = task,
-                            .verdict = CheckVerdict(task->check, Now()),
-                            .slot = slot,
-                            .probe = nullptr})
+             .emplace(check.id,
+                      Entry{.check = check,
+                            .slot = wanted.slot,
+                            .version = wanted.version,
+                            .verdict = CheckVerdict(check, Now()),
+                            .review_ns = {}})
              .first;
-    by_slot_[slot] = at;
-    Plan(at->second);
+    if (wanted.slot >= by_slot_.size()) {
+      by_slot_.resize(wanted.slot + 1, entries_.end());
+    }
+    by_slot_[wanted.slot] = at;
+    at->second.verdict.Assign(CheckersOf(check), Now());
     return;
   }
   Entry& entry = at->second;
-  if (entry.task == task) {
+  if (entry.version == wanted.version) {
     return;
   }
-  Abandon(entry);
-  entry.task = task;
-  Plan(entry);
-  if (entry.verdict.Reconfigure(task->check, Now())) {
-    Offer(id, entry);
+  entry.check = check;
+  entry.version = wanted.version;
+  const bool assigned = entry.verdict.Assign(CheckersOf(check), Now());
+  const bool reconfigured = entry.verdict.Reconfigure(check, Now());
+  if (assigned || reconfigured) {
+    Offer(check.id, entry);
   }
 }
 
-// ---- calculated checks ------------------------------------------------------------------------
+// Those of its regions; all when it names none, or none that has a checker.
+std::vector<std::uint32_t> Monitor::Core::CheckersOf(const CheckConfig& check) const {
+  std::vector<std::uint32_t> all;
+  std::vector<std::uint32_t> chosen;
+  for (std::uint32_t index = 0; IsProbed(check) && index < checkers_.size(); ++index) {
+    all.push_back(index);
+    if (std::ranges::find(check.regions, checkers_[index].region) != check.regions.end()) {
+      chosen.push_back(index);
+    }
+  }
+  return chosen.empty() ? all : chosen;
+}
 
-// What follows for others of a status that changed. Parents have no parents.
-void Monitor::Core::Settled(const std::string& id, const Entry& entry) {
-  Offer(id, entry);
-  const auto [first, last] = parents_.equal_range(id);
-  for (auto at = first; at != last; ++at) {
-    if (Entry& parent = entries_.at(at->second); Judge(parent)) {
-      Offer(at->second, parent);
+void Monitor::Core::SetCheckers(const std::vector<CheckerName>& remote) {
+  const std::lock_guard lock(mutex_);
+  checkers_.resize(1);
+  checkers_.insert(checkers_.end(), remote.begin(), remote.end());
+  for (auto at = entries_.begin(); at != entries_.end(); ++at) {
+    Settled(at, at->second.verdict.Assign(CheckersOf(at->second.check), Now()));
+  }
+  ++assignments_version_;
+}
+
+std::vector<Assignment> Monitor::Core::AssignmentsOf(std::uint32_t index) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Assignment> assignments;
+  for (const auto& [id, entry] : entries_) {
+    const auto checkers = CheckersOf(entry.check);
+    if (std::ranges::find(checkers, index) != checkers.end()) {
+      assignments.push_back({entry.slot, entry.version, entry.check});
+    }
+  }
+  return assignments;
+}
+
+std::uint64_t Monitor::Core::assignments_version() const {
+  const std::lock_guard lock(mutex_);
+  return assignments_version_;
+}
+
+Status Monitor::Core::Restore(const std::string& id,
+                              State raw,
+                              Override ordered,
+                              std::int64_t since_ms,
+                              const Counters& counters) {
+  const std::lock_guard lock(mutex_);
+  if (runs_) {
+    return Fail(ErrorCode::kConflict,
+                "health check \"" + id + "\": cannot be restored after start");
+  }
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) {
+    return NoCheck(id);
+  }
+  at->second.verdict.Restore(
+      at->second.check.disabled ? State::kUnknown : raw, ordered, since_ms, counters, Now());
+  return {};
+}
+
+// ---- verdicts -----------------------------------------------------------------------------------
+
+void Monitor::Core::Take(std::uint32_t index, const Report& report) {
+  const std::lock_guard lock(mutex_);
+  if (report.slot >= by_slot_.size() || by_slot_[report.slot] == entries_.end()) {
+    return;
+  }
+  const auto at = by_slot_[report.slot];
+  if (at->second.version == report.version) {
+    Settled(at, at->second.verdict.Take(index, report.side, report.seen, Now()));
+  }
+}
+
+Status Monitor::Core::SetOverride(const std::string& id, Override ordered) {
+  const std::lock_guard lock(mutex_);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) {
+    return NoCheck(id);
+  }
+  Settled(at, at->second.verdict.SetOverride(ordered, Now()));
+  return {};
+}
+
+Status Monitor::Core::Release(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) {
+    return NoCheck(id);
+  }
+  Settled(at, at->second.verdict.Release(Now()));
+  return {};
+}
+
+// After a verdict was asked: tells what is new, and what follows for others. Parents have no
+// parents.
+void Monitor::Core::Settled(Entries::iterator at, bool is_new) {
+  ReviewLater(at->second);
+  if (!is_new) {
+    return;
+  }
+  Offer(at->first, at->second);
+  const auto [first, last] = parents_.equal_range(at->first);
+  for (auto parent = first; parent != last; ++parent) {
+    if (Entry& entry = entries_.at(parent->second); Judge(entry)) {
+      Offer(parent->second, entry);
     }
   }
 }
 
-// @return true when others are to hear of it.
-bool Monitor::Core::Judge(Entry& entry) {
-  const CheckConfig& check = entry.task->check;
-  if (check.type != CheckType::kCalculated || check.disabled) {
-    return false;
-  }
+ChildCount Monitor::Core::CountChildren(const CheckConfig& check) const {
   ChildCount count{.children = check.children.size()};
   for (const std::string& child : check.children) {
     const auto at = entries_.find(child);
     count.missing += at == entries_.end() ? 1 : 0;
     count.healthy += at != entries_.end() && at->second.verdict.healthy() ? 1 : 0;
   }
-  return entry.verdict.Judge(CalculatedState(count, check.health_threshold),
-                             CalculatedReason(count, check.health_threshold),
-                             Now());
+  return count;
+}
+
+// A calculated check follows its children. @return true when others are to hear of it.
+bool Monitor::Core::Judge(Entry& entry) {
+  const CheckConfig& check = entry.check;
+  if (check.type != CheckType::kCalculated || check.disabled) {
+    return false;
+  }
+  const ChildCount count = CountChildren(check);
+  const bool is_new = entry.verdict.Judge(CalculatedState(count, check.health_threshold),
+                                          CalculatedReason(count, check.health_threshold),
+                                          Now());
+  ReviewLater(entry);
+  return is_new;
 }
 
 void Monitor::Core::JudgeAll() {
@@ -294,258 +390,267 @@ void Monitor::Core::JudgeAll() {
   }
 }
 
-void Monitor::Core::Plan(Entry& entry) {
-  const CheckConfig& check = entry.task->check;
-  schedule_.Remove(entry.slot);
-  if (check.disabled || IsDerived(check.type) || loop_ == nullptr) {
-    return;  // Start plans for all, so that the spread of starts begins then
-  }
-  schedule_.Set(entry.slot,
-                ++version_,
-                {.interval = check.interval, .jitter_percent = check.jitter_percent},
-                Clock::now());
-}
-
-// Probes belong to the loop's thread: it ends them. Until it does, the ticket is stale already.
-void Monitor::Core::Abandon(Entry& entry) {
-  if (entry.probe != nullptr && loop_ != nullptr) {
-    asio::post(*loop_->io, [probe = std::move(entry.probe)] { probe->Abandon(); });
-  }
-  entry.probe = nullptr;
-}
-
-Status Monitor::Core::Restore(const std::string& id,
-                              State raw,
-                              Override ordered,
-                              std::int64_t since_ms) {
-  const std::lock_guard lock(mutex_);
-  if (loop_ != nullptr) {
-    return Fail(ErrorCode::kConflict,
-                "health check \"" + id + "\": cannot be restored after start");
-  }
-  const auto at = entries_.find(id);
-  if (at == entries_.end()) {
-    return Fail(ErrorCode::kNotFound, "health check \"" + id + "\" does not exist");
-  }
-  at->second.verdict.Restore(
-      at->second.task->check.disabled ? State::kUnknown : raw, ordered, since_ms);
-  return {};
-}
-
-Status Monitor::Core::SetOverride(const std::string& id, Override ordered) {
-  const std::lock_guard lock(mutex_);
-  const auto at = entries_.find(id);
-  if (at == entries_.end()) {
-    return Fail(ErrorCode::kNotFound, "health check \"" + id + "\" does not exist");
-  }
-  if (at->second.verdict.SetOverride(ordered, Now())) {
-    Settled(id, at->second);
-  }
-  return {};
-}
-
-std::vector<CheckStatus> Monitor::Core::Statuses() const {
-  const std::lock_guard lock(mutex_);
-  const std::uint64_t now = MonotonicNs();
-  std::vector<CheckStatus> statuses;
-  statuses.reserve(entries_.size());
-  for (const auto& [id, entry] : entries_) {
-    const CheckConfig& check = entry.task->check;
-    const CheckVerdict& verdict = entry.verdict;
-    CheckStatus status{.id = id,
-                       .type = check.type,
-                       .target = TargetText(check),
-                       .raw = verdict.raw(),
-                       .healthy = verdict.healthy(),
-                       .disabled = check.disabled,
-                       .inverted = check.inverted,
-                       .ordered = verdict.ordered(),
-                       .since_ms = verdict.since_ms(),
-                       .reason = verdict.reason(),
-                       .age_ms = std::nullopt,
-                       .passes = verdict.passes(),
-                       .failures = verdict.failures(),
-                       .unknowns = verdict.unknowns(),
-                       .verified = verdict.verified()};
-    if (const auto seen = verdict.observed_ns()) {
-      status.age_ms = now > *seen ? static_cast<std::int64_t>((now - *seen) / 1'000'000) : 0;
-    }
-    statuses.push_back(std::move(status));
-  }
-  return statuses;
-}
-
 void Monitor::Core::Offer(const std::string& id, const Entry& entry) {
   if (queue_->Push(entry.verdict.Tell(id))) {
     unsent_.erase(id);
     return;
   }
-  if (unsent_.empty() && loop_ != nullptr) {
-    asio::post(*loop_->io, [this] { OfferAgain(); });
-  }
   unsent_.insert(id);
+  wake_.notify_one();
 }
 
-// On the loop's thread.
 void Monitor::Core::OfferAgain() {
-  const std::lock_guard lock(mutex_);
   for (auto id = unsent_.begin(); id != unsent_.end();) {
     if (!queue_->Push(entries_.at(*id).verdict.Tell(*id))) {
       break;
     }
     id = unsent_.erase(id);
   }
-  if (!unsent_.empty()) {
-    loop_->again.expires_after(kOfferAgain);
-    loop_->again.async_wait([this](auto error) {
-      if (!error) {
-        OfferAgain();
-      }
-    });
+}
+
+// ---- what time alone changes --------------------------------------------------------------------
+
+// Reports move the moment back all the time: only one that comes earlier is noted, and when it is
+// there what is true by then is asked.
+void Monitor::Core::ReviewLater(Entry& entry) {
+  const auto next = entry.verdict.ReviewNs(MonotonicNs());
+  if (!next || (entry.review_ns && *entry.review_ns <= *next)) {
+    return;
+  }
+  if (entry.review_ns) {
+    reviews_.erase({*entry.review_ns, entry.slot});
+  }
+  entry.review_ns = next;
+  const bool is_first = reviews_.empty() || *next < reviews_.begin()->first;
+  reviews_.emplace(*next, entry.slot);
+  if (is_first) {
+    wake_.notify_one();
+  }
+}
+
+void Monitor::Core::ReviewDue() {
+  const std::uint64_t now_ns = MonotonicNs();
+  for (std::size_t n = 0; n < kStatusesAtOnce; ++n) {
+    if (reviews_.empty() || reviews_.begin()->first > now_ns) {
+      return;
+    }
+    const auto at = by_slot_[reviews_.begin()->second];
+    reviews_.erase(reviews_.begin());
+    at->second.review_ns.reset();
+    Settled(at, at->second.verdict.Review(Now()));
+  }
+}
+
+void Monitor::Core::Watch() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  pthread_setname_np(pthread_self(), "verdicts");
+  std::unique_lock lock(mutex_);
+  while (runs_) {
+    OfferAgain();
+    ReviewDue();
+    std::uint64_t wait_ns = 1'000'000'000;
+    const std::uint64_t now_ns = MonotonicNs();
+    if (!reviews_.empty()) {
+      const std::uint64_t due = reviews_.begin()->first;
+      wait_ns = std::min(wait_ns, due > now_ns ? due - now_ns : 0);
+    }
+    if (!unsent_.empty()) {
+      wait_ns = std::min<std::uint64_t>(wait_ns, std::chrono::nanoseconds(kOfferAgain).count());
+    }
+    wake_.wait_for(lock, std::chrono::nanoseconds(wait_ns));
   }
 }
 
 Status Monitor::Core::Start() {
-  const std::lock_guard lock(mutex_);
-  if (loop_ != nullptr) {
-    return Fail(ErrorCode::kConflict, "health: the monitor runs already");
+  {
+    const std::lock_guard lock(mutex_);
+    if (runs_) {
+      return Fail(ErrorCode::kConflict, "health: the monitor runs already");
+    }
+    JudgeAll();
+    runs_ = true;
   }
-  auto loop = MakeLoop(options_.resolvers);
-  if (!loop) {
-    return std::unexpected(std::move(loop.error()));
-  }
-  loop_ = std::move(*loop);
-  for (auto& [id, entry] : entries_) {
-    Plan(entry);
-  }
-  JudgeAll();
-  asio::post(*loop_->io, [this] { OfferAgain(); });
-  Wake();
   try {
-    thread_ = std::thread([this, running = loop_.get()] { Run(*running); });
+    thread_ = std::thread([this] { Watch(); });
   } catch (const std::exception& thrown) {
-    loop_ = nullptr;
+    const std::lock_guard lock(mutex_);
+    runs_ = false;
     return Fail(ErrorCode::kExhausted,
                 std::string("health: cannot start a thread: ") + thrown.what());
+  }
+  if (const auto started = local_->Start(); !started) {
+    Stop();
+    return started;
   }
   return {};
 }
 
 void Monitor::Core::Stop() {
+  if (local_ != nullptr) {  // null: was never opened
+    local_->Stop();
+  }
   {
     const std::lock_guard lock(mutex_);
-    if (loop_ == nullptr) {
+    if (!runs_) {
       return;
     }
-    loop_->io->stop();
+    runs_ = false;
   }
+  wake_.notify_one();
   thread_.join();
-  const std::lock_guard lock(mutex_);
-  for (auto& [id, entry] : entries_) {
-    if (const auto probe = std::exchange(entry.probe, nullptr)) {
-      probe->Abandon();  // the loop's thread is gone, so this one may
+}
+
+// ---- what can be seen ---------------------------------------------------------------------------
+
+CheckStatus Monitor::Core::StatusOf(const Entry& entry, std::uint64_t now_ns) const {
+  const CheckConfig& check = entry.check;
+  const CheckVerdict& verdict = entry.verdict;
+  CheckStatus status{.id = check.id,
+                     .type = check.type,
+                     .target = TargetText(check),
+                     .raw = verdict.raw(),
+                     .healthy = verdict.healthy(),
+                     .disabled = check.disabled,
+                     .inverted = check.inverted,
+                     .ordered = verdict.ordered(),
+                     .since_ms = verdict.since_ms(),
+                     .reason = verdict.Reason(now_ns),
+                     .age_ms = AgeMs(verdict.observed_ns(), now_ns),
+                     .counters = verdict.counters(),
+                     .verified = verdict.verified(),
+                     .tally = verdict.Tally(now_ns),
+                     .flaps = verdict.damping().Flaps(now_ns),
+                     .held = {},
+                     .children_healthy = 0,
+                     .children = check.children.size()};
+  if (const char* held = verdict.damping().held_by()) {
+    status.held = held;
+  }
+  if (check.type == CheckType::kCalculated) {
+    status.children_healthy = CountChildren(check).healthy;
+  }
+  return status;
+}
+
+// In pieces, so that reports and transitions never wait for all of them.
+std::vector<CheckStatus> Monitor::Core::Statuses() const {
+  std::vector<CheckStatus> statuses;
+  const std::uint64_t now_ns = MonotonicNs();
+  for (bool more = true; more;) {
+    const std::lock_guard lock(mutex_);
+    auto at = statuses.empty() ? entries_.begin() : entries_.upper_bound(statuses.back().id);
+    for (std::size_t n = 0; n < kStatusesAtOnce && at != entries_.end(); ++n, ++at) {
+      statuses.push_back(StatusOf(at->second, now_ns));
     }
-    schedule_.Remove(entry.slot);
+    more = at != entries_.end();
   }
-  due_armed_.reset();
-  loop_ = nullptr;
+  return statuses;
 }
 
-void Monitor::Core::Run(Loop& loop) {
-  // Signals are the main thread's; SIGPIPE would come of a TLS endpoint that hangs up.
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-  pthread_setname_np(pthread_self(), "health");
-  const auto work = asio::make_work_guard(*loop.io);
-  loop.io->run();
-}
-
-void Monitor::Core::Wake() {
-  if (loop_ != nullptr) {
-    asio::post(*loop_->io, [this] { ProbeDue(); });
-  }
-}
-
-void Monitor::Core::ProbeDue() {
+Result<std::vector<CheckerView>> Monitor::Core::Views(const std::string& id) const {
   const std::lock_guard lock(mutex_);
-  due_armed_.reset();
-  const std::size_t room =
-      options_.max_in_flight - std::min(options_.max_in_flight, schedule_.in_flight());
-  for (const Schedule::Ticket ticket : schedule_.TakeDue(Clock::now(), room)) {
-    Launch(ticket);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) {
+    return std::unexpected(NoCheck(id).error());
   }
-  ArmDue();
+  const std::uint64_t now_ns = MonotonicNs();
+  std::vector<CheckerView> views;
+  for (const Votes::Vote& vote : at->second.verdict.votes().all()) {
+    const CheckerName& checker = checkers_[vote.checker];
+    views.push_back(
+        {.checker = checker.name,
+         .region = checker.region,
+         .side = vote.side,
+         .age_ms = AgeMs(vote.seen_ns == 0 ? std::nullopt : std::optional(vote.seen_ns), now_ns),
+         .rtt = vote.rtt,
+         .reason = vote.reason});
+  }
+  return views;
 }
 
-void Monitor::Core::Launch(Schedule::Ticket ticket) {
-  Entry& entry = by_slot_[ticket.slot]->second;
-  entry.probe = Probe::Make(loop_->shared, entry.task, [this, ticket](const Observation& seen) {
-    OnObservation(ticket, seen);
-  });
-  entry.probe->Start();
-}
-
-void Monitor::Core::OnObservation(Schedule::Ticket ticket, const Observation& seen) {
+Result<std::vector<HistoryLine>> Monitor::Core::HistoryOf(const std::string& id) const {
   const std::lock_guard lock(mutex_);
-  if (!schedule_.Finished(ticket, Clock::now())) {
-    return;  // the check was changed or removed in the meantime
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) {
+    return std::unexpected(NoCheck(id).error());
   }
-  const auto at = by_slot_[ticket.slot];
-  at->second.probe = nullptr;
-  if (at->second.verdict.Apply(seen, Now())) {
-    Settled(at->first, at->second);
-  }
-  ArmDue();
+  return at->second.verdict.history().lines();
 }
 
-void Monitor::Core::ArmDue() {
-  const auto next = schedule_.NextDue();
-  // With every probe place taken, the next observation comes here again.
-  if (!next || schedule_.in_flight() >= options_.max_in_flight) {
-    return;
-  }
-  if (due_armed_ == next) {
-    return;
-  }
-  due_armed_ = next;
-  loop_->due.expires_at(*next);
-  loop_->due.async_wait([this](auto error) {
-    if (!error) {
-      ProbeDue();
-    }
-  });
+std::vector<CheckerName> Monitor::Core::Checkers() const {
+  const std::lock_guard lock(mutex_);
+  return checkers_;
 }
 
 Monitor::Monitor(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Monitor::~Monitor() = default;
 
 Result<std::unique_ptr<Monitor>> Monitor::Create(const MonitorOptions& options) {
-  if (options.max_in_flight == 0) {
-    return Fail(ErrorCode::kInvalid, "health: probes at a time is 0, expected at least 1");
-  }
-  HF_TRY(MakeLoop(options.resolvers));  // tells now what Start would have to tell
   auto queue = TransitionQueue::Create(options.queue_capacity);
   if (!queue) {
     return std::unexpected(std::move(queue.error()));
   }
-  return std::unique_ptr<Monitor>(new Monitor(std::make_unique<Core>(options, std::move(*queue))));
+  auto core = std::make_unique<Core>(std::move(*queue));
+  HF_TRY(core->Open(options.local));
+  return std::unique_ptr<Monitor>(new Monitor(std::move(core)));
 }
 
 Status Monitor::Configure(const std::vector<CheckConfig>& checks) {
   return core_->Configure(checks);
 }
 
-Status Monitor::Restore(const std::string& id, State raw, Override ordered, std::int64_t since_ms) {
-  return core_->Restore(id, raw, ordered, since_ms);
+Status Monitor::Restore(const std::string& id,
+                        State raw,
+                        Override ordered,
+                        std::int64_t since_ms,
+                        const Counters& counters) {
+  return core_->Restore(id, raw, ordered, since_ms, counters);
+}
+
+void Monitor::SetCheckers(const std::vector<CheckerName>& remote) {
+  core_->SetCheckers(remote);
+}
+
+std::vector<Assignment> Monitor::AssignmentsOf(std::uint32_t index) const {
+  return core_->AssignmentsOf(index);
+}
+
+std::uint64_t Monitor::assignments_version() const {
+  return core_->assignments_version();
+}
+
+void Monitor::Take(std::uint32_t index, const Report& report) {
+  core_->Take(index, report);
 }
 
 Status Monitor::SetOverride(const std::string& id, Override ordered) {
   return core_->SetOverride(id, ordered);
 }
 
+Status Monitor::Release(const std::string& id) {
+  return core_->Release(id);
+}
+
 std::vector<CheckStatus> Monitor::Statuses() const {
   return core_->Statuses();
+}
+
+Result<std::vector<CheckerView>> Monitor::Views(const std::string& id) const {
+  return core_->Views(id);
+}
+
+Result<std::vector<HistoryLine>> Monitor::HistoryOf(const std::string& id) const {
+  return core_->HistoryOf(id);
+}
+
+std::vector<CheckerName> Monitor::Checkers() const {
+  return core_->Checkers();
+}
+
+bool Monitor::has_uplink() const noexcept {
+  return core_->has_uplink();
 }
 
 TransitionQueue& Monitor::queue() noexcept {

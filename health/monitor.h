@@ -2,6 +2,7 @@
 // tells transitions through a queue. Knows endpoints and verdicts, never names or zones.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,15 +12,32 @@
 
 #include "dataplane/base/result.h"
 #include "health/check.h"
+#include "health/checker/checker.h"
 #include "health/transition.h"
-#include "health/verdict/status.h"
+#include "health/verdict/check_verdict.h"
 
 namespace holdfast::health {
 
 struct MonitorOptions {
   std::size_t queue_capacity = 65'536;  // different checks whose transitions may wait
-  std::size_t max_in_flight = 4'096;    // probes, so descriptors, at a time
-  std::string resolvers;                // "192.0.2.53,[2001:db8::53]:5353"; empty: the system's
+  CheckerOptions local;                 // the checker within this process
+};
+
+/// A vantage point. The local one is index 0, the others follow in the order of SetCheckers.
+struct CheckerName {
+  std::string name;    // unique, 1..64 characters
+  std::string region;  // which checks name; may be empty
+  bool operator==(const CheckerName&) const = default;
+};
+
+/// What one checker says of one check, as of now.
+struct CheckerView {
+  std::string checker;                 // its name
+  std::string region;                  //
+  State side = State::kUnknown;        //
+  std::optional<std::int64_t> age_ms;  // of its last observation
+  std::chrono::nanoseconds rtt{};      // of that
+  std::string reason;                  // of that; empty before the first
 };
 
 /// One check as of now.
@@ -27,26 +45,29 @@ struct CheckStatus {
   std::string id;
   CheckType type = CheckType::kHttp;
   std::string target;                  // see TargetText
-  State raw = State::kUnknown;         // verdict of the probes
+  State raw = State::kUnknown;         // verdict of the reports
   bool healthy = true;                 // what records see
   bool disabled = false;               // as configured
   bool inverted = false;               // as configured
   Override ordered = Override::kAuto;  // by hand
   std::int64_t since_ms = 0;           // wall clock: since when (raw, healthy) are as they are
-  std::string reason;                  // of the last observation; empty before the first
-  std::optional<std::int64_t> age_ms;  // of the last observation (of a derived check: judgement)
-  std::uint64_t passes = 0;            // observations since this process knows the check
-  std::uint64_t failures = 0;          //
-  std::uint64_t unknowns = 0;          // own shortages, counted for neither side
+  std::string reason;                  // of the verdict; empty before the first observation
+  std::optional<std::int64_t> age_ms;  // of the last observation, on the monotonic clock
+  Counters counters;                   // over restarts, as long as the check is configured
   bool verified = false;               // a probe has passed or failed since the (re)start
+  Votes::Tally tally;                  // of the checkers; all 0 where nothing is probed
+  std::uint32_t flaps = 0;             // falls within the last hour
+  std::string held;                    // why it is held down though it passes; mostly empty
+  std::size_t children_healthy = 0;    // CALCULATED
+  std::size_t children = 0;            //
 };
 
-/// Calls from any thread, none of them waits for a probe. Configure, Restore, Start and Stop are
-/// for one thread (control).
+/// Calls from any thread, none of them waits for a probe. Configure, SetCheckers, Restore, Start
+/// and Stop are for one thread (control).
 class Monitor {
  public:
-  /// @return kInvalid for resolvers that cannot be read or an empty bound, kExhausted or kIo when
-  ///         the system denies a queue, a poll set or a TLS context.
+  /// @return kInvalid for resolvers or control targets that cannot be read or an empty bound,
+  ///         kExhausted or kIo when the system denies a queue, a poll set or a TLS context.
   static Result<std::unique_ptr<Monitor>> Create(const MonitorOptions& options);
   ~Monitor();
   Monitor(const Monitor&) = delete;
@@ -58,17 +79,40 @@ class Monitor {
   /// changed. A new check needs no transition: it begins as its Statuses() entry says.
   Status Configure(const std::vector<CheckConfig>& checks);
 
-  /// Before Start, after Configure: goes on from a stored verdict and order; what follows of it for
-  /// calculated checks is seen with the next Configure or Start. @return kNotFound for
+  /// Before Start, after Configure: goes on from a stored verdict and order. @return kNotFound for
   /// an unknown id (the stored state of a check that is gone), kConflict after Start.
-  Status Restore(const std::string& id, State raw, Override ordered, std::int64_t since_ms);
+  Status Restore(const std::string& id,
+                 State raw,
+                 Override ordered,
+                 std::int64_t since_ms,
+                 const Counters& counters);
+
+  /// The checkers beside the local one. Votes of those that stay are kept.
+  void SetCheckers(const std::vector<CheckerName>& remote);
+  /// What checker `index` is to watch; reports carry its slots and versions.
+  [[nodiscard]] std::vector<Assignment> AssignmentsOf(std::uint32_t index) const;
+  /// Counts up with every change of what AssignmentsOf says.
+  [[nodiscard]] std::uint64_t assignments_version() const;
+  /// A report of checker `index`; one about settings that are gone, or of a checker that the check
+  /// is not assigned to, is dropped.
+  void Take(std::uint32_t index, const Report& report);
 
   /// Orders the status of a check by hand, or gives it back to the probes; a change is told through
   /// the queue like any other. @return kNotFound for an unknown id.
   Status SetOverride(const std::string& id, Override ordered);
+  /// Lets a check come back that damping holds down. @return kNotFound for an unknown id.
+  Status Release(const std::string& id);
 
-  /// All checks, in order of id.
+  /// All checks, in order of id; each is consistent in itself.
   [[nodiscard]] std::vector<CheckStatus> Statuses() const;
+  /// What each checker says of one check; empty where nothing is probed. kNotFound.
+  [[nodiscard]] Result<std::vector<CheckerView>> Views(const std::string& id) const;
+  /// What led to its status, oldest first. kNotFound.
+  [[nodiscard]] Result<std::vector<HistoryLine>> HistoryOf(const std::string& id) const;
+  /// All checkers, the local one first.
+  [[nodiscard]] std::vector<CheckerName> Checkers() const;
+  /// False while no control target of the local checker answers.
+  [[nodiscard]] bool has_uplink() const noexcept;
 
   /// Where transitions come out; lives as long as the monitor. A full queue loses nothing: the
   /// monitor offers again every 10 ms what is true by then.
@@ -76,7 +120,7 @@ class Monitor {
 
   /// @return kConflict when started already, kExhausted when no thread is to be had.
   Status Start();
-  /// Ends the thread without waiting for probes; what they would have said is dropped. The set of
+  /// Ends the threads without waiting for probes; what they would have said is dropped. The set of
   /// checks, their states and the queue remain; Start goes on from there.
   void Stop();
 

@@ -1,10 +1,12 @@
-// What one probe found out: probe makes it, verdict counts it. Every probe that is not abandoned
-// ends in exactly one.
+// What one probe found out, and what a checker makes of it: a probe makes an Observation, the
+// threshold of its check counts it, and a Report tells it to whoever decides.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+
+#include "health/transition.h"
 
 namespace holdfast::health {
 
@@ -13,12 +15,20 @@ namespace holdfast::health {
 /// endpoint.
 enum class Outcome : std::uint8_t { kPass, kFail, kUnknown };
 
+/// Every probe that is not abandoned ends in exactly one.
 struct Observation {
-  std::string check_id;
   Outcome outcome = Outcome::kUnknown;
   std::string reason;              // "Success: ...", "Failure: ..." or "Unknown: ...", section 9
   std::chrono::nanoseconds rtt{};  // from the start of the probe to its end
   std::uint64_t at_ns = 0;         // CLOCK_MONOTONIC of the end
+};
+
+/// What one checker says of one check, after each observation.
+struct Report {
+  std::uint32_t slot = 0;        // of the assignment
+  std::uint64_t version = 0;     // of the assignment: one about settings that are gone is dropped
+  State side = State::kUnknown;  // by the threshold of section 4; kUnknown: has no opinion (now)
+  Observation seen;
 };
 
 }  // namespace holdfast::health

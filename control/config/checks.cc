@@ -178,11 +178,12 @@ void CheckReader::ReadTiming() {
   }
 }
 
-// Checker regions have no meaning for a single checker, but a list must still be one.
 void CheckReader::ReadRegions() {
   constexpr std::size_t kMaxRegions = 64;
-  if (const auto regions = fields_.Strings("Regions"); regions.size() > kMaxRegions) {
-    fields_.Refuse("Regions", "has " + std::to_string(regions.size()) + " names; expected 1..64");
+  check_.regions = fields_.Strings("Regions");
+  if (check_.regions.size() > kMaxRegions) {
+    fields_.Refuse("Regions",
+                   "has " + std::to_string(check_.regions.size()) + " names; expected 1..64");
   }
 }
 

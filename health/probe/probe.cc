@@ -198,8 +198,7 @@ void Probe::Finish(Outcome outcome, std::string reason) {
   timer_.cancel();
   OnClose();
   CloseSocket(outcome != Outcome::kPass);
-  Observation observation{.check_id = task_->check.id,
-                          .outcome = outcome,
+  Observation observation{.outcome = outcome,
                           .reason = std::move(reason),
                           .rtt = ProbeClock::now() - started_,
                           .at_ns = MonotonicNs()};

@@ -1,57 +1,95 @@
-// Counting observations of one check and noticing when its status changes.
+// From reports to the status that records see, and noticing when it changes.
 #include "health/verdict/check_verdict.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace holdfast::health {
 
 CheckVerdict::CheckVerdict(const CheckConfig& check, Moment now)
-    : threshold_(check.healthy_threshold, check.unhealthy_threshold),
-      type_(check.type),
+    : type_(check.type),
       disabled_(check.disabled),
       inverted_(check.inverted),
       since_ms_(now.wall_ms),
       decided_ns_(now.monotonic_ns) {
+  SetRules(check);
   told_healthy_ = healthy();
 }
 
-bool CheckVerdict::healthy() const noexcept {
-  return FinalHealthy(threshold_.state(), disabled_, inverted_, ordered_);
+void CheckVerdict::SetRules(const CheckConfig& check) {
+  type_ = check.type;
+  disabled_ = check.disabled;
+  inverted_ = check.inverted;
+  quorum_ = check.quorum;
+  quorum_.report_ttl = ReportTtl(check);
+  damping_rule_ = check.damping;
 }
 
-bool CheckVerdict::Apply(const Observation& observation, Moment now) {
-  observed_ns_ = observation.at_ns;
-  reason_ = observation.reason;
-  if (observation.outcome == Outcome::kUnknown) {
-    ++unknowns_;
+bool CheckVerdict::healthy() const noexcept {
+  return FinalHealthy(raw(), disabled_, inverted_, ordered_);
+}
+
+bool CheckVerdict::Assign(const std::vector<std::uint32_t>& checkers, Moment now) {
+  votes_.Assign(checkers);
+  return Decide(now);
+}
+
+bool CheckVerdict::Take(std::uint32_t checker, State side, const Observation& seen, Moment now) {
+  if (!votes_.Take(checker, side, seen)) {
     return false;
   }
-  const bool pass = observation.outcome == Outcome::kPass;
-  ++(pass ? passes_ : failures_);
-  verified_ = true;
-  threshold_.Apply(pass);
-  return Settle({.monotonic_ns = observation.at_ns, .wall_ms = now.wall_ms});
+  observed_ns_ = seen.at_ns;
+  reason_ = seen.reason;
+  counters_.last_seen_ms = now.wall_ms;
+  history_.See(checker, side, seen, now.wall_ms);
+  switch (seen.outcome) {
+    case Outcome::kPass:
+      ++counters_.passes;
+      break;
+    case Outcome::kFail:
+      ++counters_.failures;
+      counters_.last_failure_ms = now.wall_ms;
+      counters_.last_failure = seen.reason;
+      break;
+    case Outcome::kUnknown:
+      ++counters_.unknowns;
+      break;
+  }
+  verified_ = verified_ || seen.outcome != Outcome::kUnknown;
+  return Decide({.monotonic_ns = seen.at_ns, .wall_ms = now.wall_ms});
+}
+
+bool CheckVerdict::Decide(Moment now) {
+  if (const auto decided = votes_.Decide(quorum_, wanted_ != State::kUnknown, now.monotonic_ns)) {
+    wanted_ = *decided;
+  }
+  damping_.Pass(damping_rule_, wanted_, now.monotonic_ns);
+  return Settle(now);
 }
 
 bool CheckVerdict::Judge(State raw, std::string reason, Moment now) {
   observed_ns_ = now.monotonic_ns;
   reason_ = std::move(reason);
   verified_ = raw != State::kUnknown;
-  threshold_.Restore(raw);
+  wanted_ = raw;
+  damping_.Pass(damping_rule_, wanted_, now.monotonic_ns);
   return Settle(now);
+}
+
+bool CheckVerdict::Review(Moment now) {
+  return Decide(now);
 }
 
 bool CheckVerdict::Reconfigure(const CheckConfig& check, Moment now) {
   // What a disabled check last saw may be long gone when it is enabled again.
   if (check.type != type_ || check.disabled) {
-    threshold_.Restore(State::kUnknown);
+    votes_.Forget();
+    wanted_ = State::kUnknown;
+    damping_.Restore(State::kUnknown, 0, now.monotonic_ns);
   }
-  threshold_.SetLimits(check.healthy_threshold, check.unhealthy_threshold);
-  type_ = check.type;
-  disabled_ = check.disabled;
-  inverted_ = check.inverted;
+  SetRules(check);
   verified_ = false;
-  return Settle(now);
+  return Decide(now);
 }
 
 bool CheckVerdict::SetOverride(Override ordered, Moment now) {
@@ -59,8 +97,17 @@ bool CheckVerdict::SetOverride(Override ordered, Moment now) {
   return Settle(now);
 }
 
-void CheckVerdict::Restore(State raw, Override ordered, std::int64_t since_ms) noexcept {
-  threshold_.Restore(raw);
+bool CheckVerdict::Release(Moment now) {
+  damping_.Release();
+  return Decide(now);
+}
+
+void CheckVerdict::Restore(
+    State raw, Override ordered, std::int64_t since_ms, const Counters& counters, Moment now) {
+  const auto age_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now.wall_ms - since_ms, 0));
+  wanted_ = raw;
+  damping_.Restore(raw, age_ms * 1'000'000, now.monotonic_ns);
+  counters_ = counters;
   ordered_ = told_ordered_ = ordered;
   since_ms_ = since_ms;
   told_raw_ = raw;
@@ -68,16 +115,44 @@ void CheckVerdict::Restore(State raw, Override ordered, std::int64_t since_ms) n
 }
 
 bool CheckVerdict::Settle(Moment now) {
-  const bool is_new = told_raw_ != threshold_.state() || told_healthy_ != healthy();
+  const bool is_new = told_raw_ != raw() || told_healthy_ != healthy();
   if (!is_new && told_ordered_ == ordered_) {
     return false;
   }
-  told_raw_ = threshold_.state();
+  told_raw_ = raw();
   told_healthy_ = healthy();
   told_ordered_ = ordered_;
   since_ms_ = is_new ? now.wall_ms : since_ms_;
   decided_ns_ = now.monotonic_ns;
+  history_.Change({.raw = told_raw_, .healthy = told_healthy_, .reason = Reason(decided_ns_)},
+                  now.wall_ms);
   return true;
+}
+
+Votes::Tally CheckVerdict::Tally(std::uint64_t now_ns) const noexcept {
+  return votes_.Count(quorum_, now_ns);
+}
+
+std::string CheckVerdict::Reason(std::uint64_t now_ns) const {
+  std::string reason = reason_;
+  if (votes_.all().size() > 1) {
+    const auto tally = Tally(now_ns);
+    reason = std::to_string(tally.healthy) + " of " + std::to_string(tally.reporting) +
+             " reporting health checkers (" + std::to_string(tally.assigned) +
+             " assigned) find it healthy; last: " + reason;
+  }
+  if (const char* held = damping_.held_by()) {
+    reason += std::string(" (held down ") + held + ")";
+  }
+  return reason;
+}
+
+std::optional<std::uint64_t> CheckVerdict::ReviewNs(std::uint64_t now_ns) const noexcept {
+  auto next = votes_.NextStaleNs(quorum_, now_ns);
+  if (const auto again = damping_.again_ns()) {
+    next = std::min(next.value_or(*again), *again);
+  }
+  return next;
 }
 
 Transition CheckVerdict::Tell(const std::string& check_id) const {
@@ -86,7 +161,7 @@ Transition CheckVerdict::Tell(const std::string& check_id) const {
           .healthy = told_healthy_,
           .since_ms = since_ms_,
           .observed_ns = decided_ns_,
-          .reason = reason_};
+          .reason = Reason(decided_ns_)};
 }
 
 }  // namespace holdfast::health

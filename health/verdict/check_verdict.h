@@ -1,23 +1,37 @@
-// All that is known about one check between two probes: the threshold machine, the override, since
-// when and why. Decides when control must be told. No clock inside: the caller hands the moment in.
-// The monitor holds one per check, under its lock.
+// All that is known about one check between two reports: the votes of its checkers, what damps it,
+// the override, since when and why. Decides when control must be told. No clock inside: the caller
+// hands the moment in. The monitor holds one per check, under its lock.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "health/check.h"
 #include "health/observation.h"
 #include "health/transition.h"
+#include "health/verdict/damping.h"
+#include "health/verdict/history.h"
 #include "health/verdict/status.h"
-#include "health/verdict/threshold.h"
+#include "health/verdict/votes.h"
 
 namespace holdfast::health {
 
 struct Moment {
   std::uint64_t monotonic_ns = 0;
   std::int64_t wall_ms = 0;
+};
+
+/// How often which side was seen, and the last failure; survives a restart.
+struct Counters {
+  std::uint64_t passes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t unknowns = 0;        // own shortages, counted for neither side
+  std::int64_t last_failure_ms = 0;  // wall clock; 0: never
+  std::string last_failure;          // its reason
+  std::int64_t last_seen_ms = 0;     // of the last observation of any outcome; 0: none
+  bool operator==(const Counters&) const = default;
 };
 
 /// Each mutator returns true when control must hear of it: the status that records see changed, or
@@ -28,52 +42,70 @@ class CheckVerdict {
   /// for the statuses after it configured.
   CheckVerdict(const CheckConfig& check, Moment now);
 
-  /// Counts one observation. Outcome::kUnknown changes the reason only.
-  bool Apply(const Observation& observation, Moment now);
-  /// The state that a derived check has by its rule, which no threshold delays.
+  /// Whose reports count; those of others are dropped.
+  bool Assign(const std::vector<std::uint32_t>& checkers, Moment now);
+  /// What a checker says; Outcome::kUnknown is no failure, but shows.
+  bool Take(std::uint32_t checker, State side, const Observation& seen, Moment now);
+  /// The verdict itself, for types that nothing is probed for.
   bool Judge(State raw, std::string reason, Moment now);
-  /// New settings of the same check. The state stays until probes speak against it, but a check of
+  /// Time has passed: reports may be too old, a hold-down over. To be called at ReviewNs.
+  bool Review(Moment now);
+  /// New settings of the same check. The state stays until reports speak against it, but a check of
   /// another type begins anew, and so does one that was disabled.
   bool Reconfigure(const CheckConfig& check, Moment now);
   bool SetOverride(Override ordered, Moment now);
+  /// What damps it lets go, this once.
+  bool Release(Moment now);
   /// Begins with what was stored before a restart; tells nobody, since control brought it.
-  void Restore(State raw, Override ordered, std::int64_t since_ms) noexcept;
+  void Restore(
+      State raw, Override ordered, std::int64_t since_ms, const Counters& counters, Moment now);
 
   /// What to tell, as of now.
   [[nodiscard]] Transition Tell(const std::string& check_id) const;
 
-  [[nodiscard]] State raw() const noexcept { return threshold_.state(); }
+  /// When Review is due next, on CLOCK_MONOTONIC.
+  [[nodiscard]] std::optional<std::uint64_t> ReviewNs(std::uint64_t now_ns) const noexcept;
+
+  [[nodiscard]] State raw() const noexcept { return damping_.shown(); }
   [[nodiscard]] bool healthy() const noexcept;
   [[nodiscard]] Override ordered() const noexcept { return ordered_; }
   [[nodiscard]] std::int64_t since_ms() const noexcept { return since_ms_; }
-  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
-  [[nodiscard]] std::uint64_t passes() const noexcept { return passes_; }
-  [[nodiscard]] std::uint64_t failures() const noexcept { return failures_; }
-  [[nodiscard]] std::uint64_t unknowns() const noexcept { return unknowns_; }
+  /// Of the verdict: the last observation's, or a summary where there are several checkers.
+  [[nodiscard]] std::string Reason(std::uint64_t now_ns) const;
+  [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
   /// False until a probe of the present settings, in this process, has passed or failed.
   [[nodiscard]] bool verified() const noexcept { return verified_; }
   /// CLOCK_MONOTONIC of the last observation of any outcome.
   [[nodiscard]] std::optional<std::uint64_t> observed_ns() const noexcept { return observed_ns_; }
+  [[nodiscard]] Votes::Tally Tally(std::uint64_t now_ns) const noexcept;
+  [[nodiscard]] const Votes& votes() const noexcept { return votes_; }
+  [[nodiscard]] const Damping& damping() const noexcept { return damping_; }
+  [[nodiscard]] const History& history() const noexcept { return history_; }
 
  private:
+  bool Decide(Moment now);
   bool Settle(Moment now);
+  void SetRules(const CheckConfig& check);
 
-  Threshold threshold_;
   CheckType type_;
   bool disabled_;
   bool inverted_;
+  bool verified_ = false;
+  Quorum quorum_;  // its report_ttl resolved
+  DampingRule damping_rule_;
+  Votes votes_;
+  State wanted_ = State::kUnknown;  // the verdict before damping
+  Damping damping_;
   Override ordered_ = Override::kAuto;
   State told_raw_ = State::kUnknown;
   bool told_healthy_ = true;
   Override told_ordered_ = Override::kAuto;
-  bool verified_ = false;
   std::int64_t since_ms_ = 0;
   std::uint64_t decided_ns_ = 0;
   std::optional<std::uint64_t> observed_ns_;
-  std::string reason_;
-  std::uint64_t passes_ = 0;
-  std::uint64_t failures_ = 0;
-  std::uint64_t unknowns_ = 0;
+  std::string reason_;  // of the last observation
+  Counters counters_;
+  History history_;
 };
 
 }  // namespace holdfast::health

@@ -29,7 +29,7 @@ CheckConfig Calculated(std::uint32_t needed, std::vector<std::string> children) 
 class CalculatedChecks : public testing::Test {
  protected:
   CalculatedChecks() {
-    auto made = Monitor::Create({.resolvers = "127.0.0.1:1"});
+    auto made = Monitor::Create({.local = {.resolvers = "127.0.0.1:1"}});
     EXPECT_TRUE(made.has_value()) << made.error().message;
     monitor_ = std::move(*made);
   }
@@ -135,7 +135,7 @@ TEST_F(CalculatedChecks, KeepSinceWhenOverARestart) {
   const std::vector<CheckConfig> checks{Child("a"), Child("b"), Calculated(1, {"a", "b"})};
   Configure(checks);
   for (const char* id : {"sum", "a", "b"}) {
-    ASSERT_TRUE(monitor_->Restore(id, State::kUnhealthy, Override::kAuto, 1234).has_value());
+    ASSERT_TRUE(monitor_->Restore(id, State::kUnhealthy, Override::kAuto, 1234, {}).has_value());
   }
   Configure(checks);
   EXPECT_FALSE(StatusOf("sum").healthy);

@@ -30,7 +30,7 @@ CheckConfig Fast(std::string id, std::uint16_t port, CheckType type = CheckType:
 }
 
 std::unique_ptr<Monitor> Make(MonitorOptions options = {}) {
-  options.resolvers = "127.0.0.1:1";
+  options.local.resolvers = "127.0.0.1:1";
   auto monitor = Monitor::Create(options);
   EXPECT_TRUE(monitor.has_value()) << monitor.error().message;
   return std::move(*monitor);
@@ -98,8 +98,8 @@ TEST(Monitor, TellsTheFirstVerdictThenTheDeath) {
   EXPECT_EQ(down.raw, State::kUnhealthy);
   EXPECT_FALSE(down.healthy);
   EXPECT_TRUE(down.verified);
-  EXPECT_GE(down.passes, 2U);
-  EXPECT_GE(down.failures, 2U);
+  EXPECT_GE(down.counters.passes, 2U);
+  EXPECT_GE(down.counters.failures, 2U);
   ASSERT_TRUE(down.age_ms.has_value());
   EXPECT_LT(*down.age_ms, 1000);
   EXPECT_EQ(down.target, "tcp://127.0.0.1:" + std::to_string(port));
@@ -133,9 +133,9 @@ TEST(Monitor, GoesOnFromAStoredStateWithoutTellingItAgain) {
   ASSERT_TRUE(monitor->Configure({down, inverted}).has_value());
   EXPECT_TRUE(StatusOf(*monitor, "down").healthy);
   EXPECT_FALSE(StatusOf(*monitor, "inverted").healthy);
-  ASSERT_TRUE(monitor->Restore("down", State::kUnhealthy, Override::kAuto, 1234).has_value());
-  ASSERT_TRUE(monitor->Restore("inverted", State::kUnhealthy, Override::kAuto, 1234).has_value());
-  const Status absent = monitor->Restore("gone", State::kHealthy, Override::kAuto, 1);
+  ASSERT_TRUE(monitor->Restore("down", State::kUnhealthy, Override::kAuto, 1234, {}).has_value());
+  ASSERT_TRUE(monitor->Restore("inverted", State::kUnhealthy, Override::kAuto, 1234, {}).has_value());
+  const Status absent = monitor->Restore("gone", State::kHealthy, Override::kAuto, 1, {});
   ASSERT_FALSE(absent.has_value());
   EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(StatusOf(*monitor, "down").healthy);
@@ -143,12 +143,12 @@ TEST(Monitor, GoesOnFromAStoredStateWithoutTellingItAgain) {
   EXPECT_EQ(StatusOf(*monitor, "down").since_ms, 1234);
   ASSERT_TRUE(monitor->Start().has_value());
   EXPECT_TRUE(Within(milliseconds(2000), [&] {
-    return StatusOf(*monitor, "down").failures >= 4 && StatusOf(*monitor, "inverted").failures >= 4;
+    return StatusOf(*monitor, "down").counters.failures >= 4 && StatusOf(*monitor, "inverted").counters.failures >= 4;
   }));
   EXPECT_TRUE(monitor->queue().Drain().empty());
   EXPECT_TRUE(StatusOf(*monitor, "down").verified);
   EXPECT_EQ(StatusOf(*monitor, "down").since_ms, 1234);
-  EXPECT_EQ(monitor->Restore("down", State::kHealthy, Override::kAuto, 1).error().code,
+  EXPECT_EQ(monitor->Restore("down", State::kHealthy, Override::kAuto, 1, {}).error().code,
             ErrorCode::kConflict);
   EXPECT_EQ(monitor->Start().error().code, ErrorCode::kConflict);
 }
@@ -212,10 +212,10 @@ TEST(Monitor, DropsWhatAProbeFindsForSettingsThatAreGone) {
   moved.healthy_threshold = 1;
   const CheckStatus before = StatusOf(*monitor, "other");
   ASSERT_TRUE(monitor->Configure({moved, Fast("other", good.port())}).has_value());
-  EXPECT_TRUE(Within(milliseconds(1000), [&] { return StatusOf(*monitor, "web").passes >= 4; }));
-  EXPECT_EQ(StatusOf(*monitor, "web").failures, 0U);
+  EXPECT_TRUE(Within(milliseconds(1000), [&] { return StatusOf(*monitor, "web").counters.passes >= 4; }));
+  EXPECT_EQ(StatusOf(*monitor, "web").counters.failures, 0U);
   EXPECT_EQ(StatusOf(*monitor, "other").since_ms >= before.since_ms, true);
-  EXPECT_GE(StatusOf(*monitor, "other").passes, before.passes);  // unchanged: goes on counting
+  EXPECT_GE(StatusOf(*monitor, "other").counters.passes, before.counters.passes);  // unchanged: goes on counting
 }
 
 TEST(Monitor, ForgetsRemovedChecksAlsoInFlight) {
@@ -241,9 +241,9 @@ TEST(Monitor, StopsProbingADisabledCheckAndBeginsAnewAfterwards) {
   check.disabled = true;
   ASSERT_TRUE(monitor->Configure({check}).has_value());
   ASSERT_TRUE(Next(*monitor).at(0).healthy);
-  const std::uint64_t probed = StatusOf(*monitor, "web").failures;
+  const std::uint64_t probed = StatusOf(*monitor, "web").counters.failures;
   usleep(150'000);
-  EXPECT_EQ(StatusOf(*monitor, "web").failures, probed);
+  EXPECT_EQ(StatusOf(*monitor, "web").counters.failures, probed);
   check.disabled = false;
   ASSERT_TRUE(monitor->Configure({check}).has_value());
   EXPECT_FALSE(Next(*monitor).at(0).healthy);
@@ -266,8 +266,8 @@ TEST(Monitor, ChangesNothingWhenOneOfTheChecksIsRefused) {
 
 TEST(Monitor, RefusesOptionsItCannotWorkWith) {
   for (const MonitorOptions& options : {MonitorOptions{.queue_capacity = 0},
-                                        MonitorOptions{.max_in_flight = 0},
-                                        MonitorOptions{.resolvers = "somewhere"}}) {
+                                        MonitorOptions{.local = {.max_in_flight = 0}},
+                                        MonitorOptions{.local = {.resolvers = "somewhere"}}}) {
     const auto monitor = Monitor::Create(options);
     ASSERT_FALSE(monitor.has_value());
     EXPECT_EQ(monitor.error().code, ErrorCode::kInvalid);
@@ -299,7 +299,7 @@ TEST(Monitor, LimitsTheProbesUnderWay) {
     ++here;
     peer.PauseUntil(milliseconds(5000));
   });
-  const auto monitor = Make({.max_in_flight = 2});
+  const auto monitor = Make({.local = {.max_in_flight = 2}});
   std::vector<CheckConfig> checks;
   for (int n = 0; n < 6; ++n) {
     checks.push_back(Fast("c" + std::to_string(n), silent.port(), CheckType::kHttp));
@@ -310,7 +310,7 @@ TEST(Monitor, LimitsTheProbesUnderWay) {
   // All get their turn although two silent ones at a time hold the places.
   EXPECT_TRUE(Within(milliseconds(3000), [&] {
     return std::ranges::all_of(monitor->Statuses(), [](const CheckStatus& status) {
-      return status.failures + status.unknowns >= 1;
+      return status.counters.failures + status.counters.unknowns >= 1;
     });
   }));
 }
@@ -326,14 +326,14 @@ TEST(Monitor, TurnsNothingDownWhileItHasNoDescriptors) {
   const rlimit none{.rlim_cur = 3, .rlim_max = usual.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
   const bool starved =
-      Within(milliseconds(2000), [&] { return StatusOf(*monitor, "web").unknowns >= 5; });
+      Within(milliseconds(2000), [&] { return StatusOf(*monitor, "web").counters.unknowns >= 5; });
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
   EXPECT_TRUE(starved);
   EXPECT_TRUE(monitor->queue().Drain().empty());
   EXPECT_TRUE(StatusOf(*monitor, "web").healthy);
-  const std::uint64_t passes = StatusOf(*monitor, "web").passes;
+  const std::uint64_t passes = StatusOf(*monitor, "web").counters.passes;
   EXPECT_TRUE(
-      Within(milliseconds(1000), [&] { return StatusOf(*monitor, "web").passes > passes + 1; }));
+      Within(milliseconds(1000), [&] { return StatusOf(*monitor, "web").counters.passes > passes + 1; }));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "health/verdict/check_verdict.h"
+#include "health/verdict/threshold.h"
 
 namespace holdfast::health {
 namespace {
@@ -87,38 +88,49 @@ CheckConfig Check(bool inverted = false, bool disabled = false) {
 }
 
 Observation Seen(Outcome outcome, std::uint64_t at_ns = 2'000'000) {
-  return {.check_id = "check",
-          .outcome = outcome,
+  return {.outcome = outcome,
           .reason = outcome == Outcome::kPass ? "Success: yes" : "Failure: no",
           .rtt = {},
           .at_ns = at_ns};
 }
 
-CheckVerdict After(const CheckConfig& check, Outcome outcome, int times) {
-  CheckVerdict verdict(check, kStart);
+/// A check with the one checker that is there by default.
+struct Watched : CheckVerdict {
+  Threshold threshold{3, 3};
+  explicit Watched(const CheckConfig& check) : CheckVerdict(check, kStart) { Assign({0}, kStart); }
+  bool Apply(const Observation& seen, Moment now = kStart) {
+    if (seen.outcome != Outcome::kUnknown) {
+      threshold.Apply(seen.outcome == Outcome::kPass);
+    }
+    return Take(0, threshold.state(), seen, now);
+  }
+};
+
+Watched After(const CheckConfig& check, Outcome outcome, int times) {
+  Watched verdict(check);
   for (int n = 0; n < times; ++n) {
-    verdict.Apply(Seen(outcome), kStart);
+    verdict.Apply(Seen(outcome));
   }
   return verdict;
 }
 
 TEST(HealthVector, vector_031_a_new_check_without_data_is_healthy) {
-  EXPECT_TRUE(CheckVerdict(Check(), kStart).healthy());
+  EXPECT_TRUE(Watched(Check()).healthy());
   EXPECT_TRUE(After(Check(), Outcome::kFail, 2).healthy());
 }
 TEST(HealthVector, vector_032_a_new_inverted_check_without_data_is_unhealthy) {
-  EXPECT_FALSE(CheckVerdict(Check(true), kStart).healthy());
+  EXPECT_FALSE(Watched(Check(true)).healthy());
 }
 TEST(HealthVector, vector_033_a_disabled_check_is_healthy_though_its_endpoint_is_down) {
   EXPECT_TRUE(FinalHealthy(State::kUnhealthy, true, false, Override::kAuto));
-  CheckVerdict down = After(Check(), Outcome::kFail, 3);
+  Watched down = After(Check(), Outcome::kFail, 3);
   EXPECT_FALSE(down.healthy());
   EXPECT_TRUE(down.Reconfigure(Check(false, true), kStart));
   EXPECT_TRUE(down.healthy());
 }
 TEST(HealthVector, vector_034_a_disabled_and_inverted_check_is_unhealthy) {
   EXPECT_FALSE(FinalHealthy(State::kHealthy, true, true, Override::kAuto));
-  EXPECT_FALSE(CheckVerdict(Check(true, true), kStart).healthy());
+  EXPECT_FALSE(Watched(Check(true, true)).healthy());
 }
 TEST(HealthVector, vector_035_an_inverted_check_turns_its_endpoint_around) {
   EXPECT_FALSE(After(Check(true), Outcome::kPass, 3).healthy());
@@ -135,9 +147,9 @@ TEST(CheckVerdict, LetsAnOverrideOverruleEverything) {
 }
 
 TEST(CheckVerdict, TellsOnceWhenTheRunIsCompleteAndNotAgain) {
-  CheckVerdict verdict(Check(), kStart);
-  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kFail), kStart));
-  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kFail), kStart));
+  Watched verdict(Check());
+  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kFail)));
+  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kFail)));
   const Moment later{.monotonic_ns = 9, .wall_ms = kStart.wall_ms + 5000};
   EXPECT_TRUE(verdict.Apply(Seen(Outcome::kFail, 7'000'000), later));
   const Transition told = verdict.Tell("check");
@@ -147,53 +159,53 @@ TEST(CheckVerdict, TellsOnceWhenTheRunIsCompleteAndNotAgain) {
   EXPECT_EQ(told.since_ms, later.wall_ms);
   EXPECT_EQ(told.observed_ns, 7'000'000U);
   EXPECT_EQ(told.reason, "Failure: no");
-  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kFail), kStart));
+  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kFail)));
 }
 
 TEST(CheckVerdict, TellsWhenTheFirstVerdictConfirmsTheAssumption) {
-  CheckVerdict verdict(Check(), kStart);
-  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kPass), kStart));
-  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kPass), kStart));
-  EXPECT_TRUE(verdict.Apply(Seen(Outcome::kPass), kStart));
+  Watched verdict(Check());
+  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kPass)));
+  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kPass)));
+  EXPECT_TRUE(verdict.Apply(Seen(Outcome::kPass)));
   EXPECT_EQ(verdict.Tell("check").raw, State::kHealthy);
 }
 
 TEST(CheckVerdict, NeverCountsWhatItsOwnSideLacked) {
-  CheckVerdict verdict = After(Check(), Outcome::kFail, 2);
+  Watched verdict = After(Check(), Outcome::kFail, 2);
   for (int n = 0; n < 100; ++n) {
-    EXPECT_FALSE(verdict.Apply(Seen(Outcome::kUnknown), kStart));
+    EXPECT_FALSE(verdict.Apply(Seen(Outcome::kUnknown)));
   }
   EXPECT_EQ(verdict.raw(), State::kUnknown);
-  EXPECT_EQ(verdict.unknowns(), 100U);
-  EXPECT_EQ(verdict.failures(), 2U);
-  EXPECT_TRUE(verdict.Apply(Seen(Outcome::kFail), kStart));  // and it broke no run either
+  EXPECT_EQ(verdict.counters().unknowns, 100U);
+  EXPECT_EQ(verdict.counters().failures, 2U);
+  EXPECT_TRUE(verdict.Apply(Seen(Outcome::kFail)));  // and it broke no run either
 }
 
 TEST(CheckVerdict, BeginsAfterARestartWithWhatWasStoredAndSaysItIsUnverified) {
-  CheckVerdict verdict(Check(), kStart);
-  verdict.Restore(State::kUnhealthy, Override::kAuto, 42);
+  Watched verdict(Check());
+  verdict.Restore(State::kUnhealthy, Override::kAuto, 42, {}, kStart);
   EXPECT_FALSE(verdict.healthy());
   EXPECT_EQ(verdict.since_ms(), 42);
   EXPECT_FALSE(verdict.verified());
-  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kFail), kStart));  // confirmed: nothing to tell
+  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kFail)));  // confirmed: nothing to tell
   EXPECT_TRUE(verdict.verified());
   EXPECT_EQ(verdict.since_ms(), 42);
-  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kPass), kStart));
-  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kPass), kStart));
+  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kPass)));
+  EXPECT_FALSE(verdict.Apply(Seen(Outcome::kPass)));
   EXPECT_FALSE(verdict.healthy());
-  EXPECT_TRUE(verdict.Apply(Seen(Outcome::kPass), kStart));
+  EXPECT_TRUE(verdict.Apply(Seen(Outcome::kPass)));
   EXPECT_TRUE(verdict.healthy());
 }
 
 TEST(CheckVerdict, TellsAnOverrideAndWhatItHidMeanwhile) {
-  CheckVerdict verdict = After(Check(), Outcome::kPass, 3);
+  Watched verdict = After(Check(), Outcome::kPass, 3);
   EXPECT_TRUE(verdict.SetOverride(Override::kUnhealthy, kStart));
   EXPECT_FALSE(verdict.SetOverride(Override::kUnhealthy, kStart));
   EXPECT_FALSE(verdict.Tell("check").healthy);
   EXPECT_EQ(verdict.Tell("check").raw, State::kHealthy);
-  verdict.Apply(Seen(Outcome::kFail), kStart);
-  verdict.Apply(Seen(Outcome::kFail), kStart);
-  EXPECT_TRUE(verdict.Apply(Seen(Outcome::kFail), kStart));  // the stored raw state must follow
+  verdict.Apply(Seen(Outcome::kFail));
+  verdict.Apply(Seen(Outcome::kFail));
+  EXPECT_TRUE(verdict.Apply(Seen(Outcome::kFail)));  // the stored raw state must follow
   const auto since_ms = verdict.since_ms();
   EXPECT_TRUE(verdict.SetOverride(Override::kAuto, {.monotonic_ns = 9, .wall_ms = 9}));
   EXPECT_FALSE(verdict.healthy());
@@ -201,17 +213,17 @@ TEST(CheckVerdict, TellsAnOverrideAndWhatItHidMeanwhile) {
 }
 
 TEST(CheckVerdict, TellsAnOrderThatChangesNothingYet) {
-  CheckVerdict verdict = After(Check(), Outcome::kPass, 3);
+  Watched verdict = After(Check(), Outcome::kPass, 3);
   EXPECT_TRUE(verdict.SetOverride(Override::kHealthy, kStart));
   EXPECT_FALSE(verdict.SetOverride(Override::kHealthy, kStart));
-  CheckVerdict restarted(Check(), kStart);
-  restarted.Restore(verdict.raw(), verdict.ordered(), 42);
+  Watched restarted(Check());
+  restarted.Restore(verdict.raw(), verdict.ordered(), 42, {}, kStart);
   EXPECT_FALSE(restarted.SetOverride(Override::kHealthy, kStart));
   EXPECT_EQ(restarted.since_ms(), 42);
 }
 
 TEST(CheckVerdict, KeepsItsStateWhenSettingsChangeButNotWhenItWasDisabled) {
-  CheckVerdict verdict = After(Check(), Outcome::kFail, 3);
+  Watched verdict = After(Check(), Outcome::kFail, 3);
   CheckConfig moved = Check();
   moved.ip_address = "192.0.2.2";
   EXPECT_FALSE(verdict.Reconfigure(moved, kStart));
@@ -226,7 +238,7 @@ TEST(CheckVerdict, KeepsItsStateWhenSettingsChangeButNotWhenItWasDisabled) {
 }
 
 TEST(CheckVerdict, BeginsAnewWhenTheTypeChanges) {
-  CheckVerdict verdict = After(Check(), Outcome::kFail, 3);
+  Watched verdict = After(Check(), Outcome::kFail, 3);
   CheckConfig other = Check();
   other.type = CheckType::kTcp;
   EXPECT_TRUE(verdict.Reconfigure(other, kStart));

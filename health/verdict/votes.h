@@ -1,0 +1,58 @@
+// What the checkers of one check say together: spec/health-checks.md section 5. Every node decides
+// for itself from the reports it sees. Pure: the moment is handed in.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "health/check.h"
+#include "health/observation.h"
+
+namespace holdfast::health {
+
+/// The votes on one check, one for each checker that is assigned to it. Wherever a `quorum` is
+/// taken, its report_ttl is the one that ReportTtl tells.
+class Votes {
+ public:
+  struct Vote {
+    std::uint32_t checker = 0;       // index among all checkers
+    State side = State::kUnknown;    //
+    std::uint64_t at_ns = 0;         // CLOCK_MONOTONIC of the last pass or failure; 0: none yet
+    std::uint64_t seen_ns = 0;       // of the last observation of any outcome; 0: none yet
+    std::chrono::nanoseconds rtt{};  // of the last observation
+    std::string reason;              // of the last observation
+  };
+  struct Tally {
+    std::size_t assigned = 0;
+    std::size_t reporting = 0;  // know a side, and said so lately
+    std::size_t healthy = 0;    // of those
+  };
+
+  /// From now on these checkers, whose votes so far are kept, and no others.
+  void Assign(const std::vector<std::uint32_t>& checkers);
+  /// Nobody has said anything.
+  void Forget() noexcept;
+  /// @return false for a checker that is not assigned; nothing happens then.
+  bool Take(std::uint32_t checker, State side, const Observation& seen);
+
+  [[nodiscard]] Tally Count(const Quorum& quorum, std::uint64_t now_ns) const noexcept;
+  /// The state that follows, or nothing while there is too little to decide on: then what was
+  /// stays (unless `on_stale` has another wish). @param has_verdict  false before the first one,
+  /// which at least half of the checkers must have an opinion for.
+  [[nodiscard]] std::optional<State> Decide(const Quorum& quorum,
+                                            bool has_verdict,
+                                            std::uint64_t now_ns) const noexcept;
+  /// When the next of the votes that count grows too old; nothing when none counts.
+  [[nodiscard]] std::optional<std::uint64_t> NextStaleNs(const Quorum& quorum,
+                                                         std::uint64_t now_ns) const noexcept;
+  [[nodiscard]] const std::vector<Vote>& all() const noexcept { return votes_; }
+
+ private:
+  std::vector<Vote> votes_;
+};
+
+}  // namespace holdfast::health

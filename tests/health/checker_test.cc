@@ -1,0 +1,220 @@
+// The checker against real servers: what it shares, what it counts, and what it believes of itself
+// when its own uplink is gone.
+#include "health/checker/checker.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <chrono>
+#include <gtest/gtest.h>
+#include <map>
+#include <mutex>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/health/probe_run.h"
+
+namespace holdfast::health {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::LoopbackCheck;
+
+/// Takes TCP connections as long as it lives: the kernel does.
+class Listener {
+ public:
+  explicit Listener(std::uint16_t port = 0) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    socklen_t octets = sizeof(address);
+    const int on = 1;
+    setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), octets), 0);
+    EXPECT_EQ(listen(fd_, 4096), 0);
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &octets);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Listener() { close(fd_); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  int fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::uint16_t port_ = 0;
+};
+
+class Watching : public ::testing::Test {
+ protected:
+  std::unique_ptr<Checker> Make(CheckerOptions options = {}) {
+    options.resolvers = "127.0.0.1:1";
+    auto made = Checker::Create(std::move(options), [this](const Report& report) {
+      const std::lock_guard lock(mutex_);
+      reports_[report.slot].push_back(report);
+    });
+    EXPECT_TRUE(made.has_value()) << made.error().message;
+    return std::move(*made);
+  }
+  std::vector<Report> Of(std::uint32_t slot) {
+    const std::lock_guard lock(mutex_);
+    return reports_[slot];
+  }
+  bool Says(std::uint32_t slot, State side) {
+    return Within([&] {
+      const auto reports = Of(slot);
+      return !reports.empty() && reports.back().side == side;
+    });
+  }
+  template <class Condition>
+  static bool Within(Condition holds) {
+    const auto until = std::chrono::steady_clock::now() + milliseconds(5000);
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > until) {
+        return false;
+      }
+      usleep(2000);
+    }
+    return true;
+  }
+  static CheckConfig Fast(const std::string& id, std::uint16_t port) {
+    CheckConfig check = LoopbackCheck(CheckType::kTcp, port);
+    check.id = id;
+    check.interval = Milliseconds(50);
+    check.connect_timeout = Milliseconds(500);
+    check.healthy_threshold = check.unhealthy_threshold = 2;
+    check.jitter_percent = 0;
+    return check;
+  }
+  static std::string Target(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::uint32_t, std::vector<Report>> reports_;
+};
+
+TEST_F(Watching, ProbesOnceWhatSeveralChecksLookAtAndCountsForEach) {
+  Listener server;
+  const auto checker = Make();
+  CheckConfig patient = Fast("b", server.port());
+  patient.healthy_threshold = 4;
+  patient.inverted = true;
+  CheckConfig slower = Fast("c", server.port());
+  slower.interval = Milliseconds(60);
+  ASSERT_TRUE(checker->Assign({{0, 1, Fast("a", server.port())}, {1, 2, patient}, {2, 3, slower}}));
+  EXPECT_EQ(checker->targets(), 2U);
+  ASSERT_TRUE(checker->Start());
+  EXPECT_TRUE(Says(0, State::kHealthy));
+  EXPECT_TRUE(Says(1, State::kHealthy));
+  checker->Stop();
+  const auto a = Of(0);
+  const auto b = Of(1);
+  ASSERT_GE(a.size(), 4U);
+  ASSERT_GE(b.size(), 4U);
+  for (std::size_t n = 0; n < 4; ++n) {  // the same observation, each with its own threshold
+    EXPECT_EQ(a[n].seen.at_ns, b[n].seen.at_ns);
+    EXPECT_EQ(a[n].side, n >= 1 ? State::kHealthy : State::kUnknown);
+    EXPECT_EQ(b[n].side, n >= 3 ? State::kHealthy : State::kUnknown);
+  }
+  EXPECT_EQ(a[0].version, 1U);
+  EXPECT_EQ(b[0].version, 2U);
+}
+
+TEST_F(Watching, KeepsTheSideOverNewSettingsAndForgetsItWithAnotherType) {
+  Listener server;
+  const auto checker = Make();
+  ASSERT_TRUE(checker->Assign({{0, 1, Fast("a", server.port())}}));
+  ASSERT_TRUE(checker->Start());
+  ASSERT_TRUE(Says(0, State::kHealthy));
+  CheckConfig changed = Fast("a", server.port());
+  changed.interval = Milliseconds(55);
+  ASSERT_TRUE(checker->Assign({{0, 2, changed}}));
+  ASSERT_TRUE(Within([&] { return Of(0).back().version == 2; }));
+  for (const Report& report : Of(0)) {
+    EXPECT_TRUE(report.version == 1 || report.side == State::kHealthy);
+  }
+  changed.type = CheckType::kHttp;
+  changed.response_timeout = Milliseconds(100);
+  ASSERT_TRUE(checker->Assign({{0, 3, changed}}));
+  ASSERT_TRUE(Within([&] { return Of(0).back().version == 3; }));
+  EXPECT_EQ(Of(0).back().side, State::kUnknown);
+  EXPECT_EQ(checker->targets(), 1U);
+}
+
+TEST_F(Watching, ChangesNothingWhenOneCheckCannotBeProbed) {
+  Listener server;
+  const auto checker = Make();
+  ASSERT_TRUE(checker->Assign({{0, 1, Fast("a", server.port())}}));
+  CheckConfig wrong = Fast("b", server.port());
+  wrong.ip_address = "nowhere";
+  EXPECT_EQ(checker->Assign({{1, 2, wrong}}).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(checker->targets(), 1U);
+  ASSERT_TRUE(checker->Start());
+  EXPECT_TRUE(Says(0, State::kHealthy));
+}
+
+TEST_F(Watching, RefusesControlTargetsItCannotRead) {
+  for (const char* text : {"",
+                           "192.0.2.1",
+                           "192.0.2.1:",
+                           "192.0.2.1:0",
+                           "192.0.2.1:65536",
+                           "192.0.2.1:8o",
+                           "2001:db8::1:80",
+                           "[2001:db8::1]",
+                           "name.test:80"}) {
+    const auto made = Checker::Create({.control_targets = {"192.0.2.1:80", text}}, [](auto&) {});
+    ASSERT_FALSE(made.has_value()) << text;
+    EXPECT_EQ(made.error().code, ErrorCode::kInvalid);
+    EXPECT_NE(made.error().message.find("control target \"" + std::string(text) + "\""),
+              std::string::npos)
+        << made.error().message;
+  }
+  EXPECT_TRUE(Checker::Create({.control_targets = {"[2001:db8::1]:80"}}, [](auto&) {}));
+}
+
+TEST_F(Watching, TurnsNothingDownWhileItHasNoUplink) {
+  auto endpoint = std::make_unique<Listener>();
+  auto control = std::make_unique<Listener>();
+  const std::uint16_t port = endpoint->port();
+  const std::uint16_t control_port = control->port();
+  const auto checker = Make({.control_targets = {Target(control_port)}});
+  ASSERT_TRUE(checker->Assign({{0, 1, Fast("a", port)}}));
+  ASSERT_TRUE(checker->Start());
+  ASSERT_TRUE(Says(0, State::kHealthy));
+  EXPECT_TRUE(checker->has_uplink());
+
+  control.reset();
+  endpoint.reset();
+  ASSERT_TRUE(Says(0, State::kUnknown));
+  EXPECT_FALSE(checker->has_uplink());
+  usleep(300'000);
+  for (const Report& report : Of(0)) {
+    EXPECT_NE(report.side, State::kUnhealthy);
+  }
+  EXPECT_EQ(Of(0).back().seen.outcome, Outcome::kUnknown);
+
+  control = std::make_unique<Listener>(control_port);
+  EXPECT_TRUE(Says(0, State::kUnhealthy));  // now it is known to be the endpoint
+  EXPECT_TRUE(checker->has_uplink());
+}
+
+TEST_F(Watching, BelievesAFailureWhenOneControlTargetAnswers) {
+  auto endpoint = std::make_unique<Listener>();
+  Listener control;
+  const std::uint16_t port = endpoint->port();
+  const auto checker = Make({.control_targets = {"127.0.0.1:1", Target(control.port())}});
+  ASSERT_TRUE(checker->Assign({{0, 1, Fast("a", port)}, {1, 2, Fast("b", control.port())}}));
+  ASSERT_TRUE(checker->Start());
+  ASSERT_TRUE(Says(0, State::kHealthy) && Says(1, State::kHealthy));
+  endpoint.reset();
+  EXPECT_TRUE(Says(0, State::kUnhealthy));
+  for (const Report& report : Of(0)) {
+    EXPECT_NE(report.seen.outcome, Outcome::kUnknown);
+  }
+  EXPECT_EQ(Of(1).back().side, State::kHealthy);
+}
+
+}  // namespace
+}  // namespace holdfast::health
