@@ -66,7 +66,10 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
     return std::unexpected(store.error());
   }
   core->store_ = std::move(*store);
-  auto monitor = health::Monitor::Create({});
+  health::MonitorOptions options;
+  options.local.resolvers = core->node_.health.resolvers;
+  options.local.control_targets = core->node_.health.control_targets;
+  auto monitor = health::Monitor::Create(options);
   if (!monitor) {
     return std::unexpected(monitor.error());
   }
@@ -138,12 +141,22 @@ Status Core::RestoreChecks(const std::vector<health::CheckConfig>& checks) {
                          {}});
     }
   }
+  const auto counted = store_->Counters();
+  if (!counted) {
+    return std::unexpected(counted.error());
+  }
   for (const StoredCheck& check : *stored) {
     if (!std::ranges::any_of(checks, [&](const auto& c) { return c.id == check.id; })) {
       continue;  // of a configuration before
     }
     const auto ordered = static_cast<health::Override>(check.override_state);
-    HF_TRY(monitor_->Restore(check.id, check.raw, ordered, check.since_ms));
+    const auto counters = std::ranges::lower_bound(*counted, check.id, {}, &StoredCounters::id);
+    const bool has_counters = counters != counted->end() && counters->id == check.id;
+    HF_TRY(monitor_->Restore(check.id,
+                             check.raw,
+                             ordered,
+                             check.since_ms,
+                             has_counters ? counters->counters : health::Counters{}));
     if (ordered != health::Override::kAuto) {
       overrides_[check.id] = ordered;
     }

@@ -23,6 +23,17 @@ struct Observation {
   std::uint64_t at_ns = 0;         // CLOCK_MONOTONIC of the end
 };
 
+/// How often which side was seen, and the last failure; survives a restart.
+struct Counters {
+  std::uint64_t passes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t unknowns = 0;        // own shortages, counted for neither side
+  std::int64_t last_failure_ms = 0;  // wall clock; 0: never
+  std::string last_failure;          // its reason
+  std::int64_t last_seen_ms = 0;     // of the last observation of any outcome; 0: none
+  bool operator==(const Counters&) const = default;
+};
+
 /// What one checker says of one check, after each observation.
 struct Report {
   std::uint32_t slot = 0;        // of the assignment

@@ -265,6 +265,7 @@ class Overlayer {
     check_.healthy_threshold = overlay_.healthy_threshold.value_or(check_.healthy_threshold);
     check_.unhealthy_threshold = overlay_.unhealthy_threshold.value_or(check_.unhealthy_threshold);
     check_.jitter_percent = overlay_.jitter_percent.value_or(check_.jitter_percent);
+    ApplyVerdictKeys(overlay_.verdict, check_);
     CheckTimeout("connect_timeout_ms", check_.connect_timeout);
     if (check_.type != CheckType::kTcp) {
       CheckTimeout("response_timeout_ms", check_.response_timeout);

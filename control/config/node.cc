@@ -14,6 +14,7 @@
 #include "control/config/toml.h"
 #include "dataplane/table/format.h"
 #include "dataplane/wire/name.h"
+#include "health/checker/checker.h"
 
 namespace holdfast::control {
 namespace {
@@ -356,6 +357,20 @@ void NodeReader::ReadHealth(Fields& fields) {
   if (fields.Require("checks", "a JSON file of health checks")) {
     node_.checks_file = PathOf(fields, "checks", "");
   }
+  node_.health.control_targets = fields.Strings("control_targets");
+  std::string resolvers;
+  for (const std::string& resolver : fields.Strings("resolvers")) {
+    resolvers += (resolvers.empty() ? "" : ",") + resolver;
+  }
+  node_.health.resolvers = resolvers;
+  for (const auto& [key, options] :
+       {std::pair("control_targets",
+                  health::CheckerOptions{.control_targets = node_.health.control_targets}),
+        std::pair("resolvers", health::CheckerOptions{.resolvers = node_.health.resolvers})}) {
+    if (const auto checked = health::Checker::Validate(options); !checked) {
+      fields.Refuse(key, "cannot be used: " + checked.error().message);
+    }
+  }
 }
 
 void NodeReader::ReadOverlay(const Value& table) {
@@ -376,6 +391,7 @@ void NodeReader::ReadOverlay(const Value& table) {
   number("healthy_threshold", {1, 100}, overlay.healthy_threshold);
   number("unhealthy_threshold", {1, 100}, overlay.unhealthy_threshold);
   number("jitter_percent", {0, 50}, overlay.jitter_percent);
+  overlay.verdict = ReadVerdictKeys(fields);
   fields.RefuseUnknown();
   node_.check_overlays.push_back(std::move(overlay));
 }
@@ -461,6 +477,9 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
   compare(running.sockets == wanted.sockets, "[sockets]");
   compare(running.location.client_subnet == wanted.location.client_subnet,
           "[location] client_subnet");
+  compare(running.health == wanted.health,
+          "[health] resolvers or control_targets",
+          "when holdfast-control starts again");
   return sentences;
 }
 

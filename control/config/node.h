@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/config/location_config.h"
+#include "control/config/verdict_keys.h"
 #include "control/model/model.h"
 #include "dataplane/base/limits.h"
 #include "dataplane/base/result.h"
@@ -91,7 +92,15 @@ struct CheckOverlay {
   std::optional<std::uint32_t> healthy_threshold;    // 1..100
   std::optional<std::uint32_t> unhealthy_threshold;  // 1..100
   std::optional<std::uint32_t> jitter_percent;       // 0..50
+  VerdictKeys verdict;
   std::string place;                                 // "FILE:LINE:COL" of the table
+};
+
+/// How this node's own checker looks at the world.
+struct HealthConfig {
+  std::string resolvers;                     // of endpoint names; empty: the system's
+  std::vector<std::string> control_targets;  // "ADDRESS:PORT": see health::CheckerOptions
+  bool operator==(const HealthConfig&) const = default;
 };
 
 struct NodeConfig {
@@ -108,6 +117,7 @@ struct NodeConfig {
   std::vector<ZoneConfig> zones;
   std::string checks_file;  // empty: no checks
   std::vector<CheckOverlay> check_overlays;
+  HealthConfig health;
   LocationConfig location;
 };
 

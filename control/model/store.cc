@@ -58,7 +58,15 @@ constexpr std::array kMigrations{
          version INTEGER NOT NULL,
          UNIQUE(name, type),
          FOREIGN KEY(policy_id, version)
-           REFERENCES traffic_policy_version(policy_id, version)) STRICT;)"};
+           REFERENCES traffic_policy_version(policy_id, version)) STRICT;)",
+    R"(CREATE TABLE health_counters(
+         id TEXT PRIMARY KEY NOT NULL,
+         passes INTEGER NOT NULL,
+         failures INTEGER NOT NULL,
+         unknowns INTEGER NOT NULL,
+         last_seen_ms INTEGER NOT NULL,
+         last_failure_ms INTEGER NOT NULL,
+         last_failure TEXT NOT NULL) STRICT, WITHOUT ROWID;)"};
 
 std::string HowToRestore(const std::string& path) {
   return "; stop Holdfast and put back a copy of " + path + ", or move " + path + ", " + path +
@@ -174,73 +182,6 @@ Status Store::Transact(const std::function<Status()>& body) {
     }
   }
   return done;
-}
-
-Result<std::vector<StoredCheck>> Store::Checks() {
-  const std::lock_guard guard(mutex_);
-  auto rows = database_.Prepare(
-      "SELECT id, raw_state, override_state, since_ms, reason FROM health_check ORDER BY id");
-  if (!rows) {
-    return Explain(std::move(rows.error()));
-  }
-  std::vector<StoredCheck> checks;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) {
-      return Explain(row.error());
-    }
-    if (!*row) {
-      return checks;
-    }
-    checks.push_back({rows->Text(0),
-                      static_cast<health::State>(rows->Integer(1)),
-                      static_cast<Override>(rows->Integer(2)),
-                      rows->Integer(3),
-                      rows->Text(4)});
-  }
-}
-
-Status Store::SaveChecks(std::span<const StoredCheck> checks) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, checks]() -> Status {
-    auto insert = database_.Prepare("INSERT OR REPLACE INTO health_check VALUES(?, ?, ?, ?, ?)");
-    if (!insert) {
-      return std::unexpected(insert.error());
-    }
-    for (const StoredCheck& check : checks) {
-      insert->BindText(1, check.id);
-      insert->Bind(2, static_cast<std::int64_t>(check.raw));
-      insert->Bind(3, static_cast<std::int64_t>(check.override_state));
-      insert->Bind(4, check.since_ms);
-      insert->BindText(5, check.reason);
-      HF_TRY(insert->Run());
-    }
-    return {};
-  });
-  return saved ? saved : Explain(std::move(saved.error()));
-}
-
-Status Store::KeepChecks(std::span<const std::string> ids) {
-  const auto stored = Checks();
-  if (!stored) {
-    return std::unexpected(stored.error());
-  }
-  const std::unordered_set<std::string_view> kept(ids.begin(), ids.end());
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, &stored, &kept]() -> Status {
-    auto forget = database_.Prepare("DELETE FROM health_check WHERE id = ?");
-    if (!forget) {
-      return std::unexpected(forget.error());
-    }
-    for (const StoredCheck& check : *stored) {
-      if (!kept.contains(check.id)) {
-        forget->BindText(1, check.id);
-        HF_TRY(forget->Run());
-      }
-    }
-    return {};
-  });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Result<std::vector<StoredZone>> Store::Zones() {

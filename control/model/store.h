@@ -16,6 +16,7 @@
 
 #include "control/model/sqlite.h"
 #include "dataplane/base/result.h"
+#include "health/observation.h"
 #include "health/transition.h"
 
 namespace holdfast::control {
@@ -31,6 +32,12 @@ struct StoredCheck {
   std::string reason;
 
   bool operator==(const StoredCheck&) const = default;
+};
+
+struct StoredCounters {
+  std::string id;  // of a check
+  health::Counters counters;
+  bool operator==(const StoredCounters&) const = default;
 };
 
 /// A zone as a command left it. It wins over the node's file until it is forgotten.
@@ -127,7 +134,11 @@ class Store {
   Result<std::vector<StoredCheck>> Checks();
   /// Inserts or replaces, all or none.
   Status SaveChecks(std::span<const StoredCheck> checks);
-  /// Forgets all checks but these; those of a model that was just published.
+  /// Ordered by id.
+  Result<std::vector<StoredCounters>> Counters();
+  /// Inserts or replaces, all or none.
+  Status SaveCounters(std::span<const StoredCounters> counters);
+  /// Forgets all checks but these, counters too; those of a model that was just published.
   Status KeepChecks(std::span<const std::string> ids);
 
   /// Ordered by origin, with their content.

@@ -544,11 +544,16 @@ Member* Checker::Core::FindMember(std::uint32_t slot, std::uint64_t version) {
 Checker::Checker(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Checker::~Checker() = default;
 
-Result<std::unique_ptr<Checker>> Checker::Create(CheckerOptions options, Sink sink) {
+Status Checker::Validate(const CheckerOptions& options) {
   if (options.max_in_flight == 0) {
     return Fail(ErrorCode::kInvalid, "health: probes at a time is 0, expected at least 1");
   }
   HF_TRY(MakeLoop(options));  // tells now what Start would have to tell
+  return {};
+}
+
+Result<std::unique_ptr<Checker>> Checker::Create(CheckerOptions options, Sink sink) {
+  HF_TRY(Validate(options));
   return std::unique_ptr<Checker>(
       new Checker(std::make_unique<Core>(std::move(options), std::move(sink))));
 }

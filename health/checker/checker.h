@@ -38,8 +38,9 @@ class Checker {
   /// Called on the checker's thread, with no lock held, once for each check and observation.
   using Sink = std::function<void(const Report&)>;
 
-  /// @return kInvalid for options that cannot be read, kExhausted or kIo when the system denies a
-  ///         poll set or a TLS context.
+  /// @return kInvalid, with what was expected, for options that cannot be read.
+  static Status Validate(const CheckerOptions& options);
+  /// @return as Validate; kExhausted or kIo when the system denies a poll set or a TLS context.
   static Result<std::unique_ptr<Checker>> Create(CheckerOptions options, Sink sink);
   ~Checker();
   Checker(const Checker&) = delete;

@@ -23,17 +23,6 @@ struct Moment {
   std::int64_t wall_ms = 0;
 };
 
-/// How often which side was seen, and the last failure; survives a restart.
-struct Counters {
-  std::uint64_t passes = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t unknowns = 0;        // own shortages, counted for neither side
-  std::int64_t last_failure_ms = 0;  // wall clock; 0: never
-  std::string last_failure;          // its reason
-  std::int64_t last_seen_ms = 0;     // of the last observation of any outcome; 0: none
-  bool operator==(const Counters&) const = default;
-};
-
 /// Each mutator returns true when control must hear of it: the status that records see changed, or
 /// the raw state or the override did (so that what is stored stays true whatever hides what).
 class CheckVerdict {

@@ -109,6 +109,22 @@ TEST_F(StoreFolder, KeepsParsedZonesOfTheConfigurationOnly) {
   EXPECT_THAT(store->Zones().value(), IsEmpty());
 }
 
+TEST_F(StoreFolder, KeepsCountersOfTheChecksThatStay) {
+  const StoredCounters a{"c1", {7, 2, 1, 1'700'000'000'123, "Failure: DNS resolution failed", 99}};
+  const StoredCounters b{"c2", {}};
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->SaveCounters(std::vector{b, a}));
+    StoredCounters more = b;
+    more.counters.passes = 1;
+    ASSERT_TRUE(store->SaveCounters(std::vector{more}));
+    EXPECT_THAT(store->Counters().value(), ElementsAre(a, more));
+  }
+  const auto store = Open();
+  ASSERT_TRUE(store->KeepChecks(std::vector<std::string>{"c1"}));
+  EXPECT_THAT(store->Counters().value(), ElementsAre(a));
+}
+
 // Version 1 had no parsed zones.
 TEST_F(StoreFolder, BringsAnOlderStoreUpToDate) {
   {
@@ -118,7 +134,7 @@ TEST_F(StoreFolder, BringsAnOlderStoreUpToDate) {
   Execute(
       "DROP TABLE parsed_zone; DROP TABLE traffic_policy_instance; DROP TABLE "
       "traffic_policy_version;"
-      "DROP TABLE traffic_policy; PRAGMA user_version=1");
+      "DROP TABLE traffic_policy; DROP TABLE health_counters; PRAGMA user_version=1");
   const auto store = Open();
   EXPECT_THAT(store->Zones().value(), ElementsAre(SomeZone()));
   EXPECT_EQ(store->ParsedContent("x").value(), "");
