@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "control/admin/health_requests.h"
 #include "control/compile/explain.h"
 #include "control/location/prefix.h"
 #include "dataplane/base/clock.h"
@@ -36,25 +37,6 @@ Json ClientJson(const Explanation& explanation, const std::string& client) {
         {{"name", also.name}, {"type", also.type}, {"beside", also.beside}, {"scope", also.scope}});
   }
   return json;
-}
-
-Json CheckJson(const health::CheckStatus& check) {
-  return {{"id", check.id},
-          {"type", health::CheckTypeText(check.type)},
-          {"target", check.target},
-          {"state", check.healthy ? "healthy" : "unhealthy"},
-          {"raw", health::StateText(check.raw)},
-          {"healthy", check.healthy},
-          {"override", health::OverrideText(check.ordered)},
-          {"disabled", check.disabled},
-          {"inverted", check.inverted},
-          {"since_ms", check.since_ms},
-          {"reason", check.reason},
-          {"age_ms", check.age_ms ? Json(*check.age_ms) : Json()},
-          {"verified", check.verified},
-          {"passes", check.passes},
-          {"failures", check.failures},
-          {"unknowns", check.unknowns}};
 }
 
 Json TransitionsJson(const PublishTimes& times) {

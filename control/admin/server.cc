@@ -17,6 +17,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "control/admin/counter_saver.h"
+#include "control/admin/health_requests.h"
 #include "control/admin/loads.h"
 #include "control/admin/loop.h"
 #include "control/admin/plan.h"
@@ -32,6 +34,7 @@ using asio::local::stream_protocol;
 
 constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr auto kScrubTick = std::chrono::milliseconds(10);
+constexpr auto kCountersTick = std::chrono::seconds(10);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr std::size_t kMaxRequestOctets = 65536;
 constexpr int kMaxConnections = 64;
@@ -66,6 +69,7 @@ class Server {
         transitions_(io_, dup(core.transition_fd())),
         tick_(io_),
         scrub_tick_(io_),
+        counters_tick_(io_),
         accept_again_(io_),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         acceptor_(io_) {}
@@ -89,6 +93,7 @@ class Server {
   void WaitTransitions();
   void WaitTick();
   void WaitScrub();
+  void WaitCounters();
   void WaitSignal();
   void Save();
   void SaveLoad();
@@ -98,7 +103,6 @@ class Server {
   void Accept();
   void Answer(const std::string& line, Reply reply);
   void Dispatch(const Json& request, Reply reply);
-  Json HealthSet(const std::string& check, const std::string& to);
 
   // Called on the worker for loads.
   Json Reload();
@@ -146,10 +150,12 @@ class Server {
   asio::thread_pool explains_{1};
   asio::thread_pool disk_{1};
   std::stop_source ending_;
-  KeptRows kept_rows_;  // explains_ alone
+  KeptRows kept_rows_;     // explains_ alone
+  CounterSaver counters_;  // disk_ alone
   asio::posix::stream_descriptor transitions_;
   asio::steady_timer tick_;
   asio::steady_timer scrub_tick_;
+  asio::steady_timer counters_tick_;
   asio::steady_timer accept_again_;
   asio::signal_set signals_;
   stream_protocol::acceptor acceptor_;
@@ -186,6 +192,7 @@ Status Server::Run() {
   WaitTransitions();
   WaitTick();
   WaitScrub();
+  WaitCounters();
   WaitSignal();
   Accept();
   HF_TRY(core_.StartChecks());
@@ -195,6 +202,7 @@ Status Server::Run() {
   io_.run();
   saving_ = false;  // nobody comes back to the loop any more; the disk's thread keeps the order
   Save();
+  asio::post(disk_, [this] { counters_.Save(core_.monitor(), core_.store()); });
   return {};
 }
 
@@ -244,6 +252,16 @@ void Server::WaitScrub() {
       Load([this] { BuildAnew(); });
     }
     WaitScrub();
+  });
+}
+
+void Server::WaitCounters() {
+  counters_tick_.expires_after(kCountersTick);
+  counters_tick_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      asio::post(disk_, [this] { counters_.Save(core_.monitor(), core_.store()); });
+      WaitCounters();
+    }
   });
 }
 
@@ -398,8 +416,14 @@ void Server::Dispatch(const Json& request, Reply reply) {
     status["last_reload"] = last_reload_;
     return reply(LineOf(Success(std::move(status))));
   }
-  if (op == "health_set") {
-    return reply(LineOf(HealthSet(text("check"), text("to"))));
+  if (op == "health_show") {
+    return reply(LineOf(HealthShow(core_, text("check"), text("history") == "yes")));
+  }
+  if (op == "health_set" || op == "health_release") {
+    const Json done = op == "health_set" ? HealthSet(core_, text("check"), text("to"))
+                                         : HealthRelease(core_, text("check"));
+    Save();
+    return reply(LineOf(done));
   }
   if (op == "explain") {
     return Explain(request, std::move(reply));
@@ -426,7 +450,8 @@ void Server::Dispatch(const Json& request, Reply reply) {
   }
   reply(LineOf(Failure({ErrorCode::kInvalid,
                         "unknown op '" + op +
-                            "'; expected ping, status, explain, health_set, plan, reload, "
+                            "'; expected ping, status, explain, health_show, health_set, "
+                            "health_release, plan, reload, "
                             "zone_load, zone_drop, traffic_load, traffic_list, traffic_show, "
                             "traffic_apply, traffic_remove or traffic_delete"})));
 }
@@ -469,26 +494,6 @@ void Server::Plan(const Json& request, Reply reply) {
                    return result ? Success(*std::move(result)) : Failure(result.error());
                  },
                  std::move(reply)));
-}
-
-Json Server::HealthSet(const std::string& check, const std::string& to) {
-  if (to != "healthy" && to != "unhealthy" && to != "auto") {
-    return Failure(
-        {ErrorCode::kInvalid, "\"to\" is '" + to + "'; expected healthy, unhealthy or auto"});
-  }
-  const auto ordered = to == "auto"      ? health::Override::kAuto
-                       : to == "healthy" ? health::Override::kHealthy
-                                         : health::Override::kUnhealthy;
-  if (const auto set = core_.SetOverride(check, ordered); !set) {
-    return Failure(set.error());
-  }
-  const auto published = core_.OnTransitions();
-  Save();
-  if (!published) {
-    return Failure({published.error().code,
-                    "taken, and published as soon as there is room: " + published.error().message});
-  }
-  return Success({{"generation", core_.publisher().generation().value()}});
 }
 
 // ---- loads, on the worker -----------------------------------------------------------------------

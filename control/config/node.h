@@ -93,7 +93,7 @@ struct CheckOverlay {
   std::optional<std::uint32_t> unhealthy_threshold;  // 1..100
   std::optional<std::uint32_t> jitter_percent;       // 0..50
   VerdictKeys verdict;
-  std::string place;                                 // "FILE:LINE:COL" of the table
+  std::string place;  // "FILE:LINE:COL" of the table
 };
 
 /// How this node's own checker looks at the world.

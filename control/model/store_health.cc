@@ -71,8 +71,8 @@ Status Store::KeepChecks(std::span<const std::string> ids) {
   std::erase_if(gone, [&kept](std::string_view id) { return kept.contains(id); });
   const std::lock_guard guard(mutex_);
   auto saved = Transact([this, &gone]() -> Status {
-    for (const char* sql : {"DELETE FROM health_check WHERE id = ?",
-                            "DELETE FROM health_counters WHERE id = ?"}) {
+    for (const char* sql :
+         {"DELETE FROM health_check WHERE id = ?", "DELETE FROM health_counters WHERE id = ?"}) {
       auto forget = database_.Prepare(sql);
       if (!forget) {
         return std::unexpected(forget.error());

@@ -16,6 +16,7 @@
 #include "tools/command/client.h"
 #include "tools/command/explain.h"
 #include "tools/command/fields.h"
+#include "tools/command/health.h"
 #include "tools/command/machine.h"
 #include "tools/command/plan.h"
 #include "tools/command/status.h"
@@ -117,8 +118,13 @@ json RequestOf(const CommandLine& line) {
               {"file", std::filesystem::absolute(line.file).lexically_normal().string()}};
     case Verb::kZoneDrop:
       return {{"op", "zone_drop"}, {"origin", line.origin}};
+    case Verb::kHealthShow:
+      return {
+          {"op", "health_show"}, {"check", line.check}, {"history", line.history ? "yes" : "no"}};
     case Verb::kHealthSet:
       return {{"op", "health_set"}, {"check", line.check}, {"to", line.to}};
+    case Verb::kHealthRelease:
+      return {{"op", "health_release"}, {"check", line.check}};
     case Verb::kTrafficLoad:
     case Verb::kTrafficList:
     case Verb::kTrafficShow:
@@ -208,6 +214,10 @@ int Show(const CommandLine& line, const json& result) {
   }
   if (line.verb == Verb::kPlan) {
     Print(PlanText(result));
+    return kDone;
+  }
+  if (line.verb == Verb::kHealthShow) {
+    Print(HealthText(result, WallMs()));
     return kDone;
   }
   if (const auto text = TrafficText(line.verb, result)) {

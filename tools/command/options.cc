@@ -171,14 +171,26 @@ class Grammar {
   }
 
   void AddHealth() {
-    CLI::App* health = app_.add_subcommand("health", "Override health checks");
+    CLI::App* health = app_.add_subcommand("health", "Show and override health checks");
     health->require_subcommand(1);
+    CLI::App* show = WithJson(WithNode(Command(
+        *health, Verb::kHealthShow, "show", "Show a check, and what each checker says of it")));
+    show->add_option("check", line_.check, "Id of the check")->required();
+    show->add_flag("--history",
+                   line_.history,
+                   "With the newest observations and changes of status, oldest first");
     CLI::App* set = WithNode(Command(
         *health, Verb::kHealthSet, "set", "Hold a check healthy or unhealthy, or let it go again"));
     set->add_option("check", line_.check, "Id of the check")->required();
     set->add_option("to", line_.to, "healthy, unhealthy, or auto for what the probes say")
         ->required()
         ->check(CLI::IsMember({"healthy", "unhealthy", "auto"}));
+    CLI::App* release = WithNode(Command(*health,
+                                         Verb::kHealthRelease,
+                                         "release",
+                                         "Let a check come back that passes and is held down "
+                                         "(manual_failback, hold_down_ms, max_flaps_per_hour)"));
+    release->add_option("check", line_.check, "Id of the check")->required();
   }
 
   void AddTraffic() {

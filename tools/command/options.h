@@ -17,7 +17,9 @@ enum class Verb {
   kPlan,
   kZoneLoad,
   kZoneDrop,
+  kHealthShow,
   kHealthSet,
+  kHealthRelease,
   kTrafficLoad,
   kTrafficList,
   kTrafficShow,
@@ -31,17 +33,18 @@ enum class Verb {
 
 struct CommandLine {
   Verb verb = Verb::kRun;
-  std::string config;   // file; may be empty where run_dir is given
-  std::string run_dir;  // instead of a file, for the commands that ask a running node
-  bool json = false;    // status, explain, plan, traffic
-  bool all = false;     // plan
+  std::string config;    // file; may be empty where run_dir is given
+  std::string run_dir;   // instead of a file, for the commands that ask a running node
+  bool json = false;     // status, explain, plan, traffic
+  bool all = false;      // plan
+  bool history = false;  // health show
   std::chrono::milliseconds patience{0};
   std::string name;              // explain; traffic load: the policy's
   std::string type;              // explain, traffic remove
   std::string client;            // explain; may be empty
   std::string origin;            // zone load, zone drop; plan: may be empty
   std::string file;              // zone load, plan, traffic load
-  std::string check;             // health set
+  std::string check;             // health
   std::string to;                // health set: healthy, unhealthy, auto
   std::string policy;            // traffic show, apply, delete: name or id
   std::string version;           // traffic show (may be empty), delete

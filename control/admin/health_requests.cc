@@ -1,0 +1,140 @@
+#include "control/admin/health_requests.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace holdfast::control {
+namespace {
+
+const char* OutcomeText(health::Outcome outcome) noexcept {
+  switch (outcome) {
+    case health::Outcome::kPass:
+      return "pass";
+    case health::Outcome::kFail:
+      return "fail";
+    case health::Outcome::kUnknown:
+      return "unknown";
+  }
+  return "?";
+}
+
+Json OrNull(const std::optional<std::int64_t>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json ViewJson(const health::CheckerView& view) {
+  const double ms = std::chrono::duration<double, std::milli>(view.rtt).count();
+  return {{"checker", view.checker},
+          {"region", view.region},
+          {"side", health::StateText(view.side)},
+          {"age_ms", OrNull(view.age_ms)},
+          {"rtt_ms", view.age_ms ? Json(ms) : Json()},
+          {"reason", view.reason}};
+}
+
+Json LineJson(const health::HistoryLine& line, const std::vector<health::CheckerName>& checkers) {
+  Json json{{"at_ms", line.first_ms}, {"reason", line.reason}};
+  if (line.is_change) {
+    json["change"] = {{"raw", health::StateText(line.state)}, {"healthy", line.healthy}};
+    return json;
+  }
+  json["seen"] = {
+      {"checker", line.checker < checkers.size() ? checkers[line.checker].name : std::string("?")},
+      {"outcome", OutcomeText(line.outcome)},
+      {"side", health::StateText(line.state)},
+      {"times", line.times},
+      {"last_ms", line.last_ms}};
+  return json;
+}
+
+Json Published(Core& core) {
+  if (const auto published = core.OnTransitions(); !published) {
+    return Failure({published.error().code,
+                    "taken, and published as soon as there is room: " + published.error().message});
+  }
+  return Success({{"generation", core.publisher().generation().value()}});
+}
+
+}  // namespace
+
+Json CheckJson(const health::CheckStatus& check) {
+  Json json{{"id", check.id},
+            {"type", health::CheckTypeText(check.type)},
+            {"target", check.target},
+            {"state", check.healthy ? "healthy" : "unhealthy"},
+            {"raw", health::StateText(check.raw)},
+            {"healthy", check.healthy},
+            {"override", health::OverrideText(check.ordered)},
+            {"disabled", check.disabled},
+            {"inverted", check.inverted},
+            {"since_ms", check.since_ms},
+            {"reason", check.reason},
+            {"age_ms", OrNull(check.age_ms)},
+            {"verified", check.verified},
+            {"passes", check.counters.passes},
+            {"failures", check.counters.failures},
+            {"unknowns", check.counters.unknowns},
+            {"last_failure", check.counters.last_failure},
+            {"last_failure_ms",
+             check.counters.last_failure_ms == 0 ? Json() : Json(check.counters.last_failure_ms)},
+            {"flaps", check.flaps},
+            {"held", check.held}};
+  if (check.tally.assigned != 0) {
+    json["checkers"] = {{"assigned", check.tally.assigned},
+                        {"reporting", check.tally.reporting},
+                        {"healthy", check.tally.healthy}};
+  }
+  if (check.type == health::CheckType::kCalculated) {
+    json["children"] = {{"all", check.children}, {"healthy", check.children_healthy}};
+  }
+  return json;
+}
+
+Json HealthShow(Core& core, const std::string& check, bool history) {
+  const auto views = core.monitor().Views(check);
+  if (!views) {
+    return Failure(views.error());
+  }
+  const auto statuses = core.monitor().Statuses();
+  const auto status = std::ranges::find(statuses, check, &health::CheckStatus::id);
+  Json json = CheckJson(*status);
+  json["views"] = Json::array();
+  for (const health::CheckerView& view : *views) {
+    json["views"].push_back(ViewJson(view));
+  }
+  if (history) {
+    const auto checkers = core.monitor().Checkers();
+    const auto lines = core.monitor().HistoryOf(check);
+    if (!lines) {
+      return Failure(lines.error());
+    }
+    json["history"] = Json::array();
+    for (const health::HistoryLine& line : *lines) {
+      json["history"].push_back(LineJson(line, checkers));
+    }
+  }
+  return Success(std::move(json));
+}
+
+Json HealthSet(Core& core, const std::string& check, const std::string& to) {
+  if (to != "healthy" && to != "unhealthy" && to != "auto") {
+    return Failure(
+        {ErrorCode::kInvalid, "\"to\" is '" + to + "'; expected healthy, unhealthy or auto"});
+  }
+  const auto ordered = to == "auto"      ? health::Override::kAuto
+                       : to == "healthy" ? health::Override::kHealthy
+                                         : health::Override::kUnhealthy;
+  if (const auto set = core.SetOverride(check, ordered); !set) {
+    return Failure(set.error());
+  }
+  return Published(core);
+}
+
+Json HealthRelease(Core& core, const std::string& check) {
+  if (const auto released = core.monitor().Release(check); !released) {
+    return Failure(released.error());
+  }
+  return Published(core);
+}
+
+}  // namespace holdfast::control

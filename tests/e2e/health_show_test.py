@@ -1,0 +1,112 @@
+"""What `holdfast health` shows and orders: history, damping and its end by hand, counters that
+survive a crash, and an own uplink that is gone."""
+
+import json
+import signal
+import socket
+import time
+
+from holdfast_node import Check, needs_programs, until
+
+pytestmark = needs_programs
+
+ZONE = {"a.test": ("$ORIGIN a.test.\n$TTL 60\n@ SOA ns1 host 1 7200 900 1209600 60\n@ NS ns1\n"
+                   "ns1 A 192.0.2.53\n", [])}
+
+
+class Keyed(Check):
+    """A check with more keys in its table."""
+
+    def __init__(self, name, endpoint, keys="", **options):
+        super().__init__(name, endpoint, **options)
+        self.keys = keys
+
+    def toml(self):
+        return super().toml() + self.keys
+
+
+def shown(node, name, *words):
+    return json.loads(node.call("health", "show", name, "--json", *words).stdout)
+
+
+def test_history_traces_a_verdict_back_to_what_was_seen(make_one):
+    web = make_one.endpoint(mode="pass")
+    node = make_one.node(ZONE, [Keyed("web", web, rise=2, fall=3)])
+    node.start()
+    node.await_checks(web="healthy")
+    web.set("fail")
+    node.await_checks(web="unhealthy")
+    lines = shown(node, "web", "--history")["history"]
+    change, = [line for line in lines if line.get("change", {}).get("healthy") is False]
+    before = lines[:lines.index(change)]
+    deciding = [line["seen"] for line in before if "seen" in line][-1]
+    assert deciding["checker"] == "local" and deciding["outcome"] == "fail"
+    assert change["reason"].startswith("Failure: HTTP Status Code")
+    counted = sum(line["seen"]["times"] for line in before
+                  if line.get("seen", {}).get("outcome") == "fail")
+    assert counted == 3, "no more and no fewer than the threshold"
+    text = node.call("health", "show", "web", "--history").stdout
+    assert "web HTTP: unhealthy" in text and "local: fail" in text and "became unhealthy" in text
+    assert "last failure" in text and "1 times within the last hour" in text
+    assert "nothing" in node.call("health", "show", "nothing", status=1).stderr
+
+
+def test_what_is_held_down_comes_back_when_it_is_released(make_one):
+    web = make_one.endpoint(mode="pass")
+    node = make_one.node(ZONE, [Keyed("web", web, "manual_failback = true\n")])
+    node.start()
+    node.await_checks(web="healthy")
+    web.set("fail")
+    node.await_checks(web="unhealthy")
+    passes = shown(node, "web")["passes"]
+    web.set("pass")
+    until(lambda: shown(node, "web")["passes"] > passes + 5)
+    state = shown(node, "web")
+    assert state["state"] == "unhealthy" and state["held"] == "until it is released by hand"
+    assert "held down until it is released by hand" in node.call("health", "show", "web").stdout
+    assert "done, generation" in node.call("health", "release", "web").stdout
+    assert shown(node, "web")["state"] == "healthy"
+
+
+def test_counters_and_the_last_failure_survive_a_crash(make_one):
+    web = make_one.endpoint(mode="fail")
+    node = make_one.node(ZONE, [Keyed("web", web)])
+    node.start()
+    node.await_checks(web="unhealthy")
+    web.set("pass")
+    node.await_checks(web="healthy")
+    saved = shown(node, "web")
+    time.sleep(10.5)  # counters go to the disk every 10 s
+    before = node.pid("control")
+    node.kill("control", signal.SIGKILL)
+    until(lambda: node.pid("control") not in (None, before) and
+          node.run("health", "show", "web").returncode == 0)
+    until(lambda: shown(node, "web")["passes"] > saved["passes"])
+    after = shown(node, "web")
+    assert after["failures"] == saved["failures"] >= 1
+    assert (after["last_failure"], after["last_failure_ms"]) == (
+        saved["last_failure"], saved["last_failure_ms"])
+
+
+def test_nothing_goes_down_while_this_node_has_no_uplink(make_one):
+    """D7: 0 false transitions."""
+    with socket.create_server(("127.0.0.1", 0)) as control:
+        address = f"127.0.0.1:{control.getsockname()[1]}"
+        web = make_one.endpoint(mode="pass")
+        node = make_one.node(ZONE, [Keyed("web", web)])
+        text = node.config.read_text(encoding="utf-8")
+        node.config.write_text(text.replace("[health]\n", "[health]\ncontrol_targets = "
+                                            f'["{address}"]\n'), encoding="utf-8")
+        node.start()
+        node.await_checks(web="healthy")
+        published = node.status()["transitions"]["published"]
+        control.close()
+        web.close()
+        until(lambda: shown(node, "web")["unknowns"] >= 5)
+        state = shown(node, "web")
+        assert state["state"] == "healthy"
+        assert "no uplink" in state["reason"]
+        assert node.status()["transitions"]["published"] == published
+        print(f"D7: 0 false transitions in {state['unknowns']} failed probes")
+        with socket.create_server(("127.0.0.1", int(address.rsplit(":", 1)[1]))):
+            node.await_checks(web="unhealthy")  # now it is known to be the endpoint
