@@ -92,6 +92,8 @@ name = "isps"
 blocks = "isps.json"
 [health]
 checks = "checks.json"
+resolvers = ["192.0.2.53", "[2001:db8::53]:5353"]
+control_targets = ["192.0.2.1:80", "[2001:db8::1]:53"]
 [check."abc-1"]
 interval_ms = 100
 connect_timeout_ms = 50
@@ -100,6 +102,13 @@ body_timeout_ms = 70
 healthy_threshold = 1
 unhealthy_threshold = 2
 jitter_percent = 0
+quorum_percent = 0
+min_reporters = 2
+report_ttl_ms = 1000
+on_stale = "unhealthy"
+hold_down_ms = 60000
+max_flaps_per_hour = 6
+manual_failback = true
 )",
                               "/etc/holdfast/holdfast.toml");
   ASSERT_TRUE(node) << node.error().message;
@@ -174,6 +183,20 @@ jitter_percent = 0
   EXPECT_EQ(overlay.healthy_threshold, 1U);
   EXPECT_EQ(overlay.unhealthy_threshold, 2U);
   EXPECT_EQ(overlay.jitter_percent, 0U);
+  health::CheckConfig check;
+  ApplyVerdictKeys(overlay.verdict, check);
+  EXPECT_EQ(check.quorum,
+            (health::Quorum{.percent = 0,
+                            .min_reporters = 2,
+                            .report_ttl = health::Milliseconds(1'000),
+                            .on_stale = health::OnStale::kUnhealthy}));
+  EXPECT_EQ(check.damping,
+            (health::DampingRule{.hold_down = health::Milliseconds(60'000),
+                                 .max_flaps_per_hour = 6,
+                                 .manual_failback = true}));
+  EXPECT_EQ(node->health.resolvers, "192.0.2.53,[2001:db8::53]:5353");
+  EXPECT_EQ(node->health.control_targets,
+            (std::vector<std::string>{"192.0.2.1:80", "[2001:db8::1]:53"}));
 }
 
 TEST(NodeFile, LetsSocketsAnswerUdpOnlyAsFallbackBesideADataplane) {
@@ -303,6 +326,17 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[tables]\nscrub_seconds = 86401", {"expected 0..86400"}},
       {"[check.a]\nunhealthy_threshold = 101", {"expected 1..100"}},
       {"[check.a]\njitter_percent = 51", {"expected 0..50"}},
+      {"[check.a]\nquorum_percent = 100", {"expected 0..99"}},
+      {"[check.a]\nmin_reporters = 0", {"expected 1..64"}},
+      {"[check.a]\nreport_ttl_ms = 999", {"expected 1000..86400000"}},
+      {"[check.a]\non_stale = \"down\"",
+       {"key 'on_stale' is \"down\"; expected keep, healthy or unhealthy"}},
+      {"[check.a]\nhold_down_ms = 86400001", {"expected 0..86400000"}},
+      {"[check.a]\nmax_flaps_per_hour = 0", {"expected 1..1000"}},
+      {"[check.a]\nmanual_failback = 1", {"expected true or false"}},
+      {"[health]\nchecks = \"c\"\ncontrol_targets = [\"192.0.2.1\"]",
+       {"key 'control_targets' cannot be used: control target \"192.0.2.1\" cannot be read"}},
+      {"[health]\nchecks = \"c\"\nresolvers = [\"ns.test\"]", {"key 'resolvers' cannot be used: "}},
       {"[check.a]\ninterval = 100", {"key 'interval' is not known"}},
       {"port = ", {"n.toml:3:"}},
       {"port = 53\nport = 54", {"n.toml:4:"}},
