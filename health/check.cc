@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxIdOctets = 64;
 constexpr std::size_t kMaxTextOctets = 255;
+constexpr std::size_t kMaxAlarmOctets = 64 + 1 + std::size_t{256} * 4;  // names are UTF-8
 constexpr std::uint32_t kMaxHealthThreshold = 256;
 constexpr std::size_t kMaxChildren = 255;
 constexpr std::uint32_t kMaxThreshold = 100;
@@ -82,6 +83,13 @@ Status ValidateChildren(const CheckConfig& check, const Refusal& refuse) {
     if (!IsId(child) || std::ranges::count(check.children, child) > 1) {
       return refuse("ChildHealthChecks", Shown(child), "ids of checks, each once");
     }
+  }
+  return {};
+}
+
+Status ValidateAlarm(const CheckConfig& check, const Refusal& refuse) {
+  if (check.alarm.empty() || check.alarm.size() > kMaxAlarmOctets) {
+    return refuse("AlarmIdentifier", Shown(check.alarm), "a region and a name");
   }
   return {};
 }
@@ -196,6 +204,8 @@ const char* CheckTypeText(CheckType type) noexcept {
       return "TCP";
     case CheckType::kCalculated:
       return "CALCULATED";
+    case CheckType::kCloudwatchMetric:
+      return "CLOUDWATCH_METRIC";
   }
   return "?";
 }
@@ -217,6 +227,9 @@ Status ValidateCheck(const CheckConfig& check) {
   if (check.type == CheckType::kCalculated) {
     return ValidateChildren(check, refuse);
   }
+  if (check.type == CheckType::kCloudwatchMetric) {
+    return ValidateAlarm(check, refuse);
+  }
   HF_TRY(ValidateTarget(check, refuse));
   HF_TRY(ValidateRequest(check, refuse));
   return ValidateTiming(check, refuse);
@@ -234,6 +247,9 @@ std::string TargetText(const CheckConfig& check) {
   if (check.type == CheckType::kCalculated) {
     return "at least " + std::to_string(check.health_threshold) + " of " +
            std::to_string(check.children.size()) + " checks";
+  }
+  if (check.type == CheckType::kCloudwatchMetric) {
+    return "alarm " + check.alarm;
   }
   std::string text = "tcp://";
   if (check.type != CheckType::kTcp) {

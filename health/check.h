@@ -17,8 +17,12 @@ enum class CheckType : std::uint8_t {
   kHttpStrMatch,
   kHttpsStrMatch,
   kTcp,
-  kCalculated
+  kCalculated,
+  kCloudwatchMetric
 };
+
+/// What a metric check is while its alarm has too little data to be judged.
+enum class InsufficientData : std::uint8_t { kHealthy, kUnhealthy, kLastKnownStatus };
 
 /// Words of Route 53: "HTTP", "HTTPS_STR_MATCH"...
 const char* CheckTypeText(CheckType type) noexcept;
@@ -28,7 +32,7 @@ bool UsesTls(CheckType type) noexcept;
 bool MatchesString(CheckType type) noexcept;
 /// True for types that nothing is probed for: their state follows from something else.
 constexpr bool IsDerived(CheckType type) noexcept {
-  return type == CheckType::kCalculated;
+  return type == CheckType::kCalculated || type == CheckType::kCloudwatchMetric;
 }
 
 using Milliseconds = std::chrono::milliseconds;
@@ -70,6 +74,10 @@ struct CheckConfig {
   // CALCULATED: healthy while at least so many of its children are (section 8).
   std::uint32_t health_threshold = 0;  // 0..256
   std::vector<std::string> children;   // ids, at most 255, no calculated ones among them
+
+  // CLOUDWATCH_METRIC: what its alarm's data say, reported by control (section 8).
+  std::string alarm;  // "REGION/NAME", which control has a source for
+  InsufficientData insufficient_data = InsufficientData::kLastKnownStatus;
 
   // Effective timing: Route 53's values unless the native extension changed them.
   Milliseconds interval{30000};           // 50 ms..300 s, gap from response to next request

@@ -66,6 +66,7 @@ class Monitor::Core {
   void Take(std::uint32_t index, const Report& report);
   Status SetOverride(const std::string& id, Override ordered);
   Status Release(const std::string& id);
+  Status ReportAlarm(const std::string& id, AlarmState alarm, std::string reason);
   std::vector<CheckStatus> Statuses() const;
   Result<std::vector<CheckerView>> Views(const std::string& id) const;
   Result<std::vector<HistoryLine>> HistoryOf(const std::string& id) const;
@@ -341,6 +342,26 @@ Status Monitor::Core::Release(const std::string& id) {
   return {};
 }
 
+Status Monitor::Core::ReportAlarm(const std::string& id, AlarmState alarm, std::string reason) {
+  const std::lock_guard lock(mutex_);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) {
+    return NoCheck(id);
+  }
+  const CheckConfig& check = at->second.check;
+  if (check.type != CheckType::kCloudwatchMetric) {
+    return Fail(ErrorCode::kInvalid,
+                "health check \"" + id + "\" is " + CheckTypeText(check.type) +
+                    ", expected CLOUDWATCH_METRIC");
+  }
+  if (!check.disabled) {
+    CheckVerdict& verdict = at->second.verdict;
+    const State state = MetricState(alarm, check.insufficient_data, verdict.decided());
+    Settled(at, verdict.Judge(state, std::move(reason), Now()));
+  }
+  return {};
+}
+
 // After a verdict was asked: tells what is new, and what follows for others. Parents have no
 // parents.
 void Monitor::Core::Settled(Entries::iterator at, bool is_new) {
@@ -519,6 +540,7 @@ CheckStatus Monitor::Core::StatusOf(const Entry& entry, std::uint64_t now_ns) co
                      .reason = verdict.Reason(now_ns),
                      .age_ms = AgeMs(verdict.observed_ns(), now_ns),
                      .counters = verdict.counters(),
+                     .changes = verdict.changes(),
                      .verified = verdict.verified(),
                      .tally = verdict.Tally(now_ns),
                      .flaps = verdict.damping().Flaps(now_ns),
@@ -627,6 +649,10 @@ void Monitor::Take(std::uint32_t index, const Report& report) {
 
 Status Monitor::SetOverride(const std::string& id, Override ordered) {
   return core_->SetOverride(id, ordered);
+}
+
+Status Monitor::ReportAlarm(const std::string& id, AlarmState alarm, std::string reason) {
+  return core_->ReportAlarm(id, alarm, std::move(reason));
 }
 
 Status Monitor::Release(const std::string& id) {

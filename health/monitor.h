@@ -15,6 +15,7 @@
 #include "health/checker/checker.h"
 #include "health/transition.h"
 #include "health/verdict/check_verdict.h"
+#include "health/verdict/metric.h"
 
 namespace holdfast::health {
 
@@ -54,6 +55,7 @@ struct CheckStatus {
   std::string reason;                  // of the verdict; empty before the first observation
   std::optional<std::int64_t> age_ms;  // of the last observation, on the monotonic clock
   Counters counters;                   // over restarts, as long as the check is configured
+  std::uint64_t changes = 0;           // of `healthy` since this process knows the check
   bool verified = false;               // a probe has passed or failed since the (re)start
   Votes::Tally tally;                  // of the checkers; all 0 where nothing is probed
   std::uint32_t flaps = 0;             // falls within the last hour
@@ -102,6 +104,11 @@ class Monitor {
   Status SetOverride(const std::string& id, Override ordered);
   /// Lets a check come back that damping holds down. @return kNotFound for an unknown id.
   Status Release(const std::string& id);
+
+  /// Says what the alarm of a metric check has come to. A disabled check hears nothing.
+  /// @param reason  "Success: ...", "Failure: ..." or "Unknown: ...".
+  /// @return kNotFound for an unknown id, kInvalid for a check of another type.
+  Status ReportAlarm(const std::string& id, AlarmState alarm, std::string reason);
 
   /// All checks, in order of id; each is consistent in itself.
   [[nodiscard]] std::vector<CheckStatus> Statuses() const;

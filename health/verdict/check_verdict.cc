@@ -119,6 +119,7 @@ bool CheckVerdict::Settle(Moment now) {
   if (!is_new && told_ordered_ == ordered_) {
     return false;
   }
+  changes_ += told_healthy_ != healthy() ? 1 : 0;
   told_raw_ = raw();
   told_healthy_ = healthy();
   told_ordered_ = ordered_;

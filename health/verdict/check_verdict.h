@@ -62,6 +62,10 @@ class CheckVerdict {
   /// Of the verdict: the last observation's, or a summary where there are several checkers.
   [[nodiscard]] std::string Reason(std::uint64_t now_ns) const;
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+  /// Of the status that records see, since this process knows the check.
+  [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
+  /// The verdict before damping.
+  [[nodiscard]] State decided() const noexcept { return wanted_; }
   /// False until a probe of the present settings, in this process, has passed or failed.
   [[nodiscard]] bool verified() const noexcept { return verified_; }
   /// CLOCK_MONOTONIC of the last observation of any outcome.
@@ -95,6 +99,7 @@ class CheckVerdict {
   std::string reason_;  // of the last observation
   Counters counters_;
   History history_;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace holdfast::health
