@@ -53,6 +53,8 @@ class CheckReader {
   void ReadTiming();
   void ReadRegions();
   void ReadChildren();
+  void ReadAlarm();
+  void RefuseEndpoint();
   void RefuseOtherTypes();
   std::string Plain(std::string_view name, Range length);
 
@@ -68,6 +70,8 @@ std::optional<CheckConfig> CheckReader::Read() {
   }
   if (check_.type == CheckType::kCalculated) {
     ReadChildren();
+  } else if (check_.type == CheckType::kCloudwatchMetric) {
+    ReadAlarm();
   } else {
     ReadEndpoint();
     ReadRequest();
@@ -86,18 +90,22 @@ std::optional<CheckConfig> CheckReader::Read() {
 }
 
 bool CheckReader::ReadType() {
-  if (!fields_.Require("Type", "HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH, TCP or CALCULATED")) {
+  if (!fields_.Require("Type", "one of the types of Route 53")) {
     return false;
   }
   const std::string text = TextMember(fields_.Root(), "Type");
-  for (const char* later : {"CLOUDWATCH_METRIC", "RECOVERY_CONTROL"}) {
-    if (text == later) {
-      fields_.Refuse("Type", "is \"" + text + "\", which is not yet supported");
-      return false;
-    }
+  if (text == "RECOVERY_CONTROL") {
+    fields_.Refuse("Type", "is \"" + text + "\", which is not yet supported");
+    return false;
   }
-  const auto word = fields_.Word(
-      "Type", {"HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP", "CALCULATED"});
+  const auto word = fields_.Word("Type",
+                                 {"HTTP",
+                                  "HTTPS",
+                                  "HTTP_STR_MATCH",
+                                  "HTTPS_STR_MATCH",
+                                  "TCP",
+                                  "CALCULATED",
+                                  "CLOUDWATCH_METRIC"});
   if (word) {
     check_.type = static_cast<CheckType>(*word);
   }
@@ -208,6 +216,34 @@ void CheckReader::ReadChildren() {
     fields_.Refuse("ChildHealthChecks",
                    "has " + std::to_string(check_.children.size()) + " ids; expected 0..255");
   }
+  RefuseEndpoint();
+}
+
+// The names of the alarm's source in the node's file: its region is a namespace here.
+void CheckReader::ReadAlarm() {
+  if (fields_.Require("AlarmIdentifier", "an object with Region and Name")) {
+    if (const Value* alarm = fields_.Table("AlarmIdentifier"); alarm != nullptr) {
+      Fields names(*alarm, fields_.file(), fields_.subject() + ": AlarmIdentifier", findings_);
+      const bool whole =
+          names.Require("Region", "1..64 characters") && names.Require("Name", "1..256 characters");
+      const auto region = names.Text("Region", {1, 64});
+      const auto name = names.Text("Name", {1, 256});
+      names.RefuseUnknown();
+      if (whole && region && name) {
+        check_.alarm = *region + "/" + *name;
+      }
+    }
+  }
+  // In the order of health::InsufficientData.
+  if (const auto word = fields_.Word("InsufficientDataHealthStatus",
+                                     {"Healthy", "Unhealthy", "LastKnownStatus"})) {
+    check_.insufficient_data = static_cast<health::InsufficientData>(*word);
+  }
+  RefuseEndpoint();
+}
+
+void CheckReader::RefuseEndpoint() {
+  const std::string none = std::string("expected none for type ") + CheckTypeText(check_.type);
   for (const char* name : {"IPAddress",
                            "Port",
                            "FullyQualifiedDomainName",
@@ -216,15 +252,15 @@ void CheckReader::ReadChildren() {
                            "RequestInterval",
                            "FailureThreshold"}) {
     if (fields_.Has(name)) {
-      fields_.Refuse(name, "is given; expected none for type CALCULATED");
+      fields_.Refuse(name, "is given; " + none);
     }
   }
   if (!fields_.Strings("Regions").empty()) {
-    fields_.Refuse("Regions", "is given; expected none for type CALCULATED");
+    fields_.Refuse("Regions", "is given; " + none);
   }
   for (const char* name : {"MeasureLatency", "EnableSNI"}) {
     if (fields_.Bool(name).value_or(false)) {
-      fields_.Refuse(name, "is true; expected none for type CALCULATED");
+      fields_.Refuse(name, "is true; " + none);
     }
   }
 }
@@ -284,10 +320,15 @@ class Overlayer {
   void Refuse(const std::string& what) {
     findings_.AddError(overlay_.place, "check '" + overlay_.id + "': " + what);
   }
+  [[nodiscard]] bool SetsMoreThanAName() const {
+    return overlay_.interval_ms || overlay_.connect_timeout_ms || overlay_.response_timeout_ms ||
+           overlay_.body_timeout_ms || overlay_.healthy_threshold || overlay_.unhealthy_threshold ||
+           overlay_.jitter_percent;
+  }
   void RefuseUseless() {
-    if (IsDerived(check_.type)) {
+    if (IsDerived(check_.type) && SetsMoreThanAName()) {
       Refuse(std::string("is ") + CheckTypeText(check_.type) +
-             ", which nothing is probed for; expected no table for it");
+             ", which nothing is probed for; expected no key but 'name'");
     }
     if (overlay_.response_timeout_ms && check_.type == CheckType::kTcp) {
       Refuse("key 'response_timeout_ms' is given; expected none for type TCP");
@@ -333,10 +374,39 @@ void CheckChildren(const std::vector<CheckConfig>& checks,
   }
 }
 
+// An alarm is one of the node's own sources.
+void CheckAlarms(const std::vector<CheckConfig>& checks,
+                 const std::string& file,
+                 const std::unordered_map<std::string, std::uint32_t>& lines,
+                 std::span<const MetricSource> sources,
+                 Findings& findings) {
+  std::set<std::string_view> known;
+  std::string permitted;
+  constexpr std::size_t kNamed = 8;
+  for (const MetricSource& source : sources) {
+    if (known.insert(source.id).second && known.size() <= kNamed) {
+      permitted += (permitted.empty() ? "\"" : ", \"") + source.id + "\"";
+    }
+  }
+  if (known.size() > kNamed) {
+    permitted += " or " + std::to_string(known.size() - kNamed) + " more";
+  }
+  for (const CheckConfig& check : checks) {
+    if (check.type == CheckType::kCloudwatchMetric && !known.contains(check.alarm)) {
+      findings.AddError(
+          file + ":" + std::to_string(lines.at(check.id)),
+          "health check '" + check.id + "': AlarmIdentifier is \"" + check.alarm +
+              "\" (Region/Name), which no [metric.\"REGION/NAME\"] of the node's file has; " +
+              (permitted.empty() ? "expected such a table" : "expected " + permitted));
+    }
+  }
+}
+
 }  // namespace
 
 void ReadChecksText(std::string_view text,
                     const std::string& file,
+                    std::span<const MetricSource> sources,
                     std::vector<CheckConfig>& checks,
                     Findings& findings) {
   std::unordered_map<std::string, std::uint32_t> lines;
@@ -344,11 +414,11 @@ void ReadChecksText(std::string_view text,
     const std::string shown = TextMember(item, "Id");
     Fields fields(item, file, "health check '" + shown + "'", findings);
     // Written by AWS beside the configuration; they say nothing about probing.
-    for (const char* ignored : {"CallerReference", "HealthCheckVersion", "LinkedService"}) {
+    for (const char* ignored : {"CallerReference",
+                                "HealthCheckVersion",
+                                "LinkedService",
+                                "CloudWatchAlarmConfiguration"}) {
       fields.Find(ignored);
-    }
-    if (fields.Has("CloudWatchAlarmConfiguration")) {
-      fields.Refuse("CloudWatchAlarmConfiguration", "is not yet supported");
     }
     const bool has_id = fields.Require("Id", "1..64 characters");
     const auto id = fields.Text("Id", {1, 64});
@@ -367,15 +437,19 @@ void ReadChecksText(std::string_view text,
   };
   ReadJsonList(text, file, "HealthChecks", on_item, findings);
   CheckChildren(checks, file, lines, findings);
+  CheckAlarms(checks, file, lines, sources, findings);
 }
 
-void ReadChecks(const std::string& path, std::vector<CheckConfig>& checks, Findings& findings) {
+void ReadChecks(const std::string& path,
+                std::span<const MetricSource> sources,
+                std::vector<CheckConfig>& checks,
+                Findings& findings) {
   const auto text = ReadFile(path, kMaxJsonOctets);
   if (!text) {
     findings.AddError("", text.error().message);
     return;
   }
-  ReadChecksText(*text, path, checks, findings);
+  ReadChecksText(*text, path, sources, checks, findings);
 }
 
 void ApplyOverlays(const std::vector<CheckOverlay>& overlays,

@@ -2,6 +2,7 @@
 // and 2), and the native extensions of the node's file (section 11) laid over them. Control core.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,14 +15,17 @@ namespace holdfast::control {
 
 /// Reads {"HealthChecks": [{"Id", "HealthCheckConfig": {...}}]} into `checks`, defaults filled in.
 /// Private addresses are allowed: they are what a checker of one's own mostly looks at. Types that
-/// are not probed yet are refused by name. Errors: "FILE:LINE: health check 'ID': Port is 0; ...".
+/// are not there yet are refused by name, alarms that none of `sources` has likewise. Errors:
+/// "FILE:LINE: health check 'ID': Port is 0; ...".
 void ReadChecks(const std::string& path,
+                std::span<const MetricSource> sources,
                 std::vector<health::CheckConfig>& checks,
                 Findings& findings);
 
 /// As ReadChecks, from text; `file` is for messages.
 void ReadChecksText(std::string_view text,
                     const std::string& file,
+                    std::span<const MetricSource> sources,
                     std::vector<health::CheckConfig>& checks,
                     Findings& findings);
 

@@ -19,11 +19,25 @@ void ReadNodeChecks(const NodeConfig& node,
                     std::vector<health::CheckConfig>& checks,
                     Findings& findings) {
   if (!node.checks_file.empty()) {
-    ReadChecks(node.checks_file, checks, findings);
+    ReadChecks(node.checks_file, node.metrics, checks, findings);
   }
   // A check that was refused would only seem to be missing.
   if (findings.Ok()) {
     ApplyOverlays(node.check_overlays, checks, findings);
+  }
+}
+
+// Read again by whoever uses them; here they are only judged.
+void CheckSecrets(const NodeConfig& node, Findings& findings) {
+  if (!node.http.token_file.empty()) {
+    if (const auto token = ReadSecret(node.http.token_file); !token) {
+      findings.AddError(node.path + ": [http] token_file", token.error().message);
+    }
+  }
+  for (const WebhookConfig& webhook : node.webhooks) {
+    if (const auto secret = ReadSecret(webhook.secret_file); !secret) {
+      findings.AddError(webhook.place + ": secret_file", secret.error().message);
+    }
   }
 }
 
@@ -155,6 +169,7 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTr
   Findings findings;
   Loaded loaded;
   ReadNodeChecks(node, loaded.model.checks, findings);
+  CheckSecrets(node, findings);
   Findings location;
   loaded.model.location = LoadLocation(node, location);
   findings.Add(location);

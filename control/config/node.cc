@@ -50,6 +50,8 @@ class NodeReader {
   void ReadZone(Fields& fields);
   void ReadHealth(Fields& fields);
   void ReadLocation(Fields& fields) { ReadLocationTable(fields, path_, node_.location); }
+  void ReadHttp(Fields& fields) { ReadHttpTable(fields, path_, node_.http); }
+  void ReadWebhook(Fields& fields) { ReadWebhookTable(fields, path_, node_.webhooks); }
   void ReadOverlay(const Value& table);
   void CheckWhole(Fields& top);
 
@@ -378,6 +380,7 @@ void NodeReader::ReadOverlay(const Value& table) {
   CheckOverlay overlay;
   overlay.id = table.key;
   overlay.place = fields.Place(table);
+  overlay.name = fields.Text("name", {1, 256}).value_or("");
   const auto number = [&fields](
                           std::string_view name, Range range, std::optional<std::uint32_t>& into) {
     if (const auto value = fields.Integer(name, range)) {
@@ -424,6 +427,9 @@ Result<NodeConfig> NodeReader::Read() {
   ReadTable(top, "location", &NodeReader::ReadLocation);
   ReadCollectionTables(top, path_, node_.location, findings_);
   ReadTable(top, "health", &NodeReader::ReadHealth);
+  ReadTable(top, "http", &NodeReader::ReadHttp);
+  ReadMetricTables(top, path_, node_.metrics, findings_);
+  ReadTables(top, "webhook", &NodeReader::ReadWebhook);
   if (const Value* checks = top.Table("check"); checks != nullptr) {
     for (const Value& table : checks->items) {
       if (table.kind == Value::Kind::kTable) {
@@ -435,6 +441,7 @@ Result<NodeConfig> NodeReader::Read() {
   }
   top.RefuseUnknown();
   CheckWhole(top);
+  CheckHttpWhole(top, node_.http, node_.metrics);
   if (!findings_.Ok()) {
     return std::unexpected(findings_.ToError());
   }
@@ -480,6 +487,7 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
   compare(running.health == wanted.health,
           "[health] resolvers or control_targets",
           "when holdfast-control starts again");
+  compare(running.http == wanted.http, "[http]", "when holdfast-control starts again");
   return sentences;
 }
 

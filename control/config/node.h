@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/config/http_config.h"
 #include "control/config/location_config.h"
 #include "control/config/verdict_keys.h"
 #include "control/model/model.h"
@@ -82,9 +83,11 @@ struct ZoneConfig {
   Source source;
 };
 
-/// Native extensions of one check (spec/health-checks.md section 11); unset: Route 53's value.
+/// Native extensions of one check (spec/health-checks.md section 11); unset: Route 53's value. A
+/// derived check may have a name alone.
 struct CheckOverlay {
   std::string id;
+  std::string name;                                  // for people; 1..256 characters, or empty
   std::optional<std::uint32_t> interval_ms;          // 50..300000
   std::optional<std::uint32_t> connect_timeout_ms;   // 10..60000
   std::optional<std::uint32_t> response_timeout_ms;  // 10..60000
@@ -118,6 +121,9 @@ struct NodeConfig {
   std::string checks_file;  // empty: no checks
   std::vector<CheckOverlay> check_overlays;
   HealthConfig health;
+  HttpConfig http;
+  std::vector<MetricSource> metrics;  // ids are unique
+  std::vector<WebhookConfig> webhooks;
   LocationConfig location;
 };
 

@@ -20,9 +20,13 @@ struct Read {
   Findings findings;
 };
 
+std::vector<MetricSource> Sources() {
+  return {{.id = "eu-1/errors"}, {.id = "eu-1/load of web"}};
+}
+
 std::unique_ptr<Read> ReadJson(const std::string& text) {
   auto read = std::make_unique<Read>();
-  ReadChecksText(text, "c.json", read->checks, read->findings);
+  ReadChecksText(text, "c.json", Sources(), read->checks, read->findings);
   return read;
 }
 
@@ -116,7 +120,6 @@ TEST(HealthChecks, RefuseSettingsWithCheckFieldValueAndExpectation) {
       {R"("IPAddress": "192.0.2.1")", "c.json:1: health check 'c1': Type is missing"},
       {R"("Type": "UDP")", "Type is \"UDP\"; expected \"HTTP\", \"HTTPS\", \"HTTP_STR_MATCH\", "},
       {R"("Type": 1)", "Type is 1; expected"},
-      {R"("Type": "CLOUDWATCH_METRIC")", "\"CLOUDWATCH_METRIC\", which is not yet supported"},
       {R"("Type": "RECOVERY_CONTROL")", "\"RECOVERY_CONTROL\", which is not yet supported"},
       {R"("Type": "HTTP")", "IPAddress and FullyQualifiedDomainName are missing"},
       {R"("Type": "HTTP", "IPAddress": "1.2.3")", "IPAddress is \"1.2.3\"; expected an IPv4 or"},
@@ -155,7 +158,6 @@ TEST(HealthChecks, RefuseSettingsWithCheckFieldValueAndExpectation) {
       {calculated + R"("ChildHealthChecks": "x")", "ChildHealthChecks is \"x\"; expected an array"},
       {calculated + R"("ChildHealthChecks": [""])", "holds \"\"; expected ids of checks"},
       {calculated + R"("ChildHealthChecks": ["x", "x"])", "names 'x' twice; expected each id once"},
-      "'c1' is CALCULATED itself; expected a check"},
       {calculated + R"("IPAddress": "192.0.2.1")",
        "IPAddress is given; expected none for type CALC"},
       {calculated + R"("RequestInterval": 30)", "RequestInterval is given; expected none for type"},
@@ -167,13 +169,13 @@ TEST(HealthChecks, RefuseSettingsWithCheckFieldValueAndExpectation) {
       {match + R"("Port": 1)", "SearchString is missing; expected 1..255 characters"},
       {match + R"("SearchString": "")", "SearchString has 0 characters; expected 1..255"},
       {match + "\"SearchString\": \"" + std::string(256, 'a') + "\"", "SearchString has 256"},
-};
-for (const auto& [config, part] : table) {
-  const auto read = ReadConfig(config);
-  ASSERT_FALSE(read->findings.Ok()) << config;
-  EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << config;
-  EXPECT_TRUE(read->checks.empty()) << config;
-}
+  };
+  for (const auto& [config, part] : table) {
+    const auto read = ReadConfig(config);
+    ASSERT_FALSE(read->findings.Ok()) << config;
+    EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << config;
+    EXPECT_TRUE(read->checks.empty()) << config;
+  }
 }
 
 TEST(HealthChecks, MayBeCalculatedFromOthers) {
@@ -199,6 +201,66 @@ TEST(HealthChecks, MayBeCalculatedFromOthers) {
             "check of another type");
 }
 
+TEST(HealthChecks, MayGoByAnAlarm) {
+  const auto read = ReadConfig(
+      R"("Type": "CLOUDWATCH_METRIC", "Inverted": true, "InsufficientDataHealthStatus": )"
+      R"("Unhealthy", "AlarmIdentifier": {"Region": "eu-1", "Name": "load of web"})");
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  const CheckConfig& check = read->checks.at(0);
+  EXPECT_EQ(check.type, CheckType::kCloudwatchMetric);
+  EXPECT_EQ(check.alarm, "eu-1/load of web");
+  EXPECT_EQ(check.insufficient_data, health::InsufficientData::kUnhealthy);
+  EXPECT_TRUE(check.inverted);
+  const std::string alarm = R"("AlarmIdentifier": {"Region": "eu-1", "Name": "errors"})";
+  const auto plain = ReadConfig(R"("Type": "CLOUDWATCH_METRIC", )" + alarm);
+  EXPECT_EQ(plain->checks.at(0).insufficient_data, health::InsufficientData::kLastKnownStatus);
+  const auto healthy = ReadConfig(
+      R"("Type": "CLOUDWATCH_METRIC", "InsufficientDataHealthStatus": "Healthy", )" + alarm);
+  EXPECT_EQ(healthy->checks.at(0).insufficient_data, health::InsufficientData::kHealthy);
+}
+
+TEST(HealthChecks, RefuseAlarmsThatNobodyKeeps) {
+  const std::string metric = R"("Type": "CLOUDWATCH_METRIC")";
+  const std::string alarm = R"(, "AlarmIdentifier": {"Region": "eu-1", "Name": "errors"})";
+  const std::vector<std::pair<std::string, const char*>> table{
+      {metric, "health check 'c1': AlarmIdentifier is missing; expected an object with Region"},
+      {metric + R"(, "AlarmIdentifier": "x")", "AlarmIdentifier is \"x\"; expected a table"},
+      {metric + R"(, "AlarmIdentifier": {"Name": "x"})", "AlarmIdentifier: Region is missing"},
+      {metric + R"(, "AlarmIdentifier": {"Region": "x"})", "AlarmIdentifier: Name is missing"},
+      {metric + R"(, "AlarmIdentifier": {"Region": "", "Name": "x"})",
+       "Region has 0 characters; expected 1..64"},
+      {metric + R"(, "AlarmIdentifier": {"Region": "x", "Name": ")" + std::string(257, 'a') + "\"}",
+       "Name has 257 characters; expected 1..256"},
+      {metric + R"(, "AlarmIdentifier": {"Region": "x", "Name": "y", "Nam": "z"})",
+       "AlarmIdentifier: Nam is not known; did you mean 'Name'?"},
+      {metric + R"(, "AlarmIdentifier": {"Region": "us-1", "Name": "errors"})",
+       "c.json:1: health check 'c1': AlarmIdentifier is \"us-1/errors\" (Region/Name), which no "
+       "[metric.\"REGION/NAME\"] of the node's file has; expected \"eu-1/errors\", \"eu-1/load of "
+       "web\""},
+      {metric + alarm + R"(, "InsufficientDataHealthStatus": "healthy")",
+       "InsufficientDataHealthStatus is \"healthy\"; expected \"Healthy\", \"Unhealthy\" or "
+       "\"LastKnownStatus\""},
+      {metric + alarm + R"(, "IPAddress": "192.0.2.1")",
+       "IPAddress is given; expected none for type CLOUDWATCH_METRIC"},
+      {metric + alarm + R"(, "Port": 80)", "Port is given; expected none for type CLOUDWATCH"},
+      {metric + alarm + R"(, "HealthThreshold": 1)", "expected none unless the type is CALCULATED"},
+  };
+  for (const auto& [config, part] : table) {
+    const auto read = ReadConfig(config);
+    ASSERT_FALSE(read->findings.Ok()) << config;
+    EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << config;
+  }
+  Read none;
+  ReadChecksText(
+      R"({"HealthChecks": [{"Id": "c1", "HealthCheckConfig": {)" + metric + alarm + "}}]}",
+      "c.json",
+      {},
+      none.checks,
+      none.findings);
+  ASSERT_FALSE(none.findings.Ok());
+  EXPECT_THAT(none.findings.ToError().message, HasSubstr("expected such a table"));
+}
+
 TEST(HealthChecks, RefuseDocumentsOfAnotherShape) {
   const std::string config = R"("HealthCheckConfig": {"Type": "HTTP", "IPAddress": "192.0.2.1"}})";
   const std::vector<std::pair<std::string, const char*>> table{
@@ -208,8 +270,6 @@ TEST(HealthChecks, RefuseDocumentsOfAnotherShape) {
       {R"({"HealthChecks": [{)" + config + "]}", "health check '': Id is missing"},
       {R"({"HealthChecks": [{"Id": "", )" + config + "]}", "Id has 0 characters; expected 1..64"},
       {R"({"HealthChecks": [{"Id": "a", "x": 1, )" + config + "]}", "x is not known"},
-      {R"({"HealthChecks": [{"Id": "a", "CloudWatchAlarmConfiguration": {}, )" + config + "]}",
-       "CloudWatchAlarmConfiguration is not yet supported"},
       {"{\"HealthChecks\": [\n{\"Id\": \"a\", " + config + ",\n{\"Id\": \"a\", " + config + "]}",
        "c.json:3: health check 'a': Id is that of the check of line 2 too"},
   };
@@ -242,6 +302,27 @@ TEST(Overlays, ChangeOnlyWhatTheySay) {
   EXPECT_EQ(check.unhealthy_threshold, 2U);
   EXPECT_EQ(check.healthy_threshold, 3U);
   EXPECT_EQ(check.jitter_percent, 50U);
+}
+
+TEST(Overlays, GiveDerivedChecksANameAndNothingElse) {
+  for (const std::string& derived :
+       {std::string(R"("Type": "CALCULATED", "HealthThreshold": 0)"),
+        std::string(R"("Type": "CLOUDWATCH_METRIC", "AlarmIdentifier": )"
+                    R"({"Region": "eu-1", "Name": "errors"})")}) {
+    EXPECT_TRUE(ReadOverlaid(derived, "name = \"for people\"")->findings.Ok()) << derived;
+    for (const char* key : {"interval_ms = 100",
+                            "connect_timeout_ms = 100",
+                            "response_timeout_ms = 100",
+                            "body_timeout_ms = 100",
+                            "healthy_threshold = 1",
+                            "unhealthy_threshold = 1",
+                            "jitter_percent = 1"}) {
+      const auto read = ReadOverlaid(derived, key);
+      ASSERT_FALSE(read->findings.Ok()) << key;
+      EXPECT_THAT(read->findings.ToError().message,
+                  HasSubstr(", which nothing is probed for; expected no key but 'name'"));
+    }
+  }
 }
 
 TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {

@@ -11,10 +11,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace holdfast;
   std::vector<health::CheckConfig> checks;
   control::Findings findings;
-  control::ReadChecksText(
-      std::string_view(reinterpret_cast<const char*>(data), size), "checks", checks, findings);
+  const std::vector<control::MetricSource> sources{{.id = "eu-1/errors"}};
+  control::ReadChecksText(std::string_view(reinterpret_cast<const char*>(data), size),
+                          "checks",
+                          sources,
+                          checks,
+                          findings);
   for (const health::CheckConfig& check : checks) {
     HF_CHECK(!check.id.empty() && check.id.size() <= 64);
+    HF_CHECK(check.alarm.empty() == (check.type != health::CheckType::kCloudwatchMetric));
+    if (health::IsDerived(check.type)) {
+      HF_CHECK(check.children.size() <= 255 && check.health_threshold <= 256);
+      continue;
+    }
     HF_CHECK(!check.ip_address.empty() || !check.fqdn.empty());
     HF_CHECK(check.port != 0);
     HF_CHECK(check.resource_path.find_first_of("\r\n ") == std::string::npos);
