@@ -37,8 +37,34 @@ packages_install() {
   say "installing ${#missing[@]} packages: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q >&2 || die "apt-get update failed"
-  apt-get install -q -y --no-install-recommends "${missing[@]}" >&2 ||
+  without_services apt-get install -q -y --no-install-recommends "${missing[@]}" >&2 ||
     die "apt-get could not install: ${missing[*]}"
+  services_disable "${missing[@]}"
+}
+
+# without_services COMMAND...: runs it while packages may not start their services, as Debian's do
+# when they are installed. A policy that is there already stays as it is.
+without_services() (
+  policy=/usr/sbin/policy-rc.d
+  if [[ ! -e $policy ]]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+  fi
+  "$@"
+)
+
+# services_disable PACKAGE...: what these packages, installed just now for tests, would start at the
+# next boot.
+services_disable() {
+  local unit
+  command -v systemctl > /dev/null || return 0
+  dpkg-query -L "$@" | sed -n 's|^\(/usr\)\?/lib/systemd/system/\(.*\.service\)$|\2|p' | sort -u |
+    while read -r unit; do
+      if [[ $(systemctl is-enabled "$unit" 2> /dev/null) == enabled ]]; then
+        systemctl disable "$unit" >&2 || say "could not disable $unit"
+      fi
+    done
 }
 
 # build_in FOLDER [meson options...]: configures FOLDER once, then builds it.
