@@ -1,0 +1,80 @@
+#include "control/notify/event.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+namespace holdfast::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// "2026-11-22T14:03:07.123Z".
+std::string TimeText(std::int64_t time_ms) {
+  const auto seconds = static_cast<std::time_t>(time_ms / 1000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 40> day{};
+  std::array<char, 48> text{};
+  (void)std::strftime(day.data(), day.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::snprintf(text.data(), text.size(), "%s.%03dZ", day.data(), static_cast<int>(time_ms % 1000));
+  return text.data();
+}
+
+std::string Written(const Json& json) {
+  // A reason may quote what an endpoint said: replaced where it is no UTF-8.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string EventBody(const Event& event, const Sender& sender, std::uint64_t sequence) {
+  const bool transition = event.kind == Event::Kind::kTransition;
+  return Written({{"event", transition ? "transition" : "last_resort"},
+                  {"node", sender.node},
+                  {"started", TimeText(sender.started_ms)},
+                  {"sequence", sequence},
+                  {"time", TimeText(event.time_ms)},
+                  {"id", event.id},
+                  {"name", event.name.empty() ? Json() : Json(event.name)},
+                  {"type", event.type},
+                  {"old_status", event.was},
+                  {"new_status", event.is},
+                  {"reason", event.reason}});
+}
+
+std::string SnsBody(const Event& event, const Sender& sender, std::uint64_t sequence) {
+  return Written(
+      {{"Type", "Notification"},
+       {"MessageId",
+        sender.node + "-" + std::to_string(sender.started_ms) + "-" + std::to_string(sequence)},
+       {"TopicArn", "arn:holdfast:sns:::" + sender.node},
+       {"Subject", event.id + " is " + event.is},
+       {"Message", EventBody(event, sender, sequence)},
+       {"Timestamp", TimeText(event.time_ms)}});
+}
+
+std::string SignatureHeader(std::string_view secret, std::int64_t time_s, std::string_view body) {
+  const std::string time = std::to_string(time_s);
+  const std::string text = time + "." + std::string(body);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(),
+       secret.data(),
+       static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(),
+       digest.data(),
+       &size);
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string header = "Holdfast-Signature: t=" + time + ",v1=";
+  for (unsigned i = 0; i < size; ++i) {
+    header += {kHex[digest[i] >> 4U], kHex[digest[i] & 15U]};
+  }
+  return header;
+}
+
+}  // namespace holdfast::control
