@@ -1,0 +1,197 @@
+#include "control/telemetry/exposition.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+namespace holdfast::control {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+// One family at a time is held: with a hundred thousand checks each has as many series.
+class Families {
+ public:
+  /// Begins a family; what is added next belongs to it.
+  void Begin(const char* name, MetricType type, const char* help) {
+    Write();
+    family_.front() = {.name = std::string("holdfast_") + name, .help = help, .type = type};
+  }
+  void Add(const Labels& labels, double value) {
+    ClientMetric& metric = family_.front().metric.emplace_back();
+    metric.label = labels;
+    switch (family_.front().type) {
+      case MetricType::Counter:
+        metric.counter.value = value;
+        break;
+      case MetricType::Gauge:
+        metric.gauge.value = value;
+        break;
+      default:
+        metric.untyped.value = value;
+    }
+  }
+  void AddCount(const Labels& labels, std::uint64_t count) {
+    Add(labels, static_cast<double>(count));
+  }
+  [[nodiscard]] std::string Take() {
+    Write();
+    return std::move(text_);
+  }
+
+ private:
+  void Write() {
+    if (!family_.front().metric.empty()) {  // else it would be a header that says nothing
+      text_ += prometheus::TextSerializer().Serialize(family_);
+      family_.front().metric.clear();
+    }
+  }
+
+  std::vector<MetricFamily> family_ = std::vector<MetricFamily>(1);
+  std::string text_;
+};
+
+void AddChecks(Families& to, const std::vector<CheckFigures>& checks) {
+  std::vector<Labels> labels;
+  labels.reserve(checks.size());
+  for (const CheckFigures& check : checks) {
+    labels.push_back({{"id", check.id}});
+    if (!check.name.empty()) {
+      labels.back().push_back({"name", check.name});
+    }
+    labels.back().push_back({"type", check.type});
+  }
+  const auto each = [&](auto&& add) {
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+      add(checks[i], labels[i]);
+    }
+  };
+  const auto optional = [&](const auto member) {
+    each([&](const CheckFigures& check, const Labels& label) {
+      if (check.*member) {
+        to.Add(label, static_cast<double>(*(check.*member)));
+      }
+    });
+  };
+  to.Begin("health_check_status", MetricType::Gauge, "1: healthy as records see it, 0: not.");
+  each([&](const auto& check, const auto& label) { to.Add(label, check.healthy ? 1 : 0); });
+  to.Begin("health_check_percentage_healthy",
+           MetricType::Gauge,
+           "Percent of the reporting checkers that find it healthy; absent while disabled.");
+  optional(&CheckFigures::percentage_healthy);
+  to.Begin("health_check_child_healthy_count",
+           MetricType::Gauge,
+           "Healthy children of a calculated check.");
+  optional(&CheckFigures::children_healthy);
+  to.Begin("health_check_status_changes_total",
+           MetricType::Counter,
+           "Changes of the status that records see.");
+  each([&](const auto& check, const auto& label) { to.AddCount(label, check.changes); });
+  to.Begin("health_check_report_age_seconds",
+           MetricType::Gauge,
+           "Since the last report about it; absent before the first.");
+  optional(&CheckFigures::report_age_s);
+  const struct {
+    const char* name;
+    const char* help;
+    std::uint64_t CheckFigures::* count;
+  } counted[] = {
+      {"health_check_checks_passed_total", "Probes that passed.", &CheckFigures::passes},
+      {"health_check_checks_failed_total", "Probes that failed.", &CheckFigures::failures},
+      {"health_check_checks_unknown_total",
+       "Probes that learnt nothing, for want of something of our own.",
+       &CheckFigures::unknowns}};
+  for (const auto& one : counted) {
+    to.Begin(one.name, MetricType::Counter, one.help);
+    each([&](const CheckFigures& check, const Labels& label) {
+      if (check.probed) {
+        to.AddCount(label, check.*one.count);
+      }
+    });
+  }
+}
+
+void AddCore(Families& to, const NodeFigures& figures) {
+  constexpr double kMicro = 1e-6;
+  const CoreFigures& core = figures.core;
+  to.Begin("info", MetricType::Gauge, "Always 1.");
+  to.Add({{"node", figures.node}, {"version", figures.version}}, 1);
+  to.Begin("generation", MetricType::Gauge, "Published generation of the tables.");
+  to.AddCount({}, core.generation);
+  to.Begin("behind", MetricType::Gauge, "1: transitions wait for room in the tables.");
+  to.Add({}, core.behind ? 1 : 0);
+  to.Begin("transitions_published_total", MetricType::Counter, "Transitions that became answers.");
+  to.AddCount({}, core.published);
+  if (core.published != 0) {
+    to.Begin("publish_latency_seconds",
+             MetricType::Gauge,
+             "From the queue to the answers: of the last transition.");
+    to.Add({}, core.last_publish_us * kMicro);
+    to.Begin("publish_latency_max_seconds",
+             MetricType::Gauge,
+             "From the queue to the answers: the longest of the last thousand transitions.");
+    to.Add({}, core.slowest_publish_us * kMicro);
+  }
+  to.Begin("scrub_defects_total", MetricType::Counter, "Damage found in the tables.");
+  to.AddCount({}, core.damage_found);
+}
+
+void AddRoles(Families& to, const std::vector<RoleFigures>& roles) {
+  to.Begin("readers", MetricType::Gauge, "Processes that answer from the tables.");
+  for (const RoleFigures& role : roles) {
+    to.AddCount({{"role", role.role}}, role.readers);
+  }
+  // Untyped: which of them can fall again only the process knows that counts.
+  to.Begin("reader_events",
+           MetricType::Untyped,
+           "Counters of the processes that answer, as `holdfast status` names them.");
+  for (const RoleFigures& role : roles) {
+    for (const auto& [name, value] : role.counters) {
+      to.AddCount({{"role", role.role}, {"counter", name}}, value);
+    }
+  }
+}
+
+void AddWebhooks(Families& to, const std::vector<WebhookFigures>& webhooks) {
+  const struct {
+    const char* name;
+    MetricType type;
+    const char* help;
+    std::uint64_t WebhookFigures::* count;
+  } counted[] = {
+      {"webhook_delivered_total",
+       MetricType::Counter,
+       "Events that the target took.",
+       &WebhookFigures::delivered},
+      {"webhook_failed_attempts_total",
+       MetricType::Counter,
+       "Attempts that the target did not take.",
+       &WebhookFigures::failed},
+      {"webhook_dropped_total",
+       MetricType::Counter,
+       "Events that newer ones pushed out of the queue.",
+       &WebhookFigures::dropped},
+      {"webhook_waiting", MetricType::Gauge, "Events in the queue.", &WebhookFigures::waiting}};
+  for (const auto& one : counted) {
+    to.Begin(one.name, one.type, one.help);
+    for (std::size_t i = 0; i < webhooks.size(); ++i) {
+      to.AddCount({{"webhook", std::to_string(i + 1)}, {"target", webhooks[i].target}},
+                  webhooks[i].*one.count);
+    }
+  }
+}
+
+}  // namespace
+
+std::string Exposition(const NodeFigures& figures) {
+  Families families;
+  AddChecks(families, figures.checks);
+  AddCore(families, figures);
+  AddRoles(families, figures.roles);
+  AddWebhooks(families, figures.webhooks);
+  return families.Take();
+}
+
+}  // namespace holdfast::control

@@ -1,0 +1,64 @@
+// What of a node is told to those who only watch it: plain copies, taken at one moment, so that
+// whoever shows them holds nothing of the core.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace holdfast::control {
+
+struct CheckFigures {
+  std::string id;
+  std::string name;  // empty: none was given
+  std::string type;
+  bool healthy = true;  // what records see
+  /// 0..100, of the reporters that say it is healthy; none for derived and disabled checks and
+  /// before the first verdict.
+  std::optional<double> percentage_healthy;
+  std::optional<std::uint64_t> children_healthy;  // calculated checks only
+  std::optional<double> report_age_s;             // none before the first report
+  std::uint64_t changes = 0;                      // of `healthy`
+  bool probed = true;                             // else the next three mean nothing
+  std::uint64_t passes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t unknowns = 0;
+};
+
+struct RoleFigures {
+  std::string role;  // "dataplane", "sockets"
+  std::uint64_t readers = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> counters;  // summed over its readers
+};
+
+struct WebhookFigures {
+  std::string target;  // host and port
+  std::uint64_t delivered = 0;
+  std::uint64_t failed = 0;   // attempts
+  std::uint64_t dropped = 0;  // events that were pushed out of the queue
+  std::uint64_t waiting = 0;
+  std::string problem;  // of the last attempt; empty: it was taken
+};
+
+/// What only the control core knows, left for others at each tick.
+struct CoreFigures {
+  std::uint64_t generation = 0;
+  bool behind = false;             // transitions wait for room in the tables
+  std::uint64_t published = 0;     // transitions that became answers
+  double last_publish_us = 0;      // of the last: from the queue to the answers
+  double slowest_publish_us = 0;   // of the last thousand
+  std::uint64_t damage_found = 0;  // by the scrub
+};
+
+struct NodeFigures {
+  std::string node;
+  std::string version;
+  CoreFigures core;
+  std::vector<CheckFigures> checks;
+  std::vector<RoleFigures> roles;
+  std::vector<WebhookFigures> webhooks;
+};
+
+}  // namespace holdfast::control
