@@ -294,6 +294,9 @@ Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()
     spdlog::warn("the tables are {}: {}", publisher_->image_path(), committed->laggard);
   }
   Remember(prepared);
+  last_resort_.Load(prepared.compiled.zones,
+                    prepared.compiled.pools,
+                    std::ranges::any_of(node_.webhooks, &WebhookConfig::last_resort));
   // An order ends with its check: one of the same id that comes later starts without.
   std::erase_if(overrides_, [this](const auto& order) {
     return std::ranges::find(model_->checks, order.first, &health::CheckConfig::id) ==
@@ -356,7 +359,7 @@ Result<Committed> Core::PublishPools(const std::vector<CompiledPool>& pools,
 }
 
 Status Core::OnTransitions() {
-  const std::vector<health::Transition> transitions = monitor_->queue().Drain();
+  std::vector<health::Transition> transitions = monitor_->queue().Drain();
   if (transitions.empty()) {
     return behind_.empty() ? Status{} : Fail(ErrorCode::kExhausted, behind_);
   }
@@ -376,6 +379,7 @@ Status Core::OnTransitions() {
   if (!committed) {
     behind_ = committed.error().message;
     spdlog::error("transitions wait: {}", behind_);
+    std::ranges::move(transitions, std::back_inserter(told_));
     return std::unexpected(committed.error());
   }
   const std::uint64_t now_ns = MonotonicNs();
@@ -402,6 +406,8 @@ Status Core::OnTransitions() {
                   TscPerMicrosecond()),
         transition.reason);
   }
+  std::ranges::move(transitions, std::back_inserter(told_));
+  last_resort_.Take(pools);
   return {};
 }
 
@@ -441,9 +447,11 @@ void Core::Tick() {
     return;
   }
   const auto health = evaluation_->health();
-  const auto committed = PublishPools(evaluation_->CompileAll(), health);
+  const auto pools = evaluation_->CompileAll();
+  const auto committed = PublishPools(pools, health);
   if (committed) {
     behind_.clear();
+    last_resort_.Take(pools);
     spdlog::info("caught up at generation {}", committed->generation.value());
   }
 }

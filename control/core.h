@@ -13,6 +13,7 @@
 
 #include "control/compile/compile.h"
 #include "control/config/node.h"
+#include "control/last_resort.h"
 #include "control/model/store.h"
 #include "control/prepare.h"
 #include "control/publish/publisher.h"
@@ -65,6 +66,9 @@ class Core {
 
   /// Check states that changed since the last call, for the store.
   std::vector<StoredCheck> TakeUnsaved();
+  /// Transitions that were taken since the last call, for whoever tells others of them.
+  std::vector<health::Transition> TakeTold() { return std::exchange(told_, {}); }
+  [[nodiscard]] LastResort& last_resort() noexcept { return last_resort_; }
   /// What the last Apply parsed, for the store, where it spares the next start the parsing.
   UnsavedLoad TakeUnsavedLoad() { return std::exchange(unsaved_load_, {}); }
 
@@ -111,6 +115,8 @@ class Core {
   PublishTimes publish_times_;
   Scrub scrub_;
   UnsavedLoad unsaved_load_;
+  std::vector<health::Transition> told_;
+  LastResort last_resort_;
   std::string behind_;  // why something found no room: all pools are put again at the next Tick
 };
 

@@ -21,6 +21,7 @@
 #include "control/admin/health_requests.h"
 #include "control/admin/loads.h"
 #include "control/admin/loop.h"
+#include "control/admin/outside.h"
 #include "control/admin/plan.h"
 #include "control/admin/traffic_requests.h"
 #include "control/admin/zone_requests.h"
@@ -159,6 +160,7 @@ class Server {
   asio::steady_timer accept_again_;
   asio::signal_set signals_;
   stream_protocol::acceptor acceptor_;
+  std::unique_ptr<Outside> outside_;  // from Run on
 };
 
 // ---- the loop -----------------------------------------------------------------------------------
@@ -189,6 +191,11 @@ Status Server::Run() {
   if (error) {
     return Fail(ErrorCode::kIo, "cannot listen on " + socket_path_ + ": " + error.message());
   }
+  auto outside = Outside::Start(core_, instruments_, started_ms_);
+  if (!outside) {
+    return std::unexpected(outside.error());
+  }
+  outside_ = std::move(*outside);
   WaitTransitions();
   WaitTick();
   WaitScrub();
@@ -226,6 +233,7 @@ void Server::WaitTransitions() {
                               return;
                             }
                             (void)core_.OnTransitions();  // logged; the tick tries again
+                            outside_->Told();
                             Save();
                             WaitTransitions();
                           });
@@ -236,6 +244,7 @@ void Server::WaitTick() {
   tick_.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
       core_.Tick();
+      outside_->Tick();
       WaitTick();
     }
   });
@@ -317,6 +326,7 @@ void Server::SaveLoad() {
 
 // What explain keeps is of the location data before: that goes.
 void Server::Loaded() {
+  outside_->Loaded();
   SaveLoad();
   asio::post(explains_, [this] { kept_rows_.Forget(); });
 }
@@ -414,6 +424,8 @@ void Server::Dispatch(const Json& request, Reply reply) {
   if (op == "status") {
     Json status = StatusResult(core_, instruments_, started_ms_);
     status["last_reload"] = last_reload_;
+    status["http"] = outside_->HttpJson();
+    status["webhooks"] = outside_->WebhooksJson();
     return reply(LineOf(Success(std::move(status))));
   }
   if (op == "health_show") {
@@ -422,6 +434,7 @@ void Server::Dispatch(const Json& request, Reply reply) {
   if (op == "health_set" || op == "health_release") {
     const Json done = op == "health_set" ? HealthSet(core_, text("check"), text("to"))
                                          : HealthRelease(core_, text("check"));
+    outside_->Told();
     Save();
     return reply(LineOf(done));
   }

@@ -39,6 +39,13 @@ checks = "checks.json"
 [location]
 geo = "/abs/places.mmdb"
 latency = "latency.csv"
+[http]
+listen = ["127.0.0.1:9153"]
+token_file = "token"
+[metric."eu-1/errors"]
+threshold = 2.5
+[[webhook]]
+secret_file = "secret"
 [cidr_collection.c]
 blocks = "blocks.json"
 [check."a.b \\"c\\" \\u007f"]
@@ -65,6 +72,9 @@ def test_addresses_and_folders_are_the_labs_and_paths_are_absolute(io):
                              "records": "/abs/example.json"}]
     assert node["health"] == {"checks": "/home/u/checks.json"}
     assert node["location"] == {"geo": "/abs/places.mmdb", "latency": "/home/u/latency.csv"}
+    assert node["http"] == {"listen": ["127.0.0.1:9153"], "token_file": "/home/u/token"}
+    assert node["metric"] == {"eu-1/errors": {"threshold": 2.5}}
+    assert node["webhook"] == [{"secret_file": "/home/u/secret"}]
     assert node["cidr_collection"] == {"c": {"blocks": "/home/u/blocks.json"}}
     assert node["check"] == {'a.b "c" \x7f': {"interval_ms": 100}}
 

@@ -214,6 +214,24 @@ std::string Readers(const json& readers) {
   return text.empty() ? "\nno readers: nothing answers\n" : "\nreaders\n" + text;
 }
 
+// Who asks by HTTP, and who is told.
+std::string Http(const json& control) {
+  std::string text;
+  if (const json& problem = Member(Member(control, "http"), "problem"); problem.is_string()) {
+    text += "\nNO METRICS, NO ALERTS TAKEN: " + Text(problem) + "\n";
+  }
+  Rows rows = {{"webhook", "delivered", "waiting", "dropped", "failed attempts", "problem"}};
+  for (const json& one : Elements(control, "webhooks")) {
+    rows.push_back({Text(one, "target"),
+                    Text(one, "delivered"),
+                    Text(one, "waiting"),
+                    Text(one, "dropped"),
+                    Text(one, "failed_attempts"),
+                    Member(one, "problem").is_string() ? Text(one, "problem") : "-"});
+  }
+  return rows.size() > 1 ? text + "\nwebhooks\n" + Columns(rows) : text;
+}
+
 std::string Reload(const json& control) {
   const json& reload = Member(control, "last_reload");
   return reload.is_object() && !IsTrue(reload, "ok")
@@ -261,7 +279,7 @@ std::string StatusText(const json& local, const json& control, std::int64_t now_
   }
   return Tables(control, now_ms) + "\n" + Processes(local, now_ms) + Zones(control) +
          Checks(control, now_ms) + Ports(control) + Readers(Elements(control, "readers")) +
-         Reload(control) + Warnings(control);
+         Http(control) + Reload(control) + Warnings(control);
 }
 
 }  // namespace holdfast::tools

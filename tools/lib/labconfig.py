@@ -80,7 +80,8 @@ def make_paths_absolute(config, folder):
     """Relative paths start at the folder of the user's file, and the copy lies elsewhere."""
     collections = config.get("cidr_collection", {})  # like the others not made where it is not
     holders = [(zone, ("file", "records")) for zone in tables(config, "zone")]
-    holders += [(config.get("health"), ("checks",)),
+    holders += [(webhook, ("secret_file",)) for webhook in tables(config, "webhook")]
+    holders += [(config.get("health"), ("checks",)), (config.get("http"), ("token_file",)),
                 (config.get("location"), ("geo", "regions", "latency"))]
     if isinstance(collections, dict):
         holders += [(collection, ("blocks",)) for collection in collections.values()]

@@ -1,0 +1,282 @@
+#include "control/admin/outside.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+#include "control/telemetry/exposition.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/table/readers.h"
+
+namespace holdfast::control {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A page is as old as this at most, or ten times as old as its making took: a storm of scrapes
+// takes no more than a tenth of one core, and of the monitor's lock.
+constexpr auto kPageAge = std::chrono::milliseconds(100);
+constexpr int kPageShare = 10;
+constexpr auto kListenPause = std::chrono::seconds(1);
+
+std::vector<RoleFigures> RolesOf(const std::string& run_dir, const CounterNames& names) {
+  std::map<std::string, RoleFigures> roles;
+  for (const table::ReaderInfo& reader : table::ListReaders(run_dir)) {
+    RoleFigures& role = roles[reader.role];
+    if (role.readers++ == 0) {
+      role.role = reader.role;
+      for (unsigned c = 0; c < table::kCounters; ++c) {
+        role.counters.emplace_back(names(reader.role, c), 0);
+      }
+    }
+    for (const auto& thread : reader.counters) {
+      for (unsigned c = 0; c < table::kCounters; ++c) {
+        role.counters[c].second += thread[c];
+      }
+    }
+  }
+  std::vector<RoleFigures> listed;
+  for (auto& [name, role] : roles) {
+    std::erase_if(role.counters, [](const auto& counter) { return counter.first.empty(); });
+    listed.push_back(std::move(role));
+  }
+  return listed;
+}
+
+CheckFigures FiguresOf(const health::CheckStatus& status) {
+  CheckFigures figures{.id = status.id,
+                       .type = health::CheckTypeText(status.type),
+                       .healthy = status.healthy,
+                       .changes = status.changes,
+                       .probed = !health::IsDerived(status.type),
+                       .passes = status.passes,
+                       .failures = status.failures,
+                       .unknowns = status.unknowns};
+  if (figures.probed && !status.disabled && status.raw != health::State::kUnknown) {
+    figures.percentage_healthy = status.raw == health::State::kHealthy ? 100 : 0;
+  }
+  if (status.age_ms) {
+    figures.report_age_s = static_cast<double>(*status.age_ms) / 1000;
+  }
+  return figures;
+}
+
+Event EventOf(const LastResortChange& change) {
+  constexpr std::array kStates{"normal", "last_resort"};
+  std::string reason =
+      change.fires ? "nothing that could be answered is healthy: all is answered as if it were"
+                   : "something that can be answered is healthy again";
+  if (change.others != 0) {
+    reason += "; " + std::to_string(change.others) + " more names and types share this rule";
+  }
+  return {.kind = Event::Kind::kLastResort,
+          .id = change.name + " " + change.type,
+          .name = "",
+          .type = change.type,
+          .was = kStates[change.fires ? 0 : 1],
+          .is = kStates[change.fires ? 1 : 0],
+          .reason = std::move(reason),
+          .time_ms = WallMs()};
+}
+
+std::string NameOf(const std::unordered_map<std::string, std::string>& names,
+                   const std::string& id) {
+  const auto named = names.find(id);
+  return named == names.end() ? std::string() : named->second;
+}
+
+}  // namespace
+
+Outside::Outside(Core& core, const Instruments& instruments, std::int64_t started_ms)
+    : core_(core),
+      instruments_(instruments),
+      http_(core.node().http),
+      node_id_(core.node().id),
+      run_dir_(core.node().run_dir) {
+  (void)started_ms;
+}
+Outside::~Outside() = default;
+
+Result<std::unique_ptr<Outside>> Outside::Start(Core& core,
+                                                const Instruments& instruments,
+                                                std::int64_t started_ms) {
+  std::unique_ptr<Outside> outside(new Outside(core, instruments, started_ms));
+  auto client = HttpClient::Create();
+  if (!client) {
+    return std::unexpected(client.error());
+  }
+  outside->client_ = std::move(*client);
+  outside->alarms_ = std::make_unique<AlarmSources>(
+      *outside->client_,
+      [&monitor = core.monitor()](const auto& check, auto alarm, const auto& reason) {
+        (void)monitor.Report(check, alarm, reason);  // a check that is gone by now hears nothing
+      });
+  outside->webhooks_ = std::make_unique<Webhooks>(
+      *outside->client_, Sender{.node = core.node().id, .started_ms = started_ms});
+  outside->Loaded();
+  outside->Tick();
+  return outside;
+}
+
+// ---- the control core's side --------------------------------------------------------------------
+
+void Outside::Loaded() {
+  const NodeConfig& node = core_.node();
+  auto names = std::make_shared<Names>();
+  for (const CheckOverlay& overlay : node.check_overlays) {
+    if (!overlay.name.empty()) {
+      names->emplace(overlay.id, overlay.name);
+    }
+  }
+  alarms_->Configure(node.metrics, core_.model()->checks);
+  std::vector<CheckWords> words;
+  for (const health::CheckStatus& status : core_.monitor().Statuses()) {
+    words.push_back({.id = status.id,
+                     .name = NameOf(*names, status.id),
+                     .type = health::CheckTypeText(status.type),
+                     .healthy = status.healthy});
+  }
+  webhooks_->Configure(node.webhooks, std::move(words));
+  Told();
+  const std::lock_guard lock(mutex_);
+  shared_.model = core_.model();
+  shared_.names = std::move(names);
+}
+
+void Outside::Told() {
+  if (auto told = core_.TakeTold(); !told.empty()) {
+    webhooks_->Tell(std::move(told));
+  }
+  const auto [changes, lost] = core_.last_resort().TakeTold();
+  if (changes.empty()) {
+    return;
+  }
+  std::vector<Event> events;
+  events.reserve(changes.size());
+  for (const LastResortChange& change : changes) {
+    events.push_back(EventOf(change));
+  }
+  webhooks_->Tell(std::move(events), Event::Kind::kLastResort, lost);
+}
+
+void Outside::Tick() {
+  Told();  // what a publish that was late has brought
+  figures_.generation = core_.publisher().generation().value();
+  figures_.behind = !core_.behind().empty();
+  figures_.damage_found = core_.scrub().state().defects;
+  if (const PublishTimes& times = core_.publish_times(); times.count() != summed_) {
+    const PublishTimes::Summary us = times.Summarise();
+    summed_ = figures_.published = times.count();
+    figures_.last_publish_us = us.last;
+    figures_.slowest_publish_us = us.most;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    shared_.core = figures_;
+  }
+  if (!http_.listen.empty() && listener_ == nullptr && Clock::now() >= try_again_) {
+    Listen();
+  }
+}
+
+void Outside::Listen() {
+  try_again_ = Clock::now() + kListenPause;
+  auto token = http_.token_file.empty() ? Result<std::string>() : ReadSecret(http_.token_file);
+  auto listener = token ? HttpListener::Start(http_, std::move(*token), Routes())
+                        : std::unexpected(token.error());
+  if (listener) {
+    listener_ = std::move(*listener);
+    problem_.clear();
+    for (const HttpAddress& at : http_.listen) {
+      spdlog::info("http on {}", at.Text());
+    }
+  } else if (problem_ != listener.error().message) {
+    problem_ = listener.error().message;
+    spdlog::error("{}; tried again each second", problem_);
+  }
+}
+
+Json Outside::HttpJson() const {
+  Json listen = Json::array();
+  for (const HttpAddress& at : http_.listen) {
+    listen.push_back(at.Text());
+  }
+  return {{"listen", std::move(listen)}, {"problem", problem_.empty() ? Json() : Json(problem_)}};
+}
+
+Json Outside::WebhooksJson() const {
+  Json list = Json::array();
+  for (const WebhookFigures& one : webhooks_->Figures()) {
+    list.push_back({{"target", one.target},
+                    {"delivered", one.delivered},
+                    {"failed_attempts", one.failed},
+                    {"dropped", one.dropped},
+                    {"waiting", one.waiting},
+                    {"problem", one.problem.empty() ? Json() : Json(one.problem)}});
+  }
+  return list;
+}
+
+// ---- the listener's side ------------------------------------------------------------------------
+
+std::vector<HttpRoute> Outside::Routes() {
+  return {{.path = "/metrics",
+           .handle = [this](std::string_view, const std::string&) { return Metrics(); }},
+          {.method = HttpRoute::Method::kPost,
+           .path = "/v1/alerts/",
+           .guarded = true,
+           .handle = [this](std::string_view alarm, const std::string& body) {
+             return alarms_->Receive(alarm, body);
+           }}};
+}
+
+HttpReply Outside::Metrics() {
+  const auto began = Clock::now();
+  if (page_ == nullptr || began >= page_until_) {
+    page_ = std::make_shared<const std::string>(Exposition(Figures()));
+    const auto now = Clock::now();
+    page_until_ = now + std::max<Clock::duration>(kPageAge, kPageShare * (now - began));
+  }
+  return {.type = kExpositionType, .body = page_};
+}
+
+NodeFigures Outside::Figures() {
+  const Shared shared = [this] {
+    const std::lock_guard lock(mutex_);
+    return shared_;
+  }();
+  NodeFigures figures{.node = node_id_,
+                      .version = HF_VERSION,
+                      .core = shared.core,
+                      .checks = {},
+                      .roles = RolesOf(run_dir_, instruments_.counter_names),
+                      .webhooks = webhooks_->Figures()};
+  std::unordered_map<std::string_view, std::uint64_t*> sums;  // calculated checks
+  const auto statuses = core_.monitor().Statuses();
+  std::unordered_map<std::string_view, bool> healthy;
+  figures.checks.reserve(statuses.size());
+  for (const health::CheckStatus& status : statuses) {
+    figures.checks.push_back(FiguresOf(status));
+    figures.checks.back().name = NameOf(*shared.names, status.id);
+    if (status.type == health::CheckType::kCalculated) {
+      sums.emplace(status.id, &figures.checks.back().children_healthy.emplace(0));
+    }
+    healthy.emplace(status.id, status.healthy);
+  }
+  if (sums.empty()) {
+    return figures;
+  }
+  for (const health::CheckConfig& check : shared.model->checks) {
+    if (const auto sum = sums.find(check.id); sum != sums.end()) {
+      *sum->second = std::ranges::count_if(check.children, [&](const std::string& child) {
+        const auto at = healthy.find(child);
+        return at != healthy.end() && at->second;
+      });
+    }
+  }
+  return figures;
+}
+
+}  // namespace holdfast::control
