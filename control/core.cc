@@ -369,6 +369,14 @@ Status Core::OnTransitions() {
     const auto ordered = overrides_.find(transition.check_id);
     return ordered == overrides_.end() ? health::Override::kAuto : ordered->second;
   };
+  const auto keep_for_others = [&] {
+    for (health::Transition& transition : transitions) {
+      if (manual_of(transition) != health::Override::kAuto) {
+        transition.reason.insert(0, "set by command; ");
+      }
+      told_.push_back(std::move(transition));
+    }
+  };
   for (const health::Transition& transition : transitions) {
     const auto manual = manual_of(transition);
     changed.push_back(HealthOf(transition, manual));
@@ -379,7 +387,7 @@ Status Core::OnTransitions() {
   if (!committed) {
     behind_ = committed.error().message;
     spdlog::error("transitions wait: {}", behind_);
-    std::ranges::move(transitions, std::back_inserter(told_));
+    keep_for_others();
     return std::unexpected(committed.error());
   }
   const std::uint64_t now_ns = MonotonicNs();
@@ -406,7 +414,7 @@ Status Core::OnTransitions() {
                   TscPerMicrosecond()),
         transition.reason);
   }
-  std::ranges::move(transitions, std::back_inserter(told_));
+  keep_for_others();
   last_resort_.Take(pools);
   return {};
 }

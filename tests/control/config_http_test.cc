@@ -167,6 +167,20 @@ TEST(HttpTables, RefuseKeysWithValueAndExpectation) {
   }
 }
 
+TEST(HttpTables, TakeEffectAtAReloadButForTheListener) {
+  const auto before = Parsed("[http]\nlisten = [\"127.0.0.1:1\"]\n");
+  const auto listens = Parsed("[http]\nlisten = [\"127.0.0.1:2\"]\n");
+  const auto more = Parsed(
+      "[http]\nlisten = [\"127.0.0.1:1\"]\n[metric.\"a/b\"]\nkind = \"alertmanager\"\n"
+      "[[webhook]]\nsecret_file = \"s\"\nurl = \"http://h\"\n");
+  ASSERT_TRUE(before && listens && more);
+  EXPECT_TRUE(NeedsRestart(*before, *more).empty());
+  ASSERT_EQ(NeedsRestart(*before, *listens).size(), 1U);
+  EXPECT_EQ(NeedsRestart(*before, *listens)[0],
+            "/etc/hf/n.toml: [http] is not what this node was started with; it takes effect when "
+            "holdfast-control starts again");
+}
+
 class Secrets : public testing::Test {
  protected:
   std::string Write(const std::string& text, mode_t mode = 0600) {

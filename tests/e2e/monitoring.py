@@ -137,15 +137,21 @@ class Daemon:
 
 
 class Monitoring:
-    """Both of them. `load > 10` is an alert that goes to `receiver`; `targets` are scraped too."""
+    """Both of them. `load > 10` is an alert that goes to `receiver` with a bearer `token`;
+    `targets` are scraped too."""
 
-    def __init__(self, folder, receiver, targets=()):
+    def __init__(self, folder, receiver, token, targets=()):
         self.gauge = Gauge()
         self.ports = {"prometheus": free_port(), "alertmanager": free_port()}
         (folder / "alertmanager.yml").write_text(f"""
 route: {{receiver: holdfast, group_by: [alertname], group_wait: 0s, group_interval: 1s,
          repeat_interval: 1s}}
-receivers: [{{name: holdfast, webhook_configs: [{{url: "{receiver}", send_resolved: true}}]}}]
+receivers:
+  - name: holdfast
+    webhook_configs:
+      - url: "{receiver}"
+        send_resolved: true
+        http_config: {{authorization: {{credentials: "{token}"}}}}
 """)
         (folder / "load.rules.yml").write_text("""
 groups: [{name: load, interval: 1s, rules: [{alert: HighLoad, expr: load > 10}]}]

@@ -43,6 +43,11 @@ def metric(name, alarm, insufficient, words=""):
                    InsufficientDataHealthStatus=insufficient)
 
 
+def write_token(path):
+    path.write_text(TOKEN + "\n")
+    path.chmod(0o600)
+
+
 def failover(name, check):
     return [{"Name": f"{name}.{ORIGIN}", "Type": "A", "TTL": 5, "SetIdentifier": role.lower(),
              "Failover": role, "ResourceRecords": [{"Value": value}],
@@ -65,16 +70,17 @@ def await_check(node, name, state, reason):
 def test_alarms_go_from_ok_to_firing_to_resolved_to_silent(make_one, tmp_path):
     http = free_port()
     monitoring = Monitoring(tmp_path, f"http://127.0.0.1:{http}/v1/alerts/eu-1/high%20load",
-                            targets=[f"127.0.0.1:{http}"])
+                            TOKEN, targets=[f"127.0.0.1:{http}"])
     try:
         monitoring.await_ready()
         node = make_one.node(
             {ORIGIN: (ZONE, failover("asked", "asked") + failover("told", "told"))},
             [metric("asked", "load", "LastKnownStatus", "load as asked for"),
-             metric("told", "high load", "Unhealthy")],
+             metric("peak", "peak", "LastKnownStatus"), metric("told", "high load", "Unhealthy")],
             tail=f"""
 [http]
 listen = ["127.0.0.1:{http}"]
+token_file = "token"
 [metric."eu-1/load"]
 kind = "promql"
 url = "{monitoring.url}"
@@ -82,12 +88,23 @@ query = "max(load)"
 comparison = "GreaterThanThreshold"
 threshold = 10
 period_s = 1
+[metric."eu-1/peak"]
+kind = "promql"
+url = "{monitoring.url}/"
+query = "load # of the last two seconds"
+statistic = "Maximum"
+comparison = "GreaterThanThreshold"
+threshold = 10
+period_s = 2
 [metric."eu-1/high load"]
 kind = "alertmanager"
 heartbeat_s = 6
-""").start()
+""")
+        write_token(node.folder / "token")
+        node.start()
         # OK: one is asked and says so, the other hears nothing while nothing fires.
         await_check(node, "asked", "healthy", "Success: alarm eu-1/load is OK: 0 is not Greater")
+        await_check(node, "peak", "healthy", "Success: alarm eu-1/peak is OK: 0 is not Greater")
         await_check(node, "told", "unhealthy", "Unknown: .* nothing was posted for 6 s")
         until(lambda: monitoring.query('holdfast_health_check_status{id="asked"}') == ["1"],
               seconds=30)
@@ -95,6 +112,7 @@ heartbeat_s = 6
 
         monitoring.gauge.value = 97
         await_check(node, "asked", "unhealthy", "Failure: .* ALARM: 97 is GreaterThanThreshold 10")
+        await_check(node, "peak", "unhealthy", "Failure: .* ALARM: 97 is GreaterThanThreshold 10")
         await_check(node, "told", "unhealthy", "Failure: .* ALARM: HighLoad firing")
         until(lambda: node.addresses(f"asked.{ORIGIN}") == ["192.0.2.2"])
         until(lambda: monitoring.query('holdfast_health_check_status{id="asked"}') == ["0"],
@@ -151,9 +169,7 @@ def fixture_node(make):
          metric("told", "x", "Healthy", "words \\\"for\\\" people")],
         tail=f'[http]\nlisten = ["127.0.0.1:{http}", "[::1]:{http}"]\n{folder_token}'
              '[metric."eu-1/x"]\nkind = "alertmanager"\n')
-    token = node.folder / f"{ORIGIN}.token"
-    token.write_text(TOKEN + "\n")
-    token.chmod(0o600)
+    write_token(node.folder / f"{ORIGIN}.token")
     node.http = http
     node.start()
     node.await_checks(web="healthy", down="unhealthy", sum="healthy")
@@ -289,8 +305,10 @@ def test_abuse_costs_a_bounded_amount_of_memory(node):
     before = resident_kib(pid)
     abuse(node, 18)
     grown = resident_kib(pid) - before
-    assert grown < 8192, (before, grown)
-    assert node.pid("control") == pid and metrics(node)["holdfast_generation"] > 0
+    assert grown < 8192, (before, grown)  # KiB; so many bodies at once would be 16 MiB
+    # What the last of them left is worked off; then there is room again.
+    until(lambda: get(f"http://127.0.0.1:{node.http}/metrics")[0] == 200)
+    assert node.pid("control") == pid
     tell(f"http abuse: 1800 hostile clients, resident memory {before} KiB {grown:+} KiB")
 
 
