@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 #include <netinet/in.h>
 #include <string_view>
+
+#include "dataplane/wire/name.h"
+#include "dataplane/wire/types.h"
 
 namespace holdfast::health {
 
@@ -24,6 +28,12 @@ constexpr Milliseconds kMinReportTtl{1'000};
 constexpr Milliseconds kDay{86'400'000};
 constexpr Milliseconds kLeastReportTtl{30'000};
 constexpr std::uint32_t kMaxJitterPercent = 50;
+constexpr std::size_t kMaxPayloadOctets = 1400;
+constexpr std::uint32_t kMaxDaysValid = 3650;
+constexpr std::uint32_t kMaxEchoes = 10;
+constexpr std::size_t kMaxArguments = 64;
+constexpr std::size_t kMaxArgumentOctets = 4096;
+constexpr std::size_t kMaxUserOctets = 32;
 constexpr Milliseconds kMinInterval{50};
 constexpr Milliseconds kMaxInterval{300'000};
 constexpr Milliseconds kMinTimeout{10};
@@ -51,6 +61,10 @@ std::string Shown(std::string_view text) {
     shown += octet >= 0x20 && octet < 0x7F ? c : '?';
   }
   return shown + (text.size() > 80 ? "...\"" : "\"");
+}
+
+bool IsHttp(CheckType type) {
+  return type == CheckType::kHttp || type == CheckType::kHttpStrMatch || UsesTls(type);
 }
 
 class Refusal {
@@ -101,8 +115,10 @@ Status ValidateTarget(const CheckConfig& check, const Refusal& refuse) {
   if (!check.ip_address.empty() && !IsAddress(check.ip_address)) {
     return refuse("IPAddress", Shown(check.ip_address), "a literal IPv4 or IPv6 address");
   }
-  if (check.port == 0) {
-    return refuse("Port", "0", "1 to 65535");
+  if (HasPort(check.type) ? check.port == 0 : check.port != 0) {
+    return refuse("Port",
+                  std::to_string(check.port),
+                  HasPort(check.type) ? "1 to 65535" : "0, since the type has no ports");
   }
   if (check.fqdn.size() > kMaxTextOctets || !IsGraphic(check.fqdn)) {
     return refuse("FullyQualifiedDomainName",
@@ -114,8 +130,8 @@ Status ValidateTarget(const CheckConfig& check, const Refusal& refuse) {
 
 Status ValidateRequest(const CheckConfig& check, const Refusal& refuse) {
   const std::string& path = check.resource_path;
-  if (check.type == CheckType::kTcp && !path.empty() && path != "/") {
-    return refuse("ResourcePath", Shown(path), "none for TCP");
+  if (!IsHttp(check.type) && !path.empty() && path != "/") {
+    return refuse("ResourcePath", Shown(path), "none but for HTTP and HTTPS");
   }
   if (path.size() > kMaxTextOctets || !IsGraphic(path) || (!path.empty() && path[0] != '/')) {
     return refuse("ResourcePath",
@@ -130,6 +146,85 @@ Status ValidateRequest(const CheckConfig& check, const Refusal& refuse) {
     return refuse("SearchString", Shown(wanted), "none but for HTTP_STR_MATCH and HTTPS_STR_MATCH");
   }
   return {};
+}
+
+// One overload for each alternative of NativeSettings.
+Status ValidateNative(const std::monostate&, const Refusal&) {
+  return {};
+}
+
+Status ValidateNative(const UdpSettings& udp, const Refusal& refuse) {
+  if (udp.payload.size() > kMaxPayloadOctets) {
+    return refuse("payload", std::to_string(udp.payload.size()) + " octets", "0 to 1400");
+  }
+  if (udp.expect.size() > kMaxTextOctets) {
+    return refuse("expect", std::to_string(udp.expect.size()) + " octets", "0 to 255");
+  }
+  return {};
+}
+
+Status ValidateNative(const DnsSettings& dns, const Refusal& refuse) {
+  if (!wire::IsWellFormed(dns.question)) {
+    return refuse("question", Shown(dns.question), "a domain name in wire form");
+  }
+  if (dns.rcodes == 0 || dns.rcodes > 0xFFFF) {
+    return refuse("expected_rcodes", std::to_string(dns.rcodes), "at least one RCODE of 0 to 15");
+  }
+  if (dns.rdata.size() > wire::kMaxMessageOctets) {
+    return refuse("expected_answer", std::to_string(dns.rdata.size()) + " octets", "0 to 65535");
+  }
+  return {};
+}
+
+Status ValidateNative(const TlsSettings& tls, const Refusal& refuse) {
+  if (tls.min_days_valid > kMaxDaysValid) {
+    return refuse("min_days_valid", std::to_string(tls.min_days_valid), "0 to 3650");
+  }
+  if (!tls.verify && !tls.ca_bundle.empty()) {
+    return refuse("ca_bundle", Shown(tls.ca_bundle), "none unless verify is true");
+  }
+  return {};
+}
+
+Status ValidateNative(const GrpcSettings& grpc, const Refusal& refuse) {
+  if (grpc.service.size() > kMaxTextOctets) {
+    return refuse("service", Shown(grpc.service), "0 to 255 octets");
+  }
+  return {};
+}
+
+Status ValidateNative(const IcmpSettings& icmp, const Refusal& refuse) {
+  if (icmp.count < 1 || icmp.count > kMaxEchoes) {
+    return refuse("count", std::to_string(icmp.count), "1 to 10");
+  }
+  return {};
+}
+
+Status ValidateNative(const ExecSettings& exec, const Refusal& refuse) {
+  const auto plain = [](const std::string& text) { return !text.contains('\0'); };
+  if (!exec.command.starts_with('/') || exec.command.size() > kMaxArgumentOctets ||
+      !plain(exec.command)) {
+    return refuse("command", Shown(exec.command), "an absolute path of at most 4096 octets");
+  }
+  if (exec.arguments.size() > kMaxArguments) {
+    return refuse("arguments", std::to_string(exec.arguments.size()) + " of them", "0 to 64");
+  }
+  for (const std::string& argument : exec.arguments) {
+    if (argument.size() > kMaxArgumentOctets || !plain(argument)) {
+      return refuse("arguments", Shown(argument), "at most 4096 octets each, none of them NUL");
+    }
+  }
+  if (exec.user.size() > kMaxUserOctets || !plain(exec.user)) {
+    return refuse("user", Shown(exec.user), "a user's name of at most 32 octets");
+  }
+  return {};
+}
+
+// The alternative that `type` has; 0 for Route 53's types.
+std::size_t NativeIndex(CheckType type) {
+  return type < CheckType::kUdp || type > CheckType::kExec
+             ? 0
+             : 1 + static_cast<std::size_t>(type) - static_cast<std::size_t>(CheckType::kUdp);
 }
 
 Status ValidateTiming(const CheckConfig& check, const Refusal& refuse) {
@@ -206,8 +301,35 @@ const char* CheckTypeText(CheckType type) noexcept {
       return "CALCULATED";
     case CheckType::kCloudwatchMetric:
       return "CLOUDWATCH_METRIC";
+    case CheckType::kUdp:
+      return "UDP";
+    case CheckType::kDns:
+      return "DNS";
+    case CheckType::kTls:
+      return "TLS";
+    case CheckType::kGrpc:
+      return "GRPC";
+    case CheckType::kIcmp:
+      return "ICMP";
+    case CheckType::kExec:
+      return "EXEC";
   }
   return "?";
+}
+
+std::string RcodeText(unsigned rcode) {
+  constexpr std::array kNames{"NOERROR",
+                              "FORMERR",
+                              "SERVFAIL",
+                              "NXDOMAIN",
+                              "NOTIMP",
+                              "REFUSED",
+                              "YXDOMAIN",
+                              "YXRRSET",
+                              "NXRRSET",
+                              "NOTAUTH",
+                              "NOTZONE"};
+  return rcode < kNames.size() ? kNames[rcode] : "RCODE" + std::to_string(rcode);
 }
 
 bool UsesTls(CheckType type) noexcept {
@@ -227,11 +349,20 @@ Status ValidateCheck(const CheckConfig& check) {
   if (check.type == CheckType::kCalculated) {
     return ValidateChildren(check, refuse);
   }
+  if (check.native.index() != NativeIndex(check.type)) {
+    return refuse("settings",
+                  "of alternative " + std::to_string(check.native.index()),
+                  "those of the check's type");
+  }
   if (check.type == CheckType::kCloudwatchMetric) {
     return ValidateAlarm(check, refuse);
   }
-  HF_TRY(ValidateTarget(check, refuse));
+  if (HasEndpoint(check.type)) {
+    HF_TRY(ValidateTarget(check, refuse));
+  }
   HF_TRY(ValidateRequest(check, refuse));
+  HF_TRY(std::visit([&refuse](const auto& native) { return ValidateNative(native, refuse); },
+                    check.native));
   return ValidateTiming(check, refuse);
 }
 
@@ -243,6 +374,40 @@ Milliseconds ReportTtl(const CheckConfig& check) {
   return std::max(3 * check.interval + probe, kLeastReportTtl);
 }
 
+namespace {
+
+// "https", and what is asked of the endpoint behind its port.
+struct TargetWords {
+  const char* scheme;
+  std::string asked;
+};
+
+TargetWords WordsOf(const CheckConfig& check) {
+  switch (check.type) {
+    case CheckType::kTcp:
+      return {"tcp", ""};
+    case CheckType::kUdp:
+      return {"udp", ""};
+    case CheckType::kTls:
+      return {"tls", ""};
+    case CheckType::kIcmp:
+      return {"icmp", ""};
+    case CheckType::kDns: {
+      const auto& dns = std::get<DnsSettings>(check.native);
+      return {"dns", " " + wire::ToText(dns.question) + " " + wire::TypeText(dns.type)};
+    }
+    case CheckType::kGrpc: {
+      const auto& grpc = std::get<GrpcSettings>(check.native);
+      return {grpc.tls ? "grpcs" : "grpc", grpc.service.empty() ? "" : "/" + grpc.service};
+    }
+    default:
+      return {UsesTls(check.type) ? "https" : "http",
+              check.resource_path.empty() ? "/" : check.resource_path};
+  }
+}
+
+}  // namespace
+
 std::string TargetText(const CheckConfig& check) {
   if (check.type == CheckType::kCalculated) {
     return "at least " + std::to_string(check.health_threshold) + " of " +
@@ -251,17 +416,17 @@ std::string TargetText(const CheckConfig& check) {
   if (check.type == CheckType::kCloudwatchMetric) {
     return "alarm " + check.alarm;
   }
-  std::string text = "tcp://";
-  if (check.type != CheckType::kTcp) {
-    text = UsesTls(check.type) ? "https://" : "http://";
+  if (check.type == CheckType::kExec) {
+    return "exec:" + std::get<ExecSettings>(check.native).command;
   }
+  const auto [scheme, asked] = WordsOf(check);
   const std::string& host = check.ip_address.empty() ? check.fqdn : check.ip_address;
   const bool bracketed = host.find(':') != std::string::npos;
-  text += bracketed ? "[" + host + "]" : host;
-  text += ":" + std::to_string(check.port);
-  if (check.type != CheckType::kTcp) {
-    text += check.resource_path.empty() ? "/" : check.resource_path;
+  std::string text = std::string(scheme) + "://" + (bracketed ? "[" + host + "]" : host);
+  if (HasPort(check.type)) {
+    text += ":" + std::to_string(check.port);
   }
+  text += asked;
   if (!check.ip_address.empty() && !check.fqdn.empty()) {
     text += " (host " + check.fqdn + ")";
   }

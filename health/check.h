@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "dataplane/base/result.h"
@@ -18,21 +19,37 @@ enum class CheckType : std::uint8_t {
   kHttpsStrMatch,
   kTcp,
   kCalculated,
-  kCloudwatchMetric
+  kCloudwatchMetric,
+  // Native types (section 11).
+  kUdp,
+  kDns,
+  kTls,
+  kGrpc,
+  kIcmp,
+  kExec
 };
 
 /// What a metric check is while its alarm has too little data to be judged.
 enum class InsufficientData : std::uint8_t { kHealthy, kUnhealthy, kLastKnownStatus };
 
-/// Words of Route 53: "HTTP", "HTTPS_STR_MATCH"...
+/// Words of Route 53: "HTTP", "HTTPS_STR_MATCH"... and of section 11: "UDP", "EXEC"...
 const char* CheckTypeText(CheckType type) noexcept;
-/// True for the two types whose connection starts with a TLS handshake.
+/// True for the two HTTPS types.
 bool UsesTls(CheckType type) noexcept;
 /// True for the two types that read the body.
 bool MatchesString(CheckType type) noexcept;
 /// True for types that nothing is probed for: their state follows from something else.
 constexpr bool IsDerived(CheckType type) noexcept {
   return type == CheckType::kCalculated || type == CheckType::kCloudwatchMetric;
+}
+
+/// True for types that look at an address or a name; EXEC and derived ones look at none.
+constexpr bool HasEndpoint(CheckType type) noexcept {
+  return type != CheckType::kExec && !IsDerived(type);
+}
+/// True for types whose endpoint has a port: all but ICMP.
+constexpr bool HasPort(CheckType type) noexcept {
+  return HasEndpoint(type) && type != CheckType::kIcmp;
 }
 
 using Milliseconds = std::chrono::milliseconds;
@@ -57,11 +74,65 @@ struct DampingRule {
   bool operator==(const DampingRule&) const = default;
 };
 
+// What only one native type is told. Texts are octets of any value unless said otherwise.
+
+struct UdpSettings {
+  std::string payload;  // 0..1400 octets, sent as one datagram
+  std::string expect;   // 0..255 octets that a reply must hold; empty: any reply will do
+  bool operator==(const UdpSettings&) const = default;
+};
+
+struct DnsSettings {
+  std::string question;      // wire form
+  std::uint16_t type = 6;    // SOA
+  std::uint32_t rcodes = 1;  // bit n: RCODE n (0..15) passes; never 0
+  std::string rdata;         // one record of the answer must have it (uncompressed); empty: any
+  bool recursion_desired = false;  // RD of the question
+  bool operator==(const DnsSettings&) const = default;
+};
+
+/// "NXDOMAIN", "RCODE12".
+std::string RcodeText(unsigned rcode);
+
+struct TlsSettings {
+  std::uint32_t min_days_valid = 1;  // 0..3650 left for the certificate that the endpoint shows
+  bool verify = false;               // against the roots, and for `fqdn` (else the address)
+  std::string ca_bundle;             // file of the roots, PEM; empty: the system's
+  std::string ca_digest;             // of that file, so that another content is another check
+  bool operator==(const TlsSettings&) const = default;
+};
+
+struct GrpcSettings {
+  std::string service;  // 0..255 characters; empty: the server as a whole
+  bool tls = false;     // with ALPN "h2"; not verified
+  bool operator==(const GrpcSettings&) const = default;
+};
+
+struct IcmpSettings {
+  std::uint32_t count = 1;  // 1..10 echoes, all of which must be replied to
+  bool operator==(const IcmpSettings&) const = default;
+};
+
+struct ExecSettings {
+  std::string command;                 // absolute path, run without a shell
+  std::vector<std::string> arguments;  // behind it; at most 64 of at most 4096 octets, without NUL
+  std::string user = "nobody";         // it becomes under root; empty: it stays what we are
+  bool operator==(const ExecSettings&) const = default;
+};
+
+using NativeSettings = std::variant<std::monostate,
+                                    UdpSettings,
+                                    DnsSettings,
+                                    TlsSettings,
+                                    GrpcSettings,
+                                    IcmpSettings,
+                                    ExecSettings>;
+
 struct CheckConfig {
   std::string id;  // 1..64 characters, unique
   CheckType type = CheckType::kHttp;
   std::string ip_address;     // literal IPv4 or IPv6; empty: `fqdn` is resolved (A only)
-  std::uint16_t port = 80;    // 1..65535
+  std::uint16_t port = 80;    // 1..65535; ICMP: none, 0
   std::string fqdn;           // Host header and SNI; or the name to resolve
   std::string resource_path;  // with its leading "/"; "/" when not given
   std::string search_string;  // 1..255 octets, *_STR_MATCH only
@@ -78,11 +149,12 @@ struct CheckConfig {
   // CLOUDWATCH_METRIC: what its alarm's data say, reported by control (section 8).
   std::string alarm;  // "REGION/NAME", which control has a source for
   InsufficientData insufficient_data = InsufficientData::kLastKnownStatus;
+  NativeSettings native;  // those of `type`; none for Route 53's types
 
   // Effective timing: Route 53's values unless the native extension changed them.
   Milliseconds interval{30000};           // 50 ms..300 s, gap from response to next request
   Milliseconds connect_timeout{4000};     // 10 ms..60 s; 10 s for TCP by default
-  Milliseconds response_timeout{2000};    // after connect; the TLS handshake counts inside
+  Milliseconds response_timeout{2000};    // after connect, handshake inside; EXEC: for all of it
   Milliseconds body_timeout{2000};        // after the header, *_STR_MATCH only
   std::uint32_t healthy_threshold = 3;    // 1..100 consecutive passes (rise)
   std::uint32_t unhealthy_threshold = 3;  // 1..100 consecutive failures (fall)
@@ -105,7 +177,7 @@ Status ValidateCheck(const CheckConfig& check);
 Milliseconds ReportTtl(const CheckConfig& check);
 
 /// Where the check looks, for people: "https://192.0.2.1:8443/up (host www.example.)",
-/// "tcp://[2001:db8::1]:22".
+/// "tcp://[2001:db8::1]:22", "dns://192.0.2.1:53 www.example. A", "exec:/usr/local/bin/probe".
 std::string TargetText(const CheckConfig& check);
 
 }  // namespace holdfast::health

@@ -11,9 +11,16 @@
 namespace holdfast::health {
 
 /// kUnknown: nothing was learnt about the endpoint, because something of our own was missing (a
-/// descriptor, a port, time on the processor, a resolver). It is never counted against the
+/// descriptor, a port, a right, time on the processor, a resolver). It is never counted against the
 /// endpoint.
 enum class Outcome : std::uint8_t { kPass, kFail, kUnknown };
+
+/// How long each phase of a probe took; zero where it was not reached or the type has none.
+struct PhaseTimes {
+  std::chrono::nanoseconds connect{};        // TCP handshake, without the name's resolution
+  std::chrono::nanoseconds tls_handshake{};  // after the connection
+  std::chrono::nanoseconds first_byte{};     // from the request (echo, question) sent to the reply
+};
 
 /// Every probe that is not abandoned ends in exactly one.
 struct Observation {
@@ -21,6 +28,7 @@ struct Observation {
   std::string reason;              // "Success: ...", "Failure: ..." or "Unknown: ...", section 9
   std::chrono::nanoseconds rtt{};  // from the start of the probe to its end
   std::uint64_t at_ns = 0;         // CLOCK_MONOTONIC of the end
+  PhaseTimes phases;
 };
 
 /// How often which side was seen, and the last failure; survives a restart.

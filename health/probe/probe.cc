@@ -1,13 +1,15 @@
-// The part common to all probes: resolve, connect, deadlines, one end. A deadline is looked at
-// twice: by its timer, and by each event that comes after it but before the timer was served.
+// The part common to all probes: deadlines, one descriptor, one end. A deadline is looked at twice:
+// by its timer, and by each event that comes after it but before the timer was served.
 #include "health/probe/probe.h"
 
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
+#include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 
 namespace holdfast::health {
@@ -17,17 +19,41 @@ using Descriptor = asio::posix::stream_descriptor;
 
 namespace {
 
-constexpr const char* kNoConnection =
-    "The health checker could not establish a connection within the timeout limit.";
+ProbeMaker* MakerOf(CheckType type) {
+  switch (type) {
+    case CheckType::kHttp:
+    case CheckType::kHttps:
+    case CheckType::kHttpStrMatch:
+    case CheckType::kHttpsStrMatch:
+      return MakeHttpProbe;
+    case CheckType::kTcp:
+      return MakeTcpProbe;
+    case CheckType::kUdp:
+      return MakeUdpProbe;
+    case CheckType::kDns:
+      return MakeDnsProbe;
+    case CheckType::kTls:
+      return MakeTlsProbe;
+    case CheckType::kGrpc:
+      return MakeGrpcProbe;
+    case CheckType::kIcmp:
+      return MakeIcmpProbe;
+    case CheckType::kExec:
+      return MakeExecProbe;
+    case CheckType::kCalculated:
+      break;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
 std::shared_ptr<Probe> Probe::Make(ProbeLoop& loop,
                                    std::shared_ptr<const ProbeTask> task,
                                    Done done) {
-  const bool tcp = task->check.type == CheckType::kTcp;
-  return tcp ? MakeTcpProbe(loop, std::move(task), std::move(done))
-             : MakeHttpProbe(loop, std::move(task), std::move(done));
+  ProbeMaker* maker = MakerOf(task->check.type);
+  HF_CHECK(maker != nullptr);  // derived checks are never due
+  return maker(loop, std::move(task), std::move(done));
 }
 
 Probe::Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done)
@@ -38,75 +64,36 @@ Probe::Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done)
       timer_(loop.io) {}
 
 Probe::~Probe() {
-  CloseSocket(true);
+  CloseDescriptor(true);
 }
 
 void Probe::Start() {
   started_ = ProbeClock::now();
-  BeginPhase(task_->check.connect_timeout, kNoConnection);
-  if (task_->address.octets != 0) {
-    Connect(task_->address);
-    return;
-  }
-  loop_.resolver.Resolve(task_->check.fqdn, [weak = weak_from_this()](Resolved resolved) {
-    if (const auto probe = weak.lock()) {
-      probe->OnResolved(resolved);
-    }
-  });
+  Begin();
 }
 
 void Probe::Abandon() {
-  phase_ = Phase::kEnded;
   done_ = nullptr;
-  timer_.cancel();
-  CloseSocket(true);
-}
-
-void Probe::OnResolved(Resolved resolved) {
-  if (phase_ != Phase::kResolving) {
-    return;
-  }
-  switch (resolved.outcome) {
-    case ResolveOutcome::kFound:
-      Connect(MakeAddress(resolved.address, task_->check.port));
-      return;
-    case ResolveOutcome::kNoAddress:
-      Finish(Outcome::kFail, "Failure: DNS resolution failed");
-      return;
-    case ResolveOutcome::kUnavailable:
-      Finish(Outcome::kUnknown, "Unknown: no resolver answered the health checker.");
-      return;
+  if (!std::exchange(ended_, true)) {
+    timer_.cancel();
+    OnClose();
+    CloseDescriptor(true);
   }
 }
 
-void Probe::Connect(const SocketAddress& address) {
-  phase_ = Phase::kConnecting;
-  address_ = address;
-  const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) {
-    FinishSystemError("make a socket", errno);
-    return;
-  }
+bool Probe::Watch(int fd) {
   boost::system::error_code error;
   static_cast<void>(descriptor_.assign(fd, error));
   if (error) {
     close(fd);
-    FinishSystemError("watch a socket", error.value());
-    return;
+    FinishSystemError("watch a descriptor", error.value());
+    return false;
   }
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.octets) != 0 &&
-      errno != EINPROGRESS) {
-    FinishSystemError("establish a connection", errno);
-    return;
-  }
-  // Also when it stands at once: the next step then comes from the loop like any other.
-  AwaitWritable();
+  return true;
 }
 
-void Probe::Reconnect() {
-  OnClose();
-  CloseSocket(false);
-  Connect(address_);
+void Probe::Unwatch() noexcept {
+  CloseDescriptor(false);
 }
 
 void Probe::AwaitReadable() {
@@ -126,33 +113,14 @@ void Probe::Await(Descriptor::wait_type what) {
 }
 
 void Probe::OnEvent() {
-  if (phase_ == Phase::kEnded) {
+  if (ended_) {
     return;
   }
   if (ProbeClock::now() >= deadline_) {
     FinishTimeout();
-  } else if (phase_ == Phase::kConnecting) {
-    OnConnectEnd();
   } else {
     OnReady();
   }
-}
-
-void Probe::OnConnectEnd() {
-  int error = 0;
-  socklen_t octets = sizeof(error);
-  if (getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &octets) != 0) {
-    error = errno;
-  }
-  if (error == 0 && MetItself(fd())) {
-    error = ECONNREFUSED;
-  }
-  if (error != 0) {
-    FinishSystemError("establish a connection", error);
-    return;
-  }
-  phase_ = Phase::kConnected;
-  OnConnected();
 }
 
 void Probe::BeginPhase(Milliseconds timeout, const char* too_slow) {
@@ -166,21 +134,22 @@ void Probe::ArmDeadline() {
   timer_.expires_at(deadline_);
   timer_.async_wait([self = shared_from_this()](auto error) {
     // A timer that was moved after it had expired still comes with success.
-    if (!error && self->phase_ != Phase::kEnded && ProbeClock::now() >= self->deadline_) {
+    if (!error && !self->ended_ && ProbeClock::now() >= self->deadline_) {
       self->FinishTimeout();
     }
   });
 }
 
 void Probe::FinishTimeout() {
-  const Outcome outcome = JudgeTimeout(deadline_, timeout_, ProbeClock::now());
-  if (outcome == Outcome::kUnknown) {
-    Finish(outcome, "Unknown: the health checker itself was late.");
-  } else if (phase_ == Phase::kResolving) {
-    Finish(Outcome::kUnknown, "Unknown: no resolver answered the health checker in time.");
+  if (JudgeTimeout(deadline_, timeout_, ProbeClock::now()) == Outcome::kUnknown) {
+    Finish(Outcome::kUnknown, "Unknown: the health checker itself was late.");
   } else {
-    Finish(outcome, std::string("Failure: ") + too_slow_);
+    OnTooSlow();
   }
+}
+
+void Probe::OnTooSlow() {
+  Finish(Outcome::kFail, std::string("Failure: ") + too_slow_);
 }
 
 void Probe::FinishSystemError(const char* doing, int error) {
@@ -191,17 +160,17 @@ void Probe::FinishSystemError(const char* doing, int error) {
 }
 
 void Probe::Finish(Outcome outcome, std::string reason) {
-  if (phase_ == Phase::kEnded) {
+  if (std::exchange(ended_, true)) {
     return;
   }
-  phase_ = Phase::kEnded;
-  timer_.cancel();
-  OnClose();
-  CloseSocket(outcome != Outcome::kPass);
   Observation observation{.outcome = outcome,
                           .reason = std::move(reason),
                           .rtt = ProbeClock::now() - started_,
-                          .at_ns = MonotonicNs()};
+                          .at_ns = MonotonicNs(),
+                          .phases = phases_};
+  timer_.cancel();
+  OnClose();
+  CloseDescriptor(outcome != Outcome::kPass);
   // From the loop, so that whoever starts a probe is never called back from within.
   asio::post(loop_.io, [self = shared_from_this(), seen = std::move(observation)]() mutable {
     if (auto done = std::exchange(self->done_, nullptr)) {
@@ -210,27 +179,18 @@ void Probe::Finish(Outcome outcome, std::string reason) {
   });
 }
 
-void Probe::CloseSocket(bool reset) noexcept {
+void Probe::CloseDescriptor(bool reset) noexcept {
   if (!descriptor_.is_open()) {
     return;
   }
   if (reset) {
-    // Leaves no TIME_WAIT behind for endpoints that are down for long.
+    // Leaves no TIME_WAIT behind for endpoints that are down for long. Means nothing to what is no
+    // TCP socket.
     const linger now{.l_onoff = 1, .l_linger = 0};
     setsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
   }
   boost::system::error_code ignored;
   static_cast<void>(descriptor_.close(ignored));
-}
-
-bool MetItself(int fd) noexcept {
-  sockaddr_storage here{};
-  sockaddr_storage there{};
-  socklen_t here_octets = sizeof(here);
-  socklen_t there_octets = sizeof(there);
-  return getsockname(fd, reinterpret_cast<sockaddr*>(&here), &here_octets) == 0 &&
-         getpeername(fd, reinterpret_cast<sockaddr*>(&there), &there_octets) == 0 &&
-         here_octets == there_octets && std::memcmp(&here, &there, here_octets) == 0;
 }
 
 }  // namespace holdfast::health

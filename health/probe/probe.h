@@ -1,6 +1,7 @@
-// One probe of one endpoint: a small non-blocking state machine on the health loop. This base
-// resolves and connects under the connect deadline; tcp.cc ends there, http.cc goes on. Every probe
-// ends in exactly one Observation, unless it is abandoned.
+// One probe: a small non-blocking state machine on the health loop, one type per file. This base
+// has what all of them need: total deadlines, one watched descriptor, one end. Every probe ends in
+// exactly one Observation, unless it is abandoned. What looks at an endpoint over the network
+// starts from endpoint_probe.h or stream_probe.h.
 #pragma once
 
 #include <array>
@@ -20,7 +21,7 @@
 
 namespace holdfast::health {
 
-/// What all probes of one loop share. Outlives them.
+/// What all probes of one loop share. Outlives them, but for those that the loop's end destroys.
 struct ProbeLoop {
   boost::asio::io_context& io;
   Resolver& resolver;
@@ -48,63 +49,65 @@ class Probe : public std::enable_shared_from_this<Probe> {
  protected:
   Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done);
 
-  /// The connection stands. The connect deadline still runs until the next BeginPhase.
-  virtual void OnConnected() = 0;
+  /// Begins, with a first BeginPhase.
+  virtual void Begin() = 0;
   /// What was waited for came, in time.
   virtual void OnReady() = 0;
-  /// Before the descriptor is closed.
+  /// The deadline passed and our own loop saw it in time. Fails the probe with the phase's words.
+  virtual void OnTooSlow();
+  /// Before the descriptor is closed, whatever ended the probe.
   virtual void OnClose() noexcept {}
 
   /// From now on, `timeout` in total for what follows, however many steps it takes.
   void BeginPhase(Milliseconds timeout, const char* too_slow);
+  /// Takes `fd` over, to wait for it. False: it was closed and the probe has ended.
+  bool Watch(int fd);
+  void Unwatch() noexcept;
   void AwaitReadable();
   void AwaitWritable();
-  /// Gives this connection up and makes another under the running deadline.
-  void Reconnect();
   void Finish(Outcome outcome, std::string reason);
   /// Ends with a failure, or with kUnknown when `error` is a shortage of our own.
   void FinishSystemError(const char* doing, int error);
 
   [[nodiscard]] const ProbeTask& task() const noexcept { return *task_; }
+  [[nodiscard]] const CheckConfig& check() const noexcept { return task_->check; }
   [[nodiscard]] ProbeLoop& loop() noexcept { return loop_; }
   [[nodiscard]] int fd() { return descriptor_.native_handle(); }
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
+  /// For the observation.
+  [[nodiscard]] PhaseTimes& phases() noexcept { return phases_; }
 
  private:
-  void Connect(const SocketAddress& address);
   void Await(boost::asio::posix::stream_descriptor::wait_type what);
   void OnEvent();
-  void OnConnectEnd();
-  void OnResolved(Resolved resolved);
   void ArmDeadline();
   void FinishTimeout();
-  void CloseSocket(bool reset) noexcept;
-
-  enum class Phase : std::uint8_t { kResolving, kConnecting, kConnected, kEnded };
+  void CloseDescriptor(bool reset) noexcept;
 
   ProbeLoop& loop_;
   std::shared_ptr<const ProbeTask> task_;
   Done done_;
   boost::asio::posix::stream_descriptor descriptor_;
   boost::asio::steady_timer timer_;
-  Phase phase_ = Phase::kResolving;
-  SocketAddress address_;
+  bool ended_ = false;
   ProbeClock::time_point started_;
   ProbeClock::time_point deadline_;
   Milliseconds timeout_{};
   const char* too_slow_ = "";
+  PhaseTimes phases_;
 };
 
-/// Passes when the connection stands (section 3, TCP).
-std::shared_ptr<Probe> MakeTcpProbe(ProbeLoop& loop,
-                                    std::shared_ptr<const ProbeTask> task,
-                                    Probe::Done done);
-/// HTTP, HTTPS and both with string match.
-std::shared_ptr<Probe> MakeHttpProbe(ProbeLoop& loop,
-                                     std::shared_ptr<const ProbeTask> task,
-                                     Probe::Done done);
-
-/// True when a connection to our own machine met itself: with no listener, a connect from an
-/// ephemeral port to that same port succeeds.
-bool MetItself(int fd) noexcept;
+/// One for each type; the file has the type's name.
+using ProbeMaker = std::shared_ptr<Probe>(ProbeLoop& loop,
+                                          std::shared_ptr<const ProbeTask> task,
+                                          Probe::Done done);
+ProbeMaker MakeTcpProbe;   // passes when the connection stands (section 3, TCP)
+ProbeMaker MakeHttpProbe;  // HTTP, HTTPS and both with string match
+ProbeMaker MakeUdpProbe;
+ProbeMaker MakeDnsProbe;
+ProbeMaker MakeTlsProbe;
+ProbeMaker MakeGrpcProbe;
+ProbeMaker MakeIcmpProbe;
+ProbeMaker MakeExecProbe;
 
 }  // namespace holdfast::health

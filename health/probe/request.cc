@@ -26,10 +26,15 @@ bool ParseAddress(const std::string& text, std::uint16_t port, SocketAddress& ad
   return true;
 }
 
+bool MayUseTls(const CheckConfig& check) {
+  const auto* grpc = std::get_if<GrpcSettings>(&check.native);
+  return UsesTls(check.type) || check.type == CheckType::kTls || (grpc != nullptr && grpc->tls);
+}
+
 // A server name is a name (RFC 6066, 3): literal addresses are not sent, nor is the root's dot.
 std::string ServerName(const CheckConfig& check) {
   SocketAddress ignored;
-  if (!UsesTls(check.type) || !check.enable_sni || ParseAddress(check.fqdn, 0, ignored)) {
+  if (!MayUseTls(check) || !check.enable_sni || ParseAddress(check.fqdn, 0, ignored)) {
     return {};
   }
   std::string name = check.fqdn;
@@ -49,6 +54,38 @@ std::string Request(const CheckConfig& check) {
     text += "\r\nAccept-Encoding: gzip, deflate";
   }
   return text + "\r\nConnection: close\r\n\r\n";
+}
+
+// What a native type needs beside its settings, read or compiled once.
+Status PrepareNative(ProbeTask& task) {
+  const CheckConfig& check = task.check;
+  const auto named = [&check](Error error) {
+    error.message.insert(0, "health check \"" + check.id + "\": ");
+    return std::unexpected(std::move(error));
+  };
+  if (const auto* udp = std::get_if<UdpSettings>(&check.native)) {
+    task.request = udp->payload;
+    if (!udp->expect.empty()) {
+      auto pattern = Pattern::Compile(udp->expect);
+      if (!pattern) {
+        return named(std::move(pattern.error()));
+      }
+      task.pattern = std::move(*pattern);
+    }
+  } else if (const auto* tls = std::get_if<TlsSettings>(&check.native); tls && tls->verify) {
+    auto roots = CaBundle::Load(tls->ca_bundle, tls->ca_digest);
+    if (!roots) {
+      return named(std::move(roots.error()));
+    }
+    task.roots = std::move(*roots);
+  } else if (const auto* exec = std::get_if<ExecSettings>(&check.native)) {
+    auto run_as = FindRunAs(exec->user);
+    if (!run_as) {
+      return named(std::move(run_as.error()));
+    }
+    task.run_as = *run_as;
+  }
+  return {};
 }
 
 }  // namespace
@@ -85,11 +122,16 @@ Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
   if (!check.ip_address.empty()) {
     ParseAddress(check.ip_address, check.port, task->address);
   }
-  if (check.type != CheckType::kTcp) {
-    task->request = Request(check);
-  }
   task->sni = ServerName(check);
   task->pattern = std::move(pattern);
+  if (check.type == CheckType::kTcp) {
+    return task;
+  }
+  if (std::holds_alternative<std::monostate>(check.native)) {
+    task->request = Request(check);
+    return task;
+  }
+  HF_TRY(PrepareNative(*task));
   return task;
 }
 

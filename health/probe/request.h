@@ -1,17 +1,20 @@
 // Everything about a check that its probes need and that does not change from probe to probe,
-// worked out once when the check is configured: address, request, pattern. Immutable, shared by the
-// probes under way.
+// worked out once when the check is configured: address, request, pattern, certificates, user.
+// Immutable, shared by the probes under way.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <netinet/in.h>
+#include <optional>
 #include <string>
 #include <sys/socket.h>
 
 #include "dataplane/base/result.h"
 #include "health/check.h"
+#include "health/probe/child_process.h"
 #include "health/probe/pattern.h"
+#include "health/probe/tls.h"
 
 namespace holdfast::health {
 
@@ -26,13 +29,16 @@ SocketAddress MakeAddress(in_addr address, std::uint16_t port) noexcept;
 struct ProbeTask {
   CheckConfig check;                       // alone, for a derived one, which is not probed
   SocketAddress address;                   // none: `check.fqdn` is resolved for each probe
-  std::string request;                     // empty for TCP
+  std::string request;                     // of HTTP and UDP, whole; of others empty
   std::string sni;                         // empty: the handshake carries no name
-  std::shared_ptr<const Pattern> pattern;  // null unless the type matches a string
+  std::shared_ptr<const Pattern> pattern;  // null unless a reply must hold a string
+  std::shared_ptr<const CaBundle> roots;   // null unless the certificate is verified
+  std::optional<RunAs> run_as;             // EXEC: whom the program becomes
 };
 
-/// @param pattern  compiled from check.search_string, or null.
-/// @return kInvalid when the check cannot be probed as it is written (ValidateCheck says why).
+/// @param pattern  compiled from check.search_string, or null. UDP's `expect` is compiled here.
+/// @return kInvalid when the check cannot be probed as it is written (ValidateCheck says why), for
+///         a CA bundle that cannot be read and a user that does not exist.
 Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
                                                   std::shared_ptr<const Pattern> pattern);
 

@@ -1,20 +1,19 @@
 // The TCP probe: nothing is sent, an established connection is the answer.
 #include <utility>
 
-#include "health/probe/probe.h"
+#include "health/probe/stream_probe.h"
 
 namespace holdfast::health {
 
 namespace {
 
-class TcpProbe final : public Probe {
+class TcpProbe final : public StreamProbe {
  public:
   TcpProbe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done)
-      : Probe(loop, std::move(task), std::move(done)) {}
+      : StreamProbe(loop, std::move(task), std::move(done)) {}
 
  private:
-  void OnConnected() override { Finish(Outcome::kPass, "Success: TCP connection established"); }
-  void OnReady() override {}
+  void OnStream() override { Finish(Outcome::kPass, "Success: TCP connection established"); }
 };
 
 }  // namespace

@@ -1,10 +1,12 @@
-// OpenSSL 3.0 behind TlsContext and TlsSession. The error queue is per thread, so it is cleared
-// before each call and read right after.
+// OpenSSL 3.0 behind TlsContext, CaBundle and TlsSession. The error queue is per thread, so it is
+// cleared before each call and read right after.
 #include "health/probe/tls.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -48,14 +50,62 @@ TlsContext::~TlsContext() {
   SSL_CTX_free(context_);
 }
 
-std::unique_ptr<TlsSession> TlsSession::Open(TlsContext& context, int fd, const std::string& sni) {
+Result<std::shared_ptr<const CaBundle>> CaBundle::Load(const std::string& path,
+                                                       const std::string& digest) {
+  static std::mutex mutex;
+  static std::map<std::pair<std::string, std::string>, std::weak_ptr<const CaBundle>> known;
+  const std::lock_guard lock(mutex);
+  std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
+  auto& shared = known[{path, digest}];
+  if (auto bundle = shared.lock()) {
+    return bundle;
+  }
+  X509_STORE* store = X509_STORE_new();
+  if (store == nullptr) {
+    return Fail(ErrorCode::kExhausted, "health: no memory for CA certificates");
+  }
+  std::shared_ptr<const CaBundle> bundle(new CaBundle(store));
+  ERR_clear_error();
+  if (path.empty() ? X509_STORE_set_default_paths(store) != 1
+                   : X509_STORE_load_file(store, path.c_str()) != 1) {
+    const char* text = ERR_reason_error_string(ERR_peek_error());
+    return Fail(ErrorCode::kInvalid,
+                "CA bundle '" + path + "' cannot be read: " + (text != nullptr ? text : "unknown") +
+                    "; expected certificates in PEM");
+  }
+  shared = bundle;
+  return bundle;
+}
+
+CaBundle::~CaBundle() {
+  X509_STORE_free(store_);
+}
+
+namespace {
+
+// With SSL_VERIFY_NONE a client verifies all the same and goes on; the result can be asked.
+bool VerifyAgainst(SSL* ssl, X509_STORE* store, const std::string& subject) {
+  X509_VERIFY_PARAM* expected = SSL_get0_param(ssl);
+  return SSL_set1_verify_cert_store(ssl, store) == 1 &&
+         (X509_VERIFY_PARAM_set1_ip_asc(expected, subject.c_str()) == 1 ||
+          X509_VERIFY_PARAM_set1_host(expected, subject.data(), subject.size()) == 1);
+}
+
+}  // namespace
+
+std::unique_ptr<TlsSession> TlsSession::Open(TlsContext& context,
+                                             int fd,
+                                             const TlsOptions& options) {
+  static constexpr unsigned char kHttp2[] = {2, 'h', '2'};
   SSL* ssl = SSL_new(context.context_);
   if (ssl == nullptr) {
     return nullptr;
   }
   std::unique_ptr<TlsSession> session(new TlsSession(ssl));
   if (SSL_set_fd(ssl, fd) != 1 ||
-      (!sni.empty() && SSL_set_tlsext_host_name(ssl, sni.c_str()) != 1)) {
+      (!options.sni.empty() && SSL_set_tlsext_host_name(ssl, options.sni.c_str()) != 1) ||
+      (options.http2 && SSL_set_alpn_protos(ssl, kHttp2, sizeof(kHttp2)) != 0) ||
+      (options.roots != nullptr && !VerifyAgainst(ssl, options.roots->store_, options.subject))) {
     return nullptr;
   }
   SSL_set_connect_state(ssl);
@@ -122,6 +172,34 @@ bool TlsSession::CertificateCovers(const std::string& name) const {
   X509* certificate = SSL_get0_peer_certificate(ssl_);
   return certificate != nullptr &&
          X509_check_host(certificate, name.data(), name.size(), 0, nullptr) == 1;
+}
+
+std::optional<TlsSession::Validity> TlsSession::CertificateValidity() const {
+  const auto until = [](const ASN1_TIME* time) -> std::optional<std::chrono::seconds> {
+    int days = 0;
+    int seconds = 0;
+    if (time == nullptr || ASN1_TIME_diff(&days, &seconds, nullptr, time) != 1) {
+      return std::nullopt;
+    }
+    return std::chrono::days(days) + std::chrono::seconds(seconds);
+  };
+  const X509* certificate = SSL_get0_peer_certificate(ssl_);
+  const auto begin =
+      certificate != nullptr ? until(X509_get0_notBefore(certificate)) : std::nullopt;
+  const auto end = certificate != nullptr ? until(X509_get0_notAfter(certificate)) : std::nullopt;
+  return begin && end ? std::optional(Validity{.since = -*begin, .left = *end}) : std::nullopt;
+}
+
+std::string TlsSession::VerifyProblem() const {
+  const long result = SSL_get_verify_result(ssl_);
+  return result == X509_V_OK ? "" : X509_verify_cert_error_string(result);
+}
+
+bool TlsSession::AgreedOnHttp2() const {
+  const unsigned char* name = nullptr;
+  unsigned octets = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &octets);
+  return octets == 2 && std::memcmp(name, "h2", 2) == 0;
 }
 
 }  // namespace holdfast::health

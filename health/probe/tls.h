@@ -1,11 +1,14 @@
-// TLS as a health check wants it: whatever the endpoint offers is taken and no certificate is ever
-// refused (spec/health-checks.md section 3), since the question is whether it answers. OpenSSL on a
-// non-blocking descriptor, behind two classes. Health loop.
+// TLS as a health check wants it: whatever the endpoint offers is taken and no certificate ends a
+// handshake (spec/health-checks.md section 3), since the question is whether it answers. What the
+// certificate is worth can be asked afterwards. OpenSSL on a non-blocking descriptor, behind three
+// classes. Health loop, but for CaBundle.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -13,11 +16,39 @@
 
 struct ssl_ctx_st;
 struct ssl_st;
+struct x509_store_st;
 
 namespace holdfast::health {
 
 /// What one non-blocking step on a connection came to.
 enum class IoStep : std::uint8_t { kDone, kWantRead, kWantWrite, kEnd, kFailed };
+
+/// Certificates that others are verified against. Immutable: shared by any number of checks.
+class CaBundle {
+ public:
+  /// Checks that name the same file with the same digest share one copy. Any thread.
+  /// @param path    PEM; empty: those that OpenSSL knows as the system's.
+  /// @param digest  of the file, so that a changed one is read again.
+  /// @return kInvalid with OpenSSL's words when the file holds no certificates, kExhausted.
+  static Result<std::shared_ptr<const CaBundle>> Load(const std::string& path,
+                                                      const std::string& digest);
+  ~CaBundle();
+  CaBundle(const CaBundle&) = delete;
+  CaBundle& operator=(const CaBundle&) = delete;
+
+ private:
+  friend class TlsSession;
+  explicit CaBundle(x509_store_st* store) noexcept : store_(store) {}
+  x509_store_st* store_;
+};
+
+/// What one handshake asks for.
+struct TlsOptions {
+  std::string sni;                        // empty: no name is sent
+  bool http2 = false;                     // offers "h2" and nothing else (ALPN)
+  std::shared_ptr<const CaBundle> roots;  // null: the certificate is not verified
+  std::string subject;                    // with `roots`: a name, or a literal address
+};
 
 /// Settings shared by all sessions of one thread.
 class TlsContext {
@@ -37,9 +68,8 @@ class TlsContext {
 class TlsSession {
  public:
   /// @param fd   connected and non-blocking; stays the caller's and must outlive the session.
-  /// @param sni  empty: no name is sent.
   /// @return nothing when memory ran out.
-  static std::unique_ptr<TlsSession> Open(TlsContext& context, int fd, const std::string& sni);
+  static std::unique_ptr<TlsSession> Open(TlsContext& context, int fd, const TlsOptions& options);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -53,6 +83,18 @@ class TlsSession {
 
   /// Whether the certificate shown in the handshake is for `name`.
   [[nodiscard]] bool CertificateCovers(const std::string& name) const;
+  /// When the certificate shown begins and ceases to be valid, from now; nothing when there is none
+  /// or its times cannot be read.
+  struct Validity {
+    std::chrono::seconds since;  // negative: not valid yet
+    std::chrono::seconds left;   // negative: expired
+  };
+  [[nodiscard]] std::optional<Validity> CertificateValidity() const;
+  /// Why the chain could not be verified against TlsOptions::roots, in OpenSSL's words; empty: it
+  /// was.
+  [[nodiscard]] std::string VerifyProblem() const;
+  /// Whether the endpoint chose HTTP/2.
+  [[nodiscard]] bool AgreedOnHttp2() const;
   /// After kFailed: "SSL alert handshake_failure", or what OpenSSL says.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
   /// After kFailed: the endpoint said that it does not know the name.

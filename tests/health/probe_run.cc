@@ -4,6 +4,8 @@
 #include <csignal>
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "dataplane/base/check.h"
@@ -68,6 +70,46 @@ std::vector<Observation> Probes(const std::vector<CheckConfig>& checks, RunOptio
 
 Observation ProbeOnce(const CheckConfig& check, RunOptions options) {
   return Probes({check}, std::move(options)).front();
+}
+
+Observation ProbeWithoutDescriptors(const CheckConfig& check) {
+  rlimit usual{};
+  HF_CHECK(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  boost::asio::io_context io;
+  auto tls = TlsContext::Create();
+  auto resolver = Resolver::Create(io, "127.0.0.1:1");
+  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
+  std::vector<Observation> seen;
+  const auto probe = Probe::Make(loop,
+                                 MakeTask(check, nullptr).value(),
+                                 [&seen](Observation observation) { seen.push_back(observation); });
+  const int free = dup(0);
+  close(free);
+  const rlimit none{.rlim_cur = static_cast<rlim_t>(free), .rlim_max = usual.rlim_max};
+  HF_CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  probe->Start();
+  HF_CHECK(setrlimit(RLIMIT_NOFILE, &usual) == 0);
+  io.run_for(std::chrono::seconds(1));
+  EXPECT_EQ(seen.size(), 1U);
+  return seen.empty() ? Observation{} : seen.front();
+}
+
+int ProbeAndAbandon(const CheckConfig& check,
+                    std::chrono::milliseconds before,
+                    std::chrono::milliseconds after) {
+  boost::asio::io_context io;
+  auto tls = TlsContext::Create();
+  auto resolver = Resolver::Create(io, "127.0.0.1:1");
+  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
+  int spoken = 0;
+  const auto probe = Probe::Make(
+      loop, MakeTask(check, nullptr).value(), [&spoken](const Observation&) { ++spoken; });
+  probe->Start();
+  io.run_for(before);
+  probe->Abandon();
+  io.restart();
+  io.run_for(after);
+  return spoken;
 }
 
 std::string Compress(const std::string& plain, Squeeze form) {

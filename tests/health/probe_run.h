@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -23,6 +24,14 @@ struct RunOptions {
 /// Probes all of them at the same time. Each gives exactly one observation, in order of `checks`.
 std::vector<Observation> Probes(const std::vector<CheckConfig>& checks, RunOptions options = {});
 Observation ProbeOnce(const CheckConfig& check, RunOptions options = {});
+
+/// Probes once while no descriptor is free.
+Observation ProbeWithoutDescriptors(const CheckConfig& check);
+/// Starts a probe, lets it run for `before`, abandons it and waits `after`. @return how often it
+/// spoke.
+int ProbeAndAbandon(const CheckConfig& check,
+                    std::chrono::milliseconds before,
+                    std::chrono::milliseconds after = std::chrono::milliseconds(50));
 
 /// gzip or zlib ("deflate") form of `plain`.
 enum class Squeeze { kGzip, kZlib, kRaw };

@@ -1,16 +1,14 @@
 // What probes send, how they end when an endpoint misbehaves (fault matrix D1-D4), and what they
 // never hold against it.
-#include "health/probe/probe.h"
-
 #include <arpa/inet.h>
 #include <cerrno>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
 
+#include "health/probe/endpoint_probe.h"
 #include "tests/health/probe_run.h"
 #include "tests/health/scripted_dns.h"
 #include "tests/health/scripted_server.h"
@@ -317,27 +315,9 @@ TEST(ProbeTls, ReadsABodyOfManyRecords) {
 
 TEST(ProbeBlame, IsNotLaidOnTheEndpointWhenNoDescriptorIsFree) {
   const ScriptedServer server(Answer(Response(200)));
-  const auto checks = {LoopbackCheck(CheckType::kHttp, server.port())};
-  rlimit usual{};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
-  boost::asio::io_context io;
-  auto tls = TlsContext::Create();
-  auto resolver = Resolver::Create(io, "127.0.0.1:1");
-  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
-  std::vector<Observation> seen;
-  const auto probe = Probe::Make(loop,
-                                 MakeTask(*checks.begin(), nullptr).value(),
-                                 [&seen](Observation observation) { seen.push_back(observation); });
-  const int free = dup(0);
-  close(free);
-  const rlimit none{.rlim_cur = static_cast<rlim_t>(free), .rlim_max = usual.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  probe->Start();
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
-  io.run_for(std::chrono::seconds(1));
-  ASSERT_EQ(seen.size(), 1U);
-  EXPECT_EQ(seen[0].outcome, Outcome::kUnknown);
-  EXPECT_EQ(seen[0].reason,
+  const Observation seen = ProbeWithoutDescriptors(LoopbackCheck(CheckType::kHttp, server.port()));
+  EXPECT_EQ(seen.outcome, Outcome::kUnknown);
+  EXPECT_EQ(seen.reason,
             "Unknown: The health checker could not make a socket: Too many open files.");
 }
 
@@ -393,17 +373,7 @@ TEST(Probe, KnowsAConnectionThatMetItself) {
 
 TEST(Probe, SaysNothingAnyMoreOnceAbandoned) {
   const ScriptedServer server(Answer(Response(200)));
-  boost::asio::io_context io;
-  auto tls = TlsContext::Create();
-  auto resolver = Resolver::Create(io, "127.0.0.1:1");
-  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
-  int spoken = 0;
-  const auto task = MakeTask(LoopbackCheck(CheckType::kHttp, server.port()), nullptr).value();
-  const auto probe = Probe::Make(loop, task, [&spoken](const Observation&) { ++spoken; });
-  probe->Start();
-  probe->Abandon();
-  io.run_for(std::chrono::milliseconds(50));
-  EXPECT_EQ(spoken, 0);
+  EXPECT_EQ(ProbeAndAbandon(LoopbackCheck(CheckType::kHttp, server.port()), milliseconds(0)), 0);
 }
 
 CheckConfig NamedCheck(std::uint16_t port, const std::string& name) {

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -37,8 +38,9 @@ X509* Certificate(EVP_PKEY* key, const TlsSetup& setup) {
   X509* certificate = X509_new();
   X509_set_version(certificate, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3 * kDay);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), setup.expired ? -kDay : kDay);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), setup.future ? kDay : -3 * kDay);
+  // A minute more, so that whole days are what a test says.
+  X509_gmtime_adj(X509_getm_notAfter(certificate), setup.expired ? -kDay : setup.days * kDay + 60);
   X509_NAME* subject = X509_get_subject_name(certificate);
   X509_NAME_add_entry_by_txt(subject,
                              "CN",
@@ -57,6 +59,18 @@ X509* Certificate(EVP_PKEY* key, const TlsSetup& setup) {
   return certificate;
 }
 
+int ChooseHttp2(SSL* /*ssl*/,
+                const unsigned char** chosen,
+                unsigned char* octets,
+                const unsigned char* /*offered*/,
+                unsigned /*offered_octets*/,
+                void* /*self*/) {
+  static constexpr unsigned char kHttp2[] = {'h', '2'};
+  *chosen = kHttp2;
+  *octets = sizeof(kHttp2);
+  return SSL_TLSEXT_ERR_OK;
+}
+
 SSL_CTX* ServerContext(const TlsSetup& setup) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   EVP_PKEY* key = EVP_EC_gen("P-256");
@@ -65,6 +79,9 @@ SSL_CTX* ServerContext(const TlsSetup& setup) {
     HF_CHECK(SSL_CTX_set_cipher_list(context, "ALL:@SECLEVEL=0") == 1);
     HF_CHECK(SSL_CTX_set_min_proto_version(context, TLS1_VERSION) == 1);
     HF_CHECK(SSL_CTX_set_max_proto_version(context, TLS1_VERSION) == 1);
+  }
+  if (setup.http2) {
+    SSL_CTX_set_alpn_select_cb(context, &ChooseHttp2, nullptr);
   }
   HF_CHECK(SSL_CTX_use_certificate(context, certificate) == 1);
   HF_CHECK(SSL_CTX_use_PrivateKey(context, key) == 1);
@@ -210,6 +227,16 @@ int ScriptedServer::OnServerName(ssl_st* ssl, int* alert, void* self) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
   return SSL_TLSEXT_ERR_OK;
+}
+
+std::string ScriptedServer::certificate() const {
+  BIO* memory = BIO_new(BIO_s_mem());
+  HF_CHECK(PEM_write_bio_X509(memory, SSL_CTX_get0_certificate(tls_)) == 1);
+  char* text = nullptr;
+  const long octets = BIO_get_mem_data(memory, &text);
+  std::string pem(text, static_cast<std::size_t>(octets));
+  BIO_free(memory);
+  return pem;
 }
 
 std::vector<std::string> ScriptedServer::names() {

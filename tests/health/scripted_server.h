@@ -47,6 +47,9 @@ class Peer {
 struct TlsSetup {
   std::string name = "www.example.test";  // of the certificate
   bool expired = false;
+  int days = 1;            // until it expires
+  bool future = false;     // valid from tomorrow on
+  bool http2 = false;      // agrees on "h2" (ALPN)
   bool needs_sni = false;  // alert handshake_failure without a name
   bool old = false;        // TLS 1.0 and nothing newer
 };
@@ -64,6 +67,8 @@ class ScriptedServer {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] int connections() const { return connections_; }
   [[nodiscard]] milliseconds lateness() const { return milliseconds(lateness_ms_); }
+  /// Its own certificate in PEM; of TLS servers only.
+  [[nodiscard]] std::string certificate() const;
   /// One per TLS handshake that got as far as its server name.
   [[nodiscard]] std::vector<std::string> names();
   /// What the clients asked, for scripts that call Note.

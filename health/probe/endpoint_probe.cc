@@ -1,0 +1,116 @@
+#include "health/probe/endpoint_probe.h"
+
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
+
+namespace holdfast::health {
+
+namespace {
+
+constexpr const char* kNoConnection =
+    "The health checker could not establish a connection within the timeout limit.";
+
+}  // namespace
+
+void EndpointProbe::Begin() {
+  BeginPhase(check().connect_timeout, kNoConnection);
+  if (task().address.octets != 0) {
+    Connect(task().address);
+    return;
+  }
+  loop().resolver.Resolve(check().fqdn, [weak = weak_from_this()](Resolved resolved) {
+    if (const auto probe = weak.lock()) {
+      static_cast<EndpointProbe&>(*probe).OnResolved(resolved);
+    }
+  });
+}
+
+void EndpointProbe::OnResolved(Resolved resolved) {
+  if (ended() || phase_ != Phase::kResolving) {
+    return;
+  }
+  switch (resolved.outcome) {
+    case ResolveOutcome::kFound:
+      Connect(MakeAddress(resolved.address, check().port));
+      return;
+    case ResolveOutcome::kNoAddress:
+      Finish(Outcome::kFail, "Failure: DNS resolution failed");
+      return;
+    case ResolveOutcome::kUnavailable:
+      Finish(Outcome::kUnknown, "Unknown: no resolver answered the health checker.");
+      return;
+  }
+}
+
+void EndpointProbe::Connect(const SocketAddress& address) {
+  phase_ = Phase::kConnecting;
+  address_ = address;
+  connect_began_ = ProbeClock::now();
+  const int fd = OpenSocket(address.storage.ss_family);
+  if (fd < 0) {
+    OnNoSocket(errno);
+    return;
+  }
+  if (!Watch(fd)) {
+    return;
+  }
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.octets) != 0 &&
+      errno != EINPROGRESS) {
+    FinishSystemError("establish a connection", errno);
+    return;
+  }
+  // Also when it stands at once: the next step then comes from the loop like any other.
+  AwaitWritable();
+}
+
+void EndpointProbe::Reconnect() {
+  OnClose();
+  Unwatch();
+  Connect(address_);
+}
+
+void EndpointProbe::OnReady() {
+  if (phase_ == Phase::kConnecting) {
+    OnConnectEnd();
+  } else {
+    OnSocketReady();
+  }
+}
+
+void EndpointProbe::OnConnectEnd() {
+  int error = 0;
+  socklen_t octets = sizeof(error);
+  if (getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &octets) != 0) {
+    error = errno;
+  }
+  if (error == 0 && MetItself(fd())) {
+    error = ECONNREFUSED;
+  }
+  if (error != 0) {
+    FinishSystemError("establish a connection", error);
+    return;
+  }
+  phase_ = Phase::kConnected;
+  OnConnected();
+}
+
+void EndpointProbe::OnTooSlow() {
+  if (phase_ == Phase::kResolving) {
+    Finish(Outcome::kUnknown, "Unknown: no resolver answered the health checker in time.");
+  } else {
+    Probe::OnTooSlow();
+  }
+}
+
+bool MetItself(int fd) noexcept {
+  sockaddr_storage here{};
+  sockaddr_storage there{};
+  socklen_t here_octets = sizeof(here);
+  socklen_t there_octets = sizeof(there);
+  return getsockname(fd, reinterpret_cast<sockaddr*>(&here), &here_octets) == 0 &&
+         getpeername(fd, reinterpret_cast<sockaddr*>(&there), &there_octets) == 0 &&
+         here_octets == there_octets && std::memcmp(&here, &there, here_octets) == 0;
+}
+
+}  // namespace holdfast::health

@@ -1,0 +1,131 @@
+#include "health/probe/stream_probe.h"
+
+#include <cerrno>
+#include <sys/socket.h>
+
+namespace holdfast::health {
+
+int StreamProbe::OpenSocket(int family) noexcept {
+  return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+void StreamProbe::OnConnected() {
+  phases().connect = ProbeClock::now() - connect_began();
+  OnStream();
+}
+
+void StreamProbe::OnSocketReady() {
+  if (in_handshake_) {
+    Handshake();
+  } else {
+    OnStreamReady();
+  }
+}
+
+void StreamProbe::BeginTls(const TlsOptions& options) {
+  tls_ = TlsSession::Open(loop().tls, fd(), options);
+  if (tls_ == nullptr) {
+    Finish(Outcome::kUnknown, "Unknown: the health checker has no memory for a TLS session.");
+    return;
+  }
+  in_handshake_ = true;
+  handshake_began_ = ProbeClock::now();
+  Handshake();
+}
+
+void StreamProbe::Handshake() {
+  const IoStep step = tls_->Handshake();
+  if (Await(step)) {
+    return;
+  }
+  in_handshake_ = false;
+  if (step == IoStep::kDone) {
+    phases().tls_handshake = ProbeClock::now() - handshake_began_;
+  }
+  OnHandshake(step == IoStep::kDone);
+}
+
+void StreamProbe::OnHandshake(bool done) {
+  if (done) {
+    OnStreamReady();
+  } else {
+    FailTransport("complete the TLS handshake");
+  }
+}
+
+bool StreamProbe::SendAll(std::string_view& unsent) {
+  while (!unsent.empty()) {
+    std::size_t moved = 0;
+    const IoStep step = Write(std::as_bytes(std::span(unsent)), moved);
+    if (Await(step)) {
+      return false;
+    }
+    if (step != IoStep::kDone) {
+      FailTransport("send the request");
+      return false;
+    }
+    unsent.remove_prefix(moved);
+    sent_ = ProbeClock::now();
+  }
+  return true;
+}
+
+bool StreamProbe::Await(IoStep step) {
+  if (step == IoStep::kWantRead) {
+    AwaitReadable();
+  } else if (step == IoStep::kWantWrite) {
+    AwaitWritable();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void StreamProbe::FailTransport(const char* doing) {
+  if (tls_ != nullptr) {
+    Finish(Outcome::kFail, "Failure: " + tls_->problem());
+  } else {
+    FinishSystemError(doing, error_);
+  }
+}
+
+IoStep StreamProbe::Write(std::span<const std::byte> octets, std::size_t& moved) {
+  if (tls_ != nullptr) {
+    return tls_->Write(octets, moved);
+  }
+  const ssize_t sent = send(fd(), octets.data(), octets.size(), MSG_NOSIGNAL);
+  if (sent >= 0) {
+    moved = static_cast<std::size_t>(sent);
+    return IoStep::kDone;
+  }
+  error_ = errno;
+  return error_ == EAGAIN || error_ == EINTR ? IoStep::kWantWrite : IoStep::kFailed;
+}
+
+IoStep StreamProbe::Read(std::span<std::byte> room, std::size_t& moved) {
+  IoStep step = IoStep::kFailed;
+  if (tls_ != nullptr) {
+    step = tls_->Read(room, moved);
+  } else if (const ssize_t received = recv(fd(), room.data(), room.size(), 0); received > 0) {
+    moved = static_cast<std::size_t>(received);
+    step = IoStep::kDone;
+  } else if (received == 0) {
+    step = IoStep::kEnd;
+  } else {
+    error_ = errno;
+    step = error_ == EAGAIN || error_ == EINTR ? IoStep::kWantRead : IoStep::kFailed;
+  }
+  if (step == IoStep::kDone && phases().first_byte.count() == 0) {
+    phases().first_byte = ProbeClock::now() - sent_;
+  }
+  return step;
+}
+
+void StreamProbe::OnClose() noexcept {
+  if (tls_ != nullptr) {
+    tls_->Close();
+    tls_.reset();
+  }
+}
+
+}  // namespace holdfast::health
