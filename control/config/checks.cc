@@ -351,7 +351,7 @@ class Overlayer {
   Findings& findings_;
 };
 
-// Children are other checks of the file, and no calculated ones (spec/health-checks.md section 8).
+// Children are other checks, and no calculated ones (spec/health-checks.md section 8).
 void CheckChildren(const std::vector<CheckConfig>& checks,
                    const std::string& file,
                    const std::unordered_map<std::string, std::uint32_t>& lines,
@@ -365,7 +365,7 @@ void CheckChildren(const std::vector<CheckConfig>& checks,
       const auto at = file + ":" + std::to_string(lines.at(check.id));
       const std::string subject =
           "health check '" + check.id + "': ChildHealthChecks: '" + child + "' ";
-      if (!lines.contains(child)) {
+      if (!lines.contains(child) && !types.contains(child)) {
         findings.AddWarning(at, subject + "is the id of no health check; it counts as not healthy");
       } else if (types.contains(child) && types.at(child) == CheckType::kCalculated) {
         findings.AddError(at, subject + "is CALCULATED itself; expected a check of another type");
@@ -410,6 +410,10 @@ void ReadChecksText(std::string_view text,
                     std::vector<CheckConfig>& checks,
                     Findings& findings) {
   std::unordered_map<std::string, std::uint32_t> lines;
+  std::set<std::string> native;
+  for (const CheckConfig& check : checks) {
+    native.insert(check.id);
+  }
   const auto on_item = [&](const Value& item) {
     const std::string shown = TextMember(item, "Id");
     Fields fields(item, file, "health check '" + shown + "'", findings);
@@ -430,6 +434,9 @@ void ReadChecksText(std::string_view text,
     }
     if (const auto [known, fresh] = lines.try_emplace(*id, item.line); !fresh) {
       fields.Refuse("Id", "is that of the check of line " + std::to_string(known->second) + " too");
+    }
+    if (native.contains(*id)) {
+      fields.Refuse("Id", "is that of a [check.\"ID\"] with a type in the node's file too");
     }
     if (auto check = CheckReader(*config, file, *id, findings).Read()) {
       checks.push_back(std::move(*check));
@@ -462,7 +469,9 @@ void ApplyOverlays(const std::vector<CheckOverlay>& overlays,
   for (const CheckOverlay& overlay : overlays) {
     const auto found = by_id.find(overlay.id);
     if (found == by_id.end()) {
-      findings.AddError(overlay.place, "check '" + overlay.id + "' names no health check");
+      findings.AddError(overlay.place,
+                        "check '" + overlay.id +
+                            "' names no health check; expected the id of one, or a key 'type'");
     } else {
       Overlayer(overlay, *found->second, findings).Apply();
     }

@@ -13,7 +13,8 @@
 
 namespace holdfast::control {
 
-/// Reads {"HealthChecks": [{"Id", "HealthCheckConfig": {...}}]} into `checks`, defaults filled in.
+/// Reads {"HealthChecks": [{"Id", "HealthCheckConfig": {...}}]} behind those that `checks` has (the
+/// native ones, whose ids are taken and may be children), defaults filled in.
 /// Private addresses are allowed: they are what a checker of one's own mostly looks at. Types that
 /// are not there yet are refused by name, alarms that none of `sources` has likewise. Errors:
 /// "FILE:LINE: health check 'ID': Port is 0; ...".

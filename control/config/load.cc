@@ -18,6 +18,7 @@ namespace {
 void ReadNodeChecks(const NodeConfig& node,
                     std::vector<health::CheckConfig>& checks,
                     Findings& findings) {
+  AddNativeChecks(node.native_checks, checks, findings);
   if (!node.checks_file.empty()) {
     ReadChecks(node.checks_file, node.metrics, checks, findings);
   }

@@ -432,7 +432,9 @@ Result<NodeConfig> NodeReader::Read() {
   ReadTables(top, "webhook", &NodeReader::ReadWebhook);
   if (const Value* checks = top.Table("check"); checks != nullptr) {
     for (const Value& table : checks->items) {
-      if (table.kind == Value::Kind::kTable) {
+      if (table.kind == Value::Kind::kTable && table.Find("type") != nullptr) {
+        ReadNativeCheck(table, path_, node_.native_checks, findings_);
+      } else if (table.kind == Value::Kind::kTable) {
         ReadOverlay(table);
       } else {
         top.Expected("check", table, "tables written as [check.\"ID\"]");

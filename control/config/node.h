@@ -11,6 +11,7 @@
 
 #include "control/config/http_config.h"
 #include "control/config/location_config.h"
+#include "control/config/native_checks.h"
 #include "control/config/verdict_keys.h"
 #include "control/model/model.h"
 #include "dataplane/base/limits.h"
@@ -120,6 +121,7 @@ struct NodeConfig {
   std::vector<ZoneConfig> zones;
   std::string checks_file;  // empty: no checks
   std::vector<CheckOverlay> check_overlays;
+  std::vector<NativeCheck> native_checks;
   HealthConfig health;
   HttpConfig http;
   std::vector<MetricSource> metrics;  // ids are unique
