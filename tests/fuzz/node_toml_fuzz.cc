@@ -23,6 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     HF_CHECK(wire::IsWellFormed(zone.origin) && !zone.id.empty());
     HF_CHECK(!zone.file.empty() || !zone.records.empty());
   }
+  for (const control::NativeCheck& native : node->native_checks) {
+    HF_CHECK(health::ValidateCheck(native.check) && !native.place.empty());
+    HF_CHECK(!health::TargetText(native.check).empty());
+  }
   const control::LocationConfig& location = node->location;
   HF_CHECK(location.grid_degrees >= 0.05 && location.grid_degrees <= 10);
   for (const control::CidrCollectionConfig& collection : location.collections) {
