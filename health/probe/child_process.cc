@@ -153,6 +153,18 @@ bool TakeStatus(pid_t pid, siginfo_t& ended) noexcept {
   return waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOHANG) != 0 || ended.si_pid != 0;
 }
 
+// Where SIGCHLD is ignored (as whoever started us may have left it) the kernel throws statuses
+// away.
+bool KeepStatuses() noexcept {
+  struct sigaction now{};
+  if (sigaction(SIGCHLD, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) {
+    now = {};
+    now.sa_handler = SIG_DFL;
+    return sigaction(SIGCHLD, &now, nullptr) == 0;
+  }
+  return true;
+}
+
 void ReapKilled() {
   const std::lock_guard lock(unreaped.mutex);
   std::erase_if(unreaped.pids, [](pid_t pid) {
@@ -179,6 +191,8 @@ Result<std::optional<RunAs>> FindRunAs(const std::string& user) {
 
 std::expected<ChildProcess::Launched, ChildProcess::Problem> ChildProcess::Launch(
     const Program& program) {
+  static const bool kStatusesAreKept = KeepStatuses();
+  static_cast<void>(kStatusesAreKept);
   ReapKilled();
   const auto& filter = SandboxFilter();
   if (!filter) {
@@ -251,15 +265,20 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
 
 std::optional<ExitStatus> ChildProcess::Reap() noexcept {
   siginfo_t ended{};
-  if (pid_ == 0 ||
-      waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-      ended.si_pid == 0) {
+  const int looked = waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT);
+  if (looked != 0) {
+    pid_ = 0;
+    return ExitStatus{};
+  }
+  if (ended.si_pid == 0) {
     return std::nullopt;
   }
   // While its status is not taken its number is nobody else's, and so is its group's.
   kill(-pid_, SIGKILL);
   TakeStatus(std::exchange(pid_, 0), ended);
-  return ExitStatus{.exited = ended.si_code == CLD_EXITED, .number = ended.si_status};
+  using Kind = ExitStatus::Kind;
+  return ExitStatus{.kind = ended.si_code == CLD_EXITED ? Kind::kExited : Kind::kKilled,
+                    .number = ended.si_status};
 }
 
 void ChildProcess::Kill() noexcept {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -35,8 +36,9 @@ struct Program {
 
 /// How a program ended.
 struct ExitStatus {
-  bool exited = false;  // else killed by signal `number`
-  int number = 0;       // exit status or signal
+  enum class Kind : std::uint8_t { kExited, kKilled, kLost };  // lost: somebody else took it
+  Kind kind = Kind::kLost;
+  int number = 0;  // exit status or signal
 };
 
 class ChildProcess {

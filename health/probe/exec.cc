@@ -126,14 +126,20 @@ void ExecProbe::OnReady() {
   }
   ReadOutput();
   const std::string line = LastLine(kept_);
-  if (status->exited && status->number == 0) {
-    Finish(Outcome::kPass, "Success: exit status 0" + line);
-  } else if (status->exited) {
-    Finish(Outcome::kFail, "Failure: exit status " + std::to_string(status->number) + line);
-  } else {
-    Finish(Outcome::kFail,
-           "Failure: ended by signal " + std::to_string(status->number) + " (" +
-               strsignal(status->number) + ")" + line);
+  switch (status->kind) {
+    case ExitStatus::Kind::kExited:
+      Finish(status->number == 0 ? Outcome::kPass : Outcome::kFail,
+             (status->number == 0 ? "Success: exit status " : "Failure: exit status ") +
+                 std::to_string(status->number) + line);
+      return;
+    case ExitStatus::Kind::kKilled:
+      Finish(Outcome::kFail,
+             "Failure: ended by signal " + std::to_string(status->number) + " (" +
+                 strsignal(status->number) + ")" + line);
+      return;
+    case ExitStatus::Kind::kLost:
+      Finish(Outcome::kUnknown, "Unknown: the program's exit status was lost.");
+      return;
   }
 }
 

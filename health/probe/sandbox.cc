@@ -75,12 +75,11 @@ bool AddRules(scmp_filter_ctx context) {
     }
   }
   for (scmp_datum_t bit = 1; bit <= kNewNamespaces; bit <<= 1U) {
+    const scmp_arg_cmp asks_for_it{
+        .arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = bit, .datum_b = bit};
     if ((kNewNamespaces & bit) != 0 &&
-        seccomp_rule_add(context,
-                         SCMP_ACT_ERRNO(EPERM),
-                         SCMP_SYS(clone),
-                         1,
-                         SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit)) != 0) {
+        seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, &asks_for_it) !=
+            0) {
       return false;
     }
   }

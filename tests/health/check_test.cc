@@ -107,5 +107,109 @@ TEST(CheckConfig, SaysWhereItLooks) {
   EXPECT_STREQ(CheckTypeText(CheckType::kHttpsStrMatch), "HTTPS_STR_MATCH");
 }
 
+struct Native {
+  CheckType type;
+  NativeSettings settings;
+  std::string part;  // of the target, or the field that is refused
+};
+
+const std::string kWww("\3www\0", 5);
+
+CheckConfig NativeCheck(const Native& native) {
+  CheckConfig check = Good();
+  check.type = native.type;
+  check.native = native.settings;
+  check.port = HasPort(check.type) ? 53 : 0;
+  return check;
+}
+
+TEST(NativeSettings, AreAcceptedUpToTheEdgesAndShown) {
+  const std::vector<std::string> words(64, std::string(4096, 'a'));
+  const Native cases[] = {
+      {CheckType::kUdp, UdpSettings{}, "udp://192.0.2.1:53"},
+      {CheckType::kUdp,
+       UdpSettings{.payload = std::string(1400, '\0'), .expect = std::string(255, '\0')},
+       "udp://192.0.2.1:53"},
+      {CheckType::kDns, DnsSettings{.question = kWww, .type = 1}, "dns://192.0.2.1:53 www. A"},
+      {CheckType::kDns,
+       DnsSettings{.question = std::string(1, '\0'), .rcodes = 0xFFFF, .rdata = "x"},
+       "dns://192.0.2.1:53 . SOA"},
+      {CheckType::kTls, TlsSettings{.min_days_valid = 0}, "tls://192.0.2.1:53"},
+      {CheckType::kTls,
+       TlsSettings{.min_days_valid = 3650, .verify = true, .ca_bundle = "/a"},
+       "tls://192.0.2.1:53"},
+      {CheckType::kGrpc, GrpcSettings{}, "grpc://192.0.2.1:53"},
+      {CheckType::kGrpc, GrpcSettings{.service = "a.B", .tls = true}, "grpcs://192.0.2.1:53/a.B"},
+      {CheckType::kGrpc, GrpcSettings{.service = std::string(255, 'a')}, "grpc://192.0.2.1:53/aaa"},
+      {CheckType::kIcmp, IcmpSettings{.count = 10}, "icmp://192.0.2.1"},
+      {CheckType::kExec, ExecSettings{.command = "/bin/true"}, "exec:/bin/true"},
+      {CheckType::kExec,
+       ExecSettings{.command = "/" + std::string(4095, 'a'),
+                    .arguments = words,
+                    .user = std::string(32, 'a')},
+       "exec:/aaa"},
+  };
+  for (const Native& native : cases) {
+    const CheckConfig check = NativeCheck(native);
+    const Status verdict = ValidateCheck(check);
+    EXPECT_TRUE(verdict.has_value()) << verdict.error().message;
+    EXPECT_TRUE(TargetText(check).starts_with(native.part)) << TargetText(check);
+    EXPECT_TRUE(check == CheckConfig(check));
+    CheckConfig other = check;
+    other.native = std::monostate();
+    EXPECT_FALSE(check == other);
+  }
+}
+
+TEST(NativeSettings, AreRefusedBeyondAndNameTheField) {
+  const std::string nul("a\0b", 3);
+  const Native cases[] = {
+      {CheckType::kUdp, std::monostate(), "settings"},
+      {CheckType::kUdp, DnsSettings{.question = kWww}, "settings"},
+      {CheckType::kHttp, UdpSettings{}, "settings"},
+      {CheckType::kUdp, UdpSettings{.payload = std::string(1401, 'a')}, "payload"},
+      {CheckType::kUdp, UdpSettings{.expect = std::string(256, 'a')}, "expect"},
+      {CheckType::kDns, DnsSettings{}, "question"},
+      {CheckType::kDns, DnsSettings{.question = "\3www"}, "question"},
+      {CheckType::kDns, DnsSettings{.question = kWww, .rcodes = 0}, "expected_rcodes"},
+      {CheckType::kDns, DnsSettings{.question = kWww, .rcodes = 0x10000}, "expected_rcodes"},
+      {CheckType::kDns,
+       DnsSettings{.question = kWww, .rdata = std::string(65'536, 'a')},
+       "expected_answer"},
+      {CheckType::kTls, TlsSettings{.min_days_valid = 3651}, "min_days_valid"},
+      {CheckType::kTls, TlsSettings{.ca_bundle = "/a"}, "ca_bundle"},
+      {CheckType::kGrpc, GrpcSettings{.service = std::string(256, 'a')}, "service"},
+      {CheckType::kIcmp, IcmpSettings{.count = 0}, "count"},
+      {CheckType::kIcmp, IcmpSettings{.count = 11}, "count"},
+      {CheckType::kExec, ExecSettings{.command = "bin/true"}, "command"},
+      {CheckType::kExec, ExecSettings{.command = "/" + std::string(4096, 'a')}, "command"},
+      {CheckType::kExec, ExecSettings{.command = "/" + nul}, "command"},
+      {CheckType::kExec,
+       ExecSettings{.command = "/a", .arguments = std::vector<std::string>(65)},
+       "arguments"},
+      {CheckType::kExec,
+       ExecSettings{.command = "/a", .arguments = {std::string(4097, 'a')}},
+       "arguments"},
+      {CheckType::kExec, ExecSettings{.command = "/a", .arguments = {nul}}, "arguments"},
+      {CheckType::kExec, ExecSettings{.command = "/a", .user = std::string(33, 'a')}, "user"},
+      {CheckType::kExec, ExecSettings{.command = "/a", .user = nul}, "user"},
+  };
+  for (const Native& native : cases) {
+    const Status verdict = ValidateCheck(NativeCheck(native));
+    ASSERT_FALSE(verdict.has_value()) << native.part;
+    EXPECT_NE(verdict.error().message.find(": " + native.part + " is "), std::string::npos)
+        << verdict.error().message;
+  }
+  CheckConfig check = NativeCheck({CheckType::kIcmp, IcmpSettings{}, ""});
+  check.port = 7;
+  EXPECT_NE(ValidateCheck(check).error().message.find("Port is 7"), std::string::npos);
+  check = NativeCheck({CheckType::kTls, TlsSettings{}, ""});
+  check.resource_path = "/up";
+  EXPECT_NE(ValidateCheck(check).error().message.find("ResourcePath is"), std::string::npos);
+  check = NativeCheck({CheckType::kGrpc, GrpcSettings{}, ""});
+  check.ip_address.clear();
+  EXPECT_NE(ValidateCheck(check).error().message.find("IPAddress is missing"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace holdfast::health

@@ -210,6 +210,17 @@ TEST(ExecProbe, LeavesNoZombieBehindButForAMoment) {
   EXPECT_EQ(waitid(P_ALL, 0, &left, WEXITED | WNOHANG), -1) << left.si_pid;
 }
 
+TEST(ExecProbe, BlamesNobodyForAStatusThatSomebodyElseTook) {
+  // Whoever waits for any child of this process may win against us.
+  const Observation seen =
+      ProbeOnce(Script("sleep 0.1"), {.meanwhile = [](boost::asio::io_context&) {
+                  siginfo_t taken{};
+                  EXPECT_EQ(waitid(P_ALL, 0, &taken, WEXITED), 0);
+                }});
+  EXPECT_EQ(seen.outcome, Outcome::kUnknown);
+  EXPECT_EQ(seen.reason, "Unknown: the program's exit status was lost.");
+}
+
 TEST(ExecProbe, BlamesNobodyForOurDescriptors) {
   const Observation seen = ProbeWithoutDescriptors(ExecCheck("/bin/true"));
   EXPECT_EQ(seen.outcome, Outcome::kUnknown);

@@ -105,6 +105,31 @@ TEST(Probe, PassesTcpOnAnOpenPortAndFailsOnARefusedOne) {
             "Failure: The health checker could not establish a connection: Connection refused.");
 }
 
+TEST(Probe, MeasuresThePhasesThatItReached) {
+  const auto slowly = [](Peer& peer) {
+    peer.ReadRequest();
+    peer.PauseUntil(milliseconds(60));
+    peer.Send(Response(200));
+  };
+  const ScriptedServer plain(slowly);
+  PhaseTimes phases = ProbeOnce(LoopbackCheck(CheckType::kHttp, plain.port())).phases;
+  EXPECT_GT(phases.connect.count(), 0);
+  EXPECT_EQ(phases.tls_handshake.count(), 0);
+  EXPECT_GT(phases.first_byte, milliseconds(40));
+  const ScriptedServer secure(TlsSetup{}, slowly);
+  const Observation seen = ProbeOnce(LoopbackCheck(CheckType::kHttps, secure.port()));
+  phases = seen.phases;
+  EXPECT_GT(phases.connect.count(), 0);
+  EXPECT_GT(phases.tls_handshake.count(), 0);
+  EXPECT_GT(phases.first_byte.count(), 0);
+  EXPECT_LE(phases.connect + phases.tls_handshake + phases.first_byte, seen.rtt);
+  phases = ProbeOnce(LoopbackCheck(CheckType::kTcp, plain.port())).phases;
+  EXPECT_GT(phases.connect.count(), 0);
+  EXPECT_EQ(phases.first_byte.count(), 0);
+  phases = ProbeOnce(LoopbackCheck(CheckType::kHttp, RefusedPort())).phases;
+  EXPECT_EQ(phases.connect.count(), 0);
+}
+
 TEST(Probe, ReachesAnIpv6Endpoint) {
   const int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in6 address{};
