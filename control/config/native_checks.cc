@@ -1,6 +1,5 @@
 #include "control/config/native_checks.h"
 
-#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
@@ -26,36 +25,43 @@ constexpr unsigned kRcodes = 16;
 constexpr std::size_t kMaxPayloadOctets = 1400;
 constexpr std::size_t kMaxTextOctets = 255;
 
-// A key that not every native type has.
+constexpr unsigned Bit(CheckType type) {
+  return 1U << static_cast<unsigned>(type);
+}
+constexpr unsigned kUdp = Bit(CheckType::kUdp);
+constexpr unsigned kDns = Bit(CheckType::kDns);
+constexpr unsigned kTls = Bit(CheckType::kTls);
+constexpr unsigned kGrpc = Bit(CheckType::kGrpc);
+constexpr unsigned kIcmp = Bit(CheckType::kIcmp);
+constexpr unsigned kExec = Bit(CheckType::kExec);
+constexpr unsigned kPorts = kUdp | kDns | kTls | kGrpc;
+
+// The keys that not every native type has.
 struct KeyOfTypes {
   const char* key;
-  std::initializer_list<CheckType> types;
+  unsigned types;  // a Bit each
 };
-const std::array<KeyOfTypes, 21> kKeysOfTypes{{
-    {"address",
-     {CheckType::kUdp, CheckType::kDns, CheckType::kTls, CheckType::kGrpc, CheckType::kIcmp}},
-    {"name",
-     {CheckType::kUdp, CheckType::kDns, CheckType::kTls, CheckType::kGrpc, CheckType::kIcmp}},
-    {"connect_timeout_ms",
-     {CheckType::kUdp, CheckType::kDns, CheckType::kTls, CheckType::kGrpc, CheckType::kIcmp}},
-    {"port", {CheckType::kUdp, CheckType::kDns, CheckType::kTls, CheckType::kGrpc}},
-    {"payload", {CheckType::kUdp}},
-    {"expect", {CheckType::kUdp}},
-    {"question", {CheckType::kDns}},
-    {"question_type", {CheckType::kDns}},
-    {"expected_rcodes", {CheckType::kDns}},
-    {"expected_answer", {CheckType::kDns}},
-    {"recursion_desired", {CheckType::kDns}},
-    {"min_days_valid", {CheckType::kTls}},
-    {"verify", {CheckType::kTls}},
-    {"ca_bundle", {CheckType::kTls}},
-    {"service", {CheckType::kGrpc}},
-    {"tls", {CheckType::kGrpc}},
-    {"count", {CheckType::kIcmp}},
-    {"command", {CheckType::kExec}},
-    {"arguments", {CheckType::kExec}},
-    {"user", {CheckType::kExec}},
-    {"body_timeout_ms", {}},
+constexpr std::array<KeyOfTypes, 20> kKeysOfTypes{{
+    {"address", kPorts | kIcmp},
+    {"name", kPorts | kIcmp},
+    {"connect_timeout_ms", kPorts | kIcmp},
+    {"port", kPorts},
+    {"payload", kUdp},
+    {"expect", kUdp},
+    {"question", kDns},
+    {"question_type", kDns},
+    {"expected_rcodes", kDns},
+    {"expected_answer", kDns},
+    {"recursion_desired", kDns},
+    {"min_days_valid", kTls},
+    {"verify", kTls},
+    {"ca_bundle", kTls},
+    {"service", kGrpc},
+    {"tls", kGrpc},
+    {"count", kIcmp},
+    {"command", kExec},
+    {"arguments", kExec},
+    {"user", kExec},
 }};
 
 // `\xNN`, `\r`, `\n`, `\t` and `\\` of a text become octets. @return nothing for other escapes.
@@ -166,10 +172,13 @@ bool NativeReader::ReadType() {
 
 void NativeReader::RefuseOtherTypes() {
   for (const KeyOfTypes& one : kKeysOfTypes) {
-    if (fields_.Has(one.key) && std::ranges::find(one.types, check_.type) == one.types.end()) {
+    if (fields_.Has(one.key) && (one.types & Bit(check_.type)) == 0) {
       fields_.Refuse(one.key,
                      std::string("is given; expected none for type ") + CheckTypeText(check_.type));
     }
+  }
+  if (fields_.Has("body_timeout_ms")) {
+    fields_.Refuse("body_timeout_ms", "is given; expected none beside a 'type'");
   }
 }
 

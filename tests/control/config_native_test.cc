@@ -184,7 +184,7 @@ TEST(NativeChecks, RefuseEachFaultWithItsPlaceKeyValueAndRange) {
       {kExec + "interval_ms = 1000\nresponse_timeout_ms = 3000\n",
        "key 'response_timeout_ms' is 3000; expected less than interval_ms x unhealthy_threshold"},
       {kUdp + "body_timeout_ms = 100\n",
-       "key 'body_timeout_ms' is given; expected none for type UDP"},
+       "key 'body_timeout_ms' is given; expected none beside a 'type'"},
       {kUdp + "healthy_threshold = 0\n", "key 'healthy_threshold' is 0; expected 1..100"},
       {kUdp + "healthy_threshold = 101\n", "expected 1..100"},
       {kUdp + "unhealthy_threshold = 0\n", "key 'unhealthy_threshold' is 0; expected 1..100"},
@@ -296,7 +296,8 @@ TEST_F(NativeChecksOfANode, AreRefusedForWhatThisMachineLacks) {
       {kExec + "user = \"nobody-of-this-name\"\n",
        "key 'user' is \"nobody-of-this-name\"; expected a user of this machine, or \"\""},
       {kTls + "verify = true\nca_bundle = \"roots.pem\"\n",
-       "check 'c': key 'ca_bundle': cannot open " + (folder_ / "roots.pem").string() + ": No such file"},
+       "check 'c': key 'ca_bundle': cannot open " + (folder_ / "roots.pem").string() +
+           ": No such file"},
   };
   for (const auto& c : cases) {
     const auto loaded = Load("[check.c]\n" + c.table);
