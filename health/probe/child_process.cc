@@ -33,7 +33,7 @@ constexpr rlim_t kMemoryOctets = rlim_t{1} << 30U;
 constexpr rlim_t kFileOctets = rlim_t{1} << 20U;
 constexpr rlim_t kDescriptors = 64;
 constexpr rlim_t kProcesses = 256;  // of the user, so of all programs that run at the same time
-constexpr std::size_t kStackOctets = 64 * 1024;
+constexpr std::size_t kStackOctets = 65'536;
 
 struct Limit {
   __rlimit_resource which;

@@ -83,11 +83,11 @@ std::string Judged(const std::string& octets) {
 
 TEST(GrpcCall, PassesOnServingAlone) {
   EXPECT_EQ(Judged(kServing), "Success: gRPC health SERVING");
-  const char* kWords[] = {"UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN", "4"};
+  const char* words[] = {"UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN", "4"};
   for (const int status : {0, 2, 3, 4}) {
     EXPECT_EQ(Judged(kHello + kOk + Message(std::string("\x08") + static_cast<char>(status)) +
                      Trailers("0")),
-              std::string("Failure: gRPC health ") + kWords[status]);
+              std::string("Failure: gRPC health ") + words[status]);
   }
   EXPECT_EQ(Judged(kHello + kOk + Message("") + Trailers("0")), "Failure: gRPC health UNKNOWN");
 }

@@ -72,7 +72,7 @@ Observation ProbeOnce(const CheckConfig& check, RunOptions options) {
   return Probes({check}, std::move(options)).front();
 }
 
-Observation ProbeWithoutDescriptors(const CheckConfig& check) {
+Observation ProbeWithoutDescriptors(const CheckConfig& check, int spare) {
   rlimit usual{};
   HF_CHECK(getrlimit(RLIMIT_NOFILE, &usual) == 0);
   boost::asio::io_context io;
@@ -85,7 +85,7 @@ Observation ProbeWithoutDescriptors(const CheckConfig& check) {
                                  [&seen](Observation observation) { seen.push_back(observation); });
   const int free = dup(0);
   close(free);
-  const rlimit none{.rlim_cur = static_cast<rlim_t>(free), .rlim_max = usual.rlim_max};
+  const rlimit none{.rlim_cur = static_cast<rlim_t>(free + spare), .rlim_max = usual.rlim_max};
   HF_CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
   probe->Start();
   HF_CHECK(setrlimit(RLIMIT_NOFILE, &usual) == 0);

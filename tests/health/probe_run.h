@@ -25,8 +25,8 @@ struct RunOptions {
 std::vector<Observation> Probes(const std::vector<CheckConfig>& checks, RunOptions options = {});
 Observation ProbeOnce(const CheckConfig& check, RunOptions options = {});
 
-/// Probes once while no descriptor is free.
-Observation ProbeWithoutDescriptors(const CheckConfig& check);
+/// Probes once, started while no more than `spare` descriptors are free.
+Observation ProbeWithoutDescriptors(const CheckConfig& check, int spare = 0);
 /// Starts a probe, lets it run for `before`, abandons it and waits `after`. @return how often it
 /// spoke.
 int ProbeAndAbandon(const CheckConfig& check,
