@@ -51,11 +51,14 @@ CheckFigures FiguresOf(const health::CheckStatus& status) {
                        .healthy = status.healthy,
                        .changes = status.changes,
                        .probed = !health::IsDerived(status.type),
-                       .passes = status.passes,
-                       .failures = status.failures,
-                       .unknowns = status.unknowns};
-  if (figures.probed && !status.disabled && status.raw != health::State::kUnknown) {
-    figures.percentage_healthy = status.raw == health::State::kHealthy ? 100 : 0;
+                       .passes = status.counters.passes,
+                       .failures = status.counters.failures,
+                       .unknowns = status.counters.unknowns};
+  if (const auto& tally = status.tally; tally.reporting != 0 && !status.disabled) {
+    figures.percentage_healthy = 100 * tally.healthy / tally.reporting;
+  }
+  if (status.type == health::CheckType::kCalculated) {
+    figures.children_healthy = status.children_healthy;
   }
   if (status.age_ms) {
     figures.report_age_s = static_cast<double>(*status.age_ms) / 1000;
@@ -111,7 +114,8 @@ Result<std::unique_ptr<Outside>> Outside::Start(Core& core,
   outside->alarms_ = std::make_unique<AlarmSources>(
       *outside->client_,
       [&monitor = core.monitor()](const auto& check, auto alarm, const auto& reason) {
-        (void)monitor.Report(check, alarm, reason);  // a check that is gone by now hears nothing
+        (void)monitor.ReportAlarm(
+            check, alarm, reason);  // a check that is gone by now hears nothing
       });
   outside->webhooks_ = std::make_unique<Webhooks>(
       *outside->client_, Sender{.node = core.node().id, .started_ms = started_ms});
@@ -253,28 +257,11 @@ NodeFigures Outside::Figures() {
                       .checks = {},
                       .roles = RolesOf(run_dir_, instruments_.counter_names),
                       .webhooks = webhooks_->Figures()};
-  std::unordered_map<std::string_view, std::uint64_t*> sums;  // calculated checks
   const auto statuses = core_.monitor().Statuses();
-  std::unordered_map<std::string_view, bool> healthy;
   figures.checks.reserve(statuses.size());
   for (const health::CheckStatus& status : statuses) {
     figures.checks.push_back(FiguresOf(status));
     figures.checks.back().name = NameOf(*shared.names, status.id);
-    if (status.type == health::CheckType::kCalculated) {
-      sums.emplace(status.id, &figures.checks.back().children_healthy.emplace(0));
-    }
-    healthy.emplace(status.id, status.healthy);
-  }
-  if (sums.empty()) {
-    return figures;
-  }
-  for (const health::CheckConfig& check : shared.model->checks) {
-    if (const auto sum = sums.find(check.id); sum != sums.end()) {
-      *sum->second = std::ranges::count_if(check.children, [&](const std::string& child) {
-        const auto at = healthy.find(child);
-        return at != healthy.end() && at->second;
-      });
-    }
   }
   return figures;
 }

@@ -291,6 +291,7 @@ class Overlayer {
 
   void Apply() {
     RefuseUseless();
+    ApplyVerdictKeys(overlay_.verdict, check_);
     if (IsDerived(check_.type)) {
       return;
     }
@@ -301,7 +302,6 @@ class Overlayer {
     check_.healthy_threshold = overlay_.healthy_threshold.value_or(check_.healthy_threshold);
     check_.unhealthy_threshold = overlay_.unhealthy_threshold.value_or(check_.unhealthy_threshold);
     check_.jitter_percent = overlay_.jitter_percent.value_or(check_.jitter_percent);
-    ApplyVerdictKeys(overlay_.verdict, check_);
     CheckTimeout("connect_timeout_ms", check_.connect_timeout);
     if (check_.type != CheckType::kTcp) {
       CheckTimeout("response_timeout_ms", check_.response_timeout);
@@ -320,15 +320,17 @@ class Overlayer {
   void Refuse(const std::string& what) {
     findings_.AddError(overlay_.place, "check '" + overlay_.id + "': " + what);
   }
-  [[nodiscard]] bool SetsMoreThanAName() const {
+  [[nodiscard]] bool SetsWhatIsOfProbes() const {
     return overlay_.interval_ms || overlay_.connect_timeout_ms || overlay_.response_timeout_ms ||
            overlay_.body_timeout_ms || overlay_.healthy_threshold || overlay_.unhealthy_threshold ||
-           overlay_.jitter_percent;
+           overlay_.jitter_percent || overlay_.verdict.quorum_percent ||
+           overlay_.verdict.min_reporters || overlay_.verdict.report_ttl_ms ||
+           overlay_.verdict.on_stale;
   }
   void RefuseUseless() {
-    if (IsDerived(check_.type) && SetsMoreThanAName()) {
+    if (IsDerived(check_.type) && SetsWhatIsOfProbes()) {
       Refuse(std::string("is ") + CheckTypeText(check_.type) +
-             ", which nothing is probed for; expected no key but 'name'");
+             ", which nothing is probed for; expected no key but 'label' and those of damping");
     }
     if (overlay_.response_timeout_ms && check_.type == CheckType::kTcp) {
       Refuse("key 'response_timeout_ms' is given; expected none for type TCP");

@@ -11,6 +11,7 @@
 
 #include "control/config/rdata.h"
 #include "control/config/text_file.h"
+#include "control/config/verdict_keys.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
@@ -145,6 +146,7 @@ void NativeReader::Read(std::vector<NativeCheck>& checks) {
   ReadSettings();
   check_.inverted = fields_.Bool("inverted").value_or(false);
   check_.disabled = fields_.Bool("disabled").value_or(false);
+  ApplyVerdictKeys(ReadVerdictKeys(fields_), check_);
   fields_.RefuseUnknown();
   const std::string place = fields_.Place(fields_.Root());
   if (findings_.ErrorCount() == errors_before) {

@@ -380,7 +380,7 @@ void NodeReader::ReadOverlay(const Value& table) {
   CheckOverlay overlay;
   overlay.id = table.key;
   overlay.place = fields.Place(table);
-  overlay.name = fields.Text("name", {1, 256}).value_or("");
+  overlay.name = fields.Text("label", {1, 256}).value_or("");
   const auto number = [&fields](
                           std::string_view name, Range range, std::optional<std::uint32_t>& into) {
     if (const auto value = fields.Integer(name, range)) {

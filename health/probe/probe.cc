@@ -41,6 +41,7 @@ ProbeMaker* MakerOf(CheckType type) {
     case CheckType::kExec:
       return MakeExecProbe;
     case CheckType::kCalculated:
+    case CheckType::kCloudwatchMetric:
       break;
   }
   return nullptr;

@@ -82,6 +82,7 @@ TEST(HealthChecks, ReadWhatTheCommandPrints) {
   wanted.interval = health::Milliseconds(10'000);
   wanted.healthy_threshold = 2;
   wanted.unhealthy_threshold = 2;
+  wanted.regions = {"us-east-1", "eu-west-1", "sa-east-1"};
   EXPECT_EQ(read->checks[0], wanted);
   EXPECT_EQ(read->checks[1].ip_address, "2001:db8::1");
   EXPECT_EQ(read->checks[1].connect_timeout.count(), 10'000);
@@ -309,7 +310,7 @@ TEST(Overlays, GiveDerivedChecksANameAndNothingElse) {
        {std::string(R"("Type": "CALCULATED", "HealthThreshold": 0)"),
         std::string(R"("Type": "CLOUDWATCH_METRIC", "AlarmIdentifier": )"
                     R"({"Region": "eu-1", "Name": "errors"})")}) {
-    EXPECT_TRUE(ReadOverlaid(derived, "name = \"for people\"")->findings.Ok()) << derived;
+    EXPECT_TRUE(ReadOverlaid(derived, "label = \"for people\"")->findings.Ok()) << derived;
     for (const char* key : {"interval_ms = 100",
                             "connect_timeout_ms = 100",
                             "response_timeout_ms = 100",
@@ -319,8 +320,10 @@ TEST(Overlays, GiveDerivedChecksANameAndNothingElse) {
                             "jitter_percent = 1"}) {
       const auto read = ReadOverlaid(derived, key);
       ASSERT_FALSE(read->findings.Ok()) << key;
-      EXPECT_THAT(read->findings.ToError().message,
-                  HasSubstr(", which nothing is probed for; expected no key but 'name'"));
+      EXPECT_THAT(
+          read->findings.ToError().message,
+          HasSubstr(
+              ", which nothing is probed for; expected no key but 'label' and those of damping"));
     }
   }
 }

@@ -158,7 +158,7 @@ TEST(HttpTables, RefuseKeysWithValueAndExpectation) {
       {hook + "events = [\"transition\", \"transition\"]", "\"transition\"; expected"},
       {hook + "sns_envelope = 1", "key 'sns_envelope' is 1; expected true or false"},
       {hook + "secret = \"x\"", "key 'secret' is not known"},
-      {"[check.\"a\"]\nname = \"\"", "key 'name' has 0 characters; expected 1..256"},
+      {"[check.\"a\"]\nlabel = \"\"", "key 'label' has 0 characters; expected 1..256"},
   };
   for (const auto& [tables, part] : table) {
     const auto node = Parsed(tables);

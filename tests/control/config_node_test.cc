@@ -330,7 +330,7 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[check.a]\nmin_reporters = 0", {"expected 1..64"}},
       {"[check.a]\nreport_ttl_ms = 999", {"expected 1000..86400000"}},
       {"[check.a]\non_stale = \"down\"",
-       {"key 'on_stale' is \"down\"; expected keep, healthy or unhealthy"}},
+       {"key 'on_stale' is \"down\"; expected \"keep\", \"healthy\" or \"unhealthy\""}},
       {"[check.a]\nhold_down_ms = 86400001", {"expected 0..86400000"}},
       {"[check.a]\nmax_flaps_per_hour = 0", {"expected 1..1000"}},
       {"[check.a]\nmanual_failback = 1", {"expected true or false"}},

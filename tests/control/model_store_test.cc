@@ -177,7 +177,7 @@ TEST_F(StoreFolder, SaysSoWhenAnotherProgramWrites) {
 }
 
 TEST_F(StoreFolder, KeepsWhatItHadWhenTheDiskIsFull) {
-  const auto store = Open({.max_pages = 16});
+  const auto store = Open({.max_pages = 18});
   ASSERT_TRUE(store->SaveChecks(std::vector{kDown}));
   StoredZone large = SomeZone();
   large.content.assign(1 << 20, 'x');

@@ -34,7 +34,7 @@ class Derived:
                 "HealthCheckConfig": self.config}
 
     def toml(self):
-        return f'[check."{self.name}"]\nname = "{self.words}"\n' if self.words else ""
+        return f'[check."{self.name}"]\nlabel = "{self.words}"\n' if self.words else ""
 
 
 def metric(name, alarm, insufficient, words=""):

@@ -24,7 +24,7 @@ CheckConfig Metric(InsufficientData setting) {
 class MetricChecks : public testing::Test {
  protected:
   MetricChecks() {
-    auto made = Monitor::Create({.resolvers = "127.0.0.1:1"});
+    auto made = Monitor::Create({.local = {.resolvers = "127.0.0.1:1"}});
     EXPECT_TRUE(made.has_value()) << made.error().message;
     monitor_ = std::move(*made);
   }
@@ -33,7 +33,7 @@ class MetricChecks : public testing::Test {
     ASSERT_TRUE(done.has_value()) << done.error().message;
   }
   void Report(AlarmState alarm) {
-    const Status done = monitor_->Report("metric", alarm, AlarmStateText(alarm));
+    const Status done = monitor_->ReportAlarm("metric", alarm, AlarmStateText(alarm));
     ASSERT_TRUE(done.has_value()) << done.error().message;
   }
   CheckStatus StatusNow(std::size_t place = 0) { return monitor_->Statuses().at(place); }
@@ -103,7 +103,7 @@ TEST_F(MetricChecks, TellTheirTransitionsAndMoveTheirParents) {
 
 TEST_F(MetricChecks, GoOnFromWhatWasStored) {
   Configure({Metric(InsufficientData::kLastKnownStatus)});
-  ASSERT_TRUE(monitor_->Restore("metric", State::kUnhealthy, Override::kAuto, 1000));
+  ASSERT_TRUE(monitor_->Restore("metric", State::kUnhealthy, Override::kAuto, 1000, {}));
   Report(AlarmState::kInsufficientData);
   EXPECT_FALSE(StatusNow().healthy);
   EXPECT_EQ(StatusNow().since_ms, 1000);
@@ -120,11 +120,11 @@ TEST_F(MetricChecks, HearNothingWhileDisabledAndAreTheOnlyOnesThatDo) {
   Configure({disabled, tcp});
   Report(AlarmState::kAlarm);
   EXPECT_TRUE(StatusNow().healthy);
-  const Status other = monitor_->Report("tcp", AlarmState::kOk, "");
+  const Status other = monitor_->ReportAlarm("tcp", AlarmState::kOk, "");
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, ErrorCode::kInvalid);
   EXPECT_EQ(other.error().message, "health check \"tcp\" is TCP, expected CLOUDWATCH_METRIC");
-  EXPECT_EQ(monitor_->Report("none", AlarmState::kOk, "").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(monitor_->ReportAlarm("none", AlarmState::kOk, "").error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(MetricChecks, AreRefusedWithoutAnAlarm) {

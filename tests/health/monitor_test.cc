@@ -134,7 +134,8 @@ TEST(Monitor, GoesOnFromAStoredStateWithoutTellingItAgain) {
   EXPECT_TRUE(StatusOf(*monitor, "down").healthy);
   EXPECT_FALSE(StatusOf(*monitor, "inverted").healthy);
   ASSERT_TRUE(monitor->Restore("down", State::kUnhealthy, Override::kAuto, 1234, {}).has_value());
-  ASSERT_TRUE(monitor->Restore("inverted", State::kUnhealthy, Override::kAuto, 1234, {}).has_value());
+  ASSERT_TRUE(
+      monitor->Restore("inverted", State::kUnhealthy, Override::kAuto, 1234, {}).has_value());
   const Status absent = monitor->Restore("gone", State::kHealthy, Override::kAuto, 1, {});
   ASSERT_FALSE(absent.has_value());
   EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
@@ -143,7 +144,8 @@ TEST(Monitor, GoesOnFromAStoredStateWithoutTellingItAgain) {
   EXPECT_EQ(StatusOf(*monitor, "down").since_ms, 1234);
   ASSERT_TRUE(monitor->Start().has_value());
   EXPECT_TRUE(Within(milliseconds(2000), [&] {
-    return StatusOf(*monitor, "down").counters.failures >= 4 && StatusOf(*monitor, "inverted").counters.failures >= 4;
+    return StatusOf(*monitor, "down").counters.failures >= 4 &&
+           StatusOf(*monitor, "inverted").counters.failures >= 4;
   }));
   EXPECT_TRUE(monitor->queue().Drain().empty());
   EXPECT_TRUE(StatusOf(*monitor, "down").verified);
@@ -212,10 +214,12 @@ TEST(Monitor, DropsWhatAProbeFindsForSettingsThatAreGone) {
   moved.healthy_threshold = 1;
   const CheckStatus before = StatusOf(*monitor, "other");
   ASSERT_TRUE(monitor->Configure({moved, Fast("other", good.port())}).has_value());
-  EXPECT_TRUE(Within(milliseconds(1000), [&] { return StatusOf(*monitor, "web").counters.passes >= 4; }));
+  EXPECT_TRUE(
+      Within(milliseconds(1000), [&] { return StatusOf(*monitor, "web").counters.passes >= 4; }));
   EXPECT_EQ(StatusOf(*monitor, "web").counters.failures, 0U);
   EXPECT_EQ(StatusOf(*monitor, "other").since_ms >= before.since_ms, true);
-  EXPECT_GE(StatusOf(*monitor, "other").counters.passes, before.counters.passes);  // unchanged: goes on counting
+  EXPECT_GE(StatusOf(*monitor, "other").counters.passes,
+            before.counters.passes);  // unchanged: goes on counting
 }
 
 TEST(Monitor, ForgetsRemovedChecksAlsoInFlight) {
@@ -332,8 +336,8 @@ TEST(Monitor, TurnsNothingDownWhileItHasNoDescriptors) {
   EXPECT_TRUE(monitor->queue().Drain().empty());
   EXPECT_TRUE(StatusOf(*monitor, "web").healthy);
   const std::uint64_t passes = StatusOf(*monitor, "web").counters.passes;
-  EXPECT_TRUE(
-      Within(milliseconds(1000), [&] { return StatusOf(*monitor, "web").counters.passes > passes + 1; }));
+  EXPECT_TRUE(Within(milliseconds(1000),
+                     [&] { return StatusOf(*monitor, "web").counters.passes > passes + 1; }));
 }
 
 }  // namespace
