@@ -48,7 +48,7 @@ TEST(UdpProbe, WaitsForTheReplyThatHoldsTheString) {
   EXPECT_EQ(ProbeOnce(UdpCheck(server.port(), {.payload = "a", .expect = "=pong"})).outcome,
             Outcome::kPass);
   CheckConfig check = UdpCheck(server.port(), {.payload = "a", .expect = "Pong"});
-  check.response_timeout = Milliseconds(150);
+  check.response_timeout = Milliseconds(500);
   const Observation seen = ProbeOnce(check);
   EXPECT_EQ(seen.outcome, Outcome::kFail);
   EXPECT_EQ(seen.reason,
@@ -64,23 +64,23 @@ TEST(UdpProbe, FailsAtOnceWhereNobodyListensAndInTimeWhereNobodySpeaks) {
   EXPECT_LT(refused.rtt, milliseconds(1000));
   ScriptedUdp silent([](const std::string&) { return Replies{}; });
   CheckConfig check = UdpCheck(silent.port(), {.payload = "a", .expect = ""});
-  check.response_timeout = Milliseconds(100);
+  check.response_timeout = Milliseconds(500);
   const Observation seen = ProbeOnce(check);
   EXPECT_EQ(seen.outcome, Outcome::kFail);
   EXPECT_EQ(seen.reason,
             "Failure: The health checker received no UDP reply within the timeout limit.");
-  EXPECT_GE(seen.rtt, milliseconds(100));
-  EXPECT_LT(seen.rtt, milliseconds(600));
+  EXPECT_GE(seen.rtt, milliseconds(500));
+  EXPECT_LT(seen.rtt, milliseconds(3000));
   EXPECT_EQ(silent.datagrams(), 1);  // nothing is sent again
 }
 
 TEST(UdpProbe, EndsInTimeUnderAFloodOfOtherReplies) {
   ScriptedUdp server([](const std::string&) { return Replies(500, std::string(1000, 'x')); });
   CheckConfig check = UdpCheck(server.port(), {.payload = "a", .expect = "y"});
-  check.response_timeout = Milliseconds(200);
+  check.response_timeout = Milliseconds(500);
   const Observation seen = ProbeOnce(check);
   EXPECT_EQ(seen.outcome, Outcome::kFail);
-  EXPECT_LT(seen.rtt, milliseconds(800));
+  EXPECT_LT(seen.rtt, milliseconds(3000));
 }
 
 TEST(UdpProbe, BlamesNobodyForOurDescriptorsAndKeepsSilentOnceAbandoned) {
@@ -137,7 +137,7 @@ TEST(DnsProbe, FailsOnAnotherRcodeARefusalAndSilence) {
     return Replies(200, wrong);
   });
   CheckConfig check = DnsCheck(guessing.port());
-  check.response_timeout = Milliseconds(100);
+  check.response_timeout = Milliseconds(500);
   seen = ProbeOnce(check);
   EXPECT_EQ(seen.outcome, Outcome::kFail);
   EXPECT_EQ(seen.reason,

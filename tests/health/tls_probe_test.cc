@@ -92,7 +92,7 @@ TEST(TlsProbe, FailsWhenTheEndpointSpeaksNoTlsRefusesOrHangs) {
   EXPECT_EQ(ProbeOnce(TlsCheck(RefusedPort())).outcome, Outcome::kFail);
   const ScriptedServer hanging([](Peer& peer) { peer.PauseUntil(milliseconds(3000)); });
   CheckConfig check = TlsCheck(hanging.port());
-  check.response_timeout = Milliseconds(100);
+  check.response_timeout = Milliseconds(500);
   const Observation seen = ProbeOnce(check);
   EXPECT_EQ(seen.outcome, Outcome::kFail);
   EXPECT_EQ(seen.reason,

@@ -12,7 +12,8 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kStartNs = 1'000 * kSecond;
 
 Moment At(double seconds) {
-  return {.monotonic_ns = kStartNs + static_cast<std::uint64_t>(seconds * kSecond),
+  return {.monotonic_ns =
+              kStartNs + static_cast<std::uint64_t>(static_cast<std::int64_t>(seconds * kSecond)),
           .wall_ms = 1'700'000'000'000 + static_cast<std::int64_t>(seconds * 1000)};
 }
 
