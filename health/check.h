@@ -131,8 +131,8 @@ using NativeSettings = std::variant<std::monostate,
 struct CheckConfig {
   std::string id;  // 1..64 characters, unique
   CheckType type = CheckType::kHttp;
-  std::string ip_address;     // literal IPv4 or IPv6; empty: `fqdn` is resolved (A only)
   std::uint16_t port = 80;    // 1..65535; ICMP: none, 0
+  std::string ip_address;     // literal IPv4 or IPv6; empty: `fqdn` is resolved (A only)
   std::string fqdn;           // Host header and SNI; or the name to resolve
   std::string resource_path;  // with its leading "/"; "/" when not given
   std::string search_string;  // 1..255 octets, *_STR_MATCH only
@@ -140,16 +140,17 @@ struct CheckConfig {
   bool disabled = false;
   bool enable_sni = true;  // HTTPS* only
   bool measure_latency = false;
-  std::vector<std::string> regions;  // whose checkers watch it, at most 64; none: all of them
+
+  // CLOUDWATCH_METRIC: what its alarm's data say, reported by control (section 8).
+  InsufficientData insufficient_data = InsufficientData::kLastKnownStatus;
+  std::string alarm;  // "REGION/NAME", which control has a source for
 
   // CALCULATED: healthy while at least so many of its children are (section 8).
   std::uint32_t health_threshold = 0;  // 0..256
   std::vector<std::string> children;   // ids, at most 255, no calculated ones among them
 
-  // CLOUDWATCH_METRIC: what its alarm's data say, reported by control (section 8).
-  std::string alarm;  // "REGION/NAME", which control has a source for
-  InsufficientData insufficient_data = InsufficientData::kLastKnownStatus;
-  NativeSettings native;  // those of `type`; none for Route 53's types
+  std::vector<std::string> regions;  // whose checkers watch it, at most 64; none: all of them
+  NativeSettings native;             // those of `type`; none for Route 53's types
 
   // Effective timing: Route 53's values unless the native extension changed them.
   Milliseconds interval{30000};           // 50 ms..300 s, gap from response to next request

@@ -1,6 +1,7 @@
 #include "control/compile/explain.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -69,6 +70,37 @@ ExplainedAnswer ServersOf(const Zone& zone, const ZoneIndex& index, const ZoneEn
   return answer;
 }
 
+// Explains an entry of the zone at hand into what it is given.
+using ExplainAt = std::function<Status(std::uint32_t entry, Explanation& into)>;
+
+// A referral: its servers, and the addresses of them that policies and aliases give.
+Status ExplainReferral(const Zone& zone,
+                       const ZoneIndex& index,
+                       std::uint32_t entry,
+                       const ExplainAt& explain,
+                       Explanation& out) {
+  out.type = wire::TypeText(kNs);
+  out.answers.push_back(ServersOf(zone, index, index.entries()[entry]));
+  for (const std::uint32_t server : ServersBelow(zone, index, entry)) {
+    for (const std::uint16_t type : {kA, kAaaa}) {
+      const std::uint32_t at = index.FindEntry(server, type);
+      if (at == kNoIndex || !index.entries()[at].routed) {
+        continue;
+      }
+      Explanation glue{.status = ExplainedStatus::kAnswer,
+                       .zone = out.zone,
+                       .owner = wire::ToText(index.names()[server].name)};
+      HF_TRY(explain(at, glue));
+      if (glue.asks_client) {
+        out.also.push_back(
+            {.name = glue.owner, .type = glue.type, .beside = true, .scope = glue.scope});
+      }
+      out.glue.push_back(std::move(glue));
+    }
+  }
+  return {};
+}
+
 // @param leads  receives the names that a CNAME or DNAME leads to, folded.
 Status ExplainInZone(const Asked& asked,
                      const Zone& zone,
@@ -132,29 +164,7 @@ Status ExplainInZone(const Asked& asked,
                         into,
                         targets);
   };
-  if (!refers) {
-    HF_TRY(explain(entry, out));
-  } else {
-    out.type = wire::TypeText(kNs);
-    out.answers.push_back(ServersOf(excerpt, *index, index->entries()[entry]));
-    for (const std::uint32_t server : ServersBelow(excerpt, *index, entry)) {
-      for (const std::uint16_t type : {kA, kAaaa}) {
-        const std::uint32_t at = index->FindEntry(server, type);
-        if (at == kNoIndex || !index->entries()[at].routed) {
-          continue;
-        }
-        Explanation glue{.status = ExplainedStatus::kAnswer,
-                         .zone = out.zone,
-                         .owner = wire::ToText(index->names()[server].name)};
-        HF_TRY(explain(at, glue));
-        if (glue.asks_client) {
-          out.also.push_back(
-              {.name = glue.owner, .type = glue.type, .beside = true, .scope = glue.scope});
-        }
-        out.glue.push_back(std::move(glue));
-      }
-    }
-  }
+  HF_TRY(refers ? ExplainReferral(excerpt, *index, entry, explain, out) : explain(entry, out));
   if (qtype != kCname) {
     std::ranges::move(targets, std::back_inserter(leads));
   }

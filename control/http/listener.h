@@ -40,7 +40,7 @@ struct HttpRoute {
 struct HttpLimits {
   std::size_t connections = 64;             // at a time; then the one that is idle longest goes
   std::size_t header_octets = 8192;         // with the request line
-  std::size_t body_octets = 256 * 1024;     // of a POST
+  std::size_t body_octets = 262'144;        // of a POST
   std::chrono::milliseconds header{5'000};  // from the first octet on, in all
   std::chrono::milliseconds body{10'000};   // in all
   std::chrono::milliseconds write{30'000};  // in all
