@@ -74,6 +74,9 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
     return std::unexpected(monitor.error());
   }
   core->monitor_ = std::move(*monitor);
+  HF_TRY(core->routing_controls_.Restore(*core->store_));
+  core->routing_controls_.Configure(core->node_.recovery);
+  core->FollowRoutingControls();
   HF_TRY(core->monitor_->Configure(*checks));
   HF_TRY(core->RestoreChecks(*checks));
   auto stored = core->store_->Zones();
@@ -275,12 +278,16 @@ Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()
   HF_CHECK(evaluation != nullptr);
   // Checks first: a new one has a defined state before a record asks for it.
   const auto before = model_;
+  routing_controls_.Configure(prepared.node.recovery);
+  FollowRoutingControls();
   HF_TRY(monitor_->Configure(prepared.model->checks));
   const auto current = Health();
   evaluation->Recompile(current);
   prepared.compiled.pools = evaluation->CompileAll();
   if (const auto done = put(); !done) {
     if (before != nullptr) {
+      routing_controls_.Configure(node_.recovery);
+      FollowRoutingControls();
       (void)monitor_->Configure(before->checks);  // was accepted before
     }
     return std::unexpected(done.error());
@@ -446,6 +453,11 @@ Status Core::SetOverride(const std::string& check, health::Override ordered) {
     overrides_[check] = old;
   }
   return set;
+}
+
+void Core::FollowRoutingControls() {
+  const ControlStates states = routing_controls_.states();
+  monitor_->SetRoutingControls({states.begin(), states.end()});
 }
 
 void Core::Tick() {

@@ -18,6 +18,7 @@
 #include "control/prepare.h"
 #include "control/publish/publisher.h"
 #include "control/publish_times.h"
+#include "control/recovery/routing_controls.h"
 #include "control/scrub.h"
 #include "health/monitor.h"
 
@@ -88,6 +89,9 @@ class Core {
   [[nodiscard]] health::Monitor& monitor() noexcept { return *monitor_; }
   /// Any thread.
   [[nodiscard]] Store& store() noexcept { return *store_; }
+  [[nodiscard]] RoutingControls& routing_controls() noexcept { return routing_controls_; }
+  /// Checks follow what was switched; what comes of it waits for OnTransitions.
+  void FollowRoutingControls();
 
  private:
   Core() = default;
@@ -110,6 +114,7 @@ class Core {
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<health::Monitor> monitor_;
   std::unique_ptr<Evaluation> evaluation_;
+  RoutingControls routing_controls_;
   std::unordered_map<std::string, health::Override> overrides_;
   std::unordered_map<std::string, StoredCheck> unsaved_;
   PublishTimes publish_times_;

@@ -301,6 +301,8 @@ const char* CheckTypeText(CheckType type) noexcept {
       return "CALCULATED";
     case CheckType::kCloudwatchMetric:
       return "CLOUDWATCH_METRIC";
+    case CheckType::kRecoveryControl:
+      return "RECOVERY_CONTROL";
     case CheckType::kUdp:
       return "UDP";
     case CheckType::kDns:
@@ -356,6 +358,12 @@ Status ValidateCheck(const CheckConfig& check) {
   }
   if (check.type == CheckType::kCloudwatchMetric) {
     return ValidateAlarm(check, refuse);
+  }
+  if (check.type == CheckType::kRecoveryControl) {
+    const std::string& name = check.routing_control;
+    return name.empty() || name.size() > kMaxTextOctets
+               ? refuse("RoutingControlArn", Shown(name), "1 to 255 characters")
+               : Status{};
   }
   if (HasEndpoint(check.type)) {
     HF_TRY(ValidateTarget(check, refuse));
@@ -415,6 +423,9 @@ std::string TargetText(const CheckConfig& check) {
   }
   if (check.type == CheckType::kCloudwatchMetric) {
     return "alarm " + check.alarm;
+  }
+  if (check.type == CheckType::kRecoveryControl) {
+    return "routing control " + check.routing_control;
   }
   if (check.type == CheckType::kExec) {
     return "exec:" + std::get<ExecSettings>(check.native).command;

@@ -20,6 +20,7 @@ enum class CheckType : std::uint8_t {
   kTcp,
   kCalculated,
   kCloudwatchMetric,
+  kRecoveryControl,
   // Native types (section 11).
   kUdp,
   kDns,
@@ -40,7 +41,8 @@ bool UsesTls(CheckType type) noexcept;
 bool MatchesString(CheckType type) noexcept;
 /// True for types that nothing is probed for: their state follows from something else.
 constexpr bool IsDerived(CheckType type) noexcept {
-  return type == CheckType::kCalculated || type == CheckType::kCloudwatchMetric;
+  return type == CheckType::kCalculated || type == CheckType::kCloudwatchMetric ||
+         type == CheckType::kRecoveryControl;
 }
 
 /// True for types that look at an address or a name; EXEC and derived ones look at none.
@@ -148,6 +150,9 @@ struct CheckConfig {
   // CALCULATED: healthy while at least so many of its children are (section 8).
   std::uint32_t health_threshold = 0;  // 0..256
   std::vector<std::string> children;   // ids, at most 255, no calculated ones among them
+
+  // RECOVERY_CONTROL: healthy while that is On, which control says (section 8).
+  std::string routing_control;  // its name, 1..255 characters
 
   std::vector<std::string> regions;  // whose checkers watch it, at most 64; none: all of them
   NativeSettings native;             // those of `type`; none for Route 53's types

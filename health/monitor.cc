@@ -67,6 +67,7 @@ class Monitor::Core {
   Status SetOverride(const std::string& id, Override ordered);
   Status Release(const std::string& id);
   Status ReportAlarm(const std::string& id, AlarmState alarm, std::string reason);
+  void SetRoutingControls(std::map<std::string, bool> controls);
   std::vector<CheckStatus> Statuses() const;
   Result<std::vector<CheckerView>> Views(const std::string& id) const;
   Result<std::vector<HistoryLine>> HistoryOf(const std::string& id) const;
@@ -101,6 +102,7 @@ class Monitor::Core {
 
   void Settled(Entries::iterator at, bool is_new);
   bool Judge(Entry& entry);
+  bool JudgeByControl(Entry& entry);
   void JudgeAll();
   void Offer(const std::string& id, const Entry& entry);
   void OfferAgain();
@@ -120,6 +122,7 @@ class Monitor::Core {
   std::uint64_t assignments_version_ = 0;                      //
   std::multimap<std::string, std::string> parents_;            // child -> calculated checks
   std::set<std::pair<std::uint64_t, std::uint32_t>> reviews_;  // when, slot
+  std::map<std::string, bool> routing_controls_;               // On?
   std::set<std::string> unsent_;                               // told nobody: the queue was full
   bool runs_ = false;
   std::condition_variable wake_;
@@ -388,9 +391,37 @@ ChildCount Monitor::Core::CountChildren(const CheckConfig& check) const {
   return count;
 }
 
-// A calculated check follows its children. @return true when others are to hear of it.
+void Monitor::Core::SetRoutingControls(std::map<std::string, bool> controls) {
+  const std::lock_guard lock(mutex_);
+  routing_controls_ = std::move(controls);
+  for (auto at = entries_.begin(); at != entries_.end(); ++at) {
+    if (at->second.check.type == CheckType::kRecoveryControl) {
+      Settled(at, Judge(at->second));
+    }
+  }
+}
+
+bool Monitor::Core::JudgeByControl(Entry& entry) {
+  const auto control = routing_controls_.find(entry.check.routing_control);
+  const State state = control == routing_controls_.end() ? State::kUnknown
+                      : control->second                  ? State::kHealthy
+                                                         : State::kUnhealthy;
+  if (entry.verdict.decided() == state && entry.verdict.verified()) {
+    return false;  // keeps its age
+  }
+  const char* reason = state == State::kUnknown   ? "Unknown: there is no such routing control."
+                       : state == State::kHealthy ? "Success: the routing control is On."
+                                                  : "Failure: the routing control is Off.";
+  return entry.verdict.Judge(state, reason, Now());
+}
+
+// A calculated check follows its children, one of a routing control that. @return true when others
+// are to hear of it.
 bool Monitor::Core::Judge(Entry& entry) {
   const CheckConfig& check = entry.check;
+  if (check.type == CheckType::kRecoveryControl && !check.disabled) {
+    return JudgeByControl(entry);
+  }
   if (check.type != CheckType::kCalculated || check.disabled) {
     return false;
   }
@@ -657,6 +688,10 @@ Status Monitor::ReportAlarm(const std::string& id, AlarmState alarm, std::string
 
 Status Monitor::Release(const std::string& id) {
   return core_->Release(id);
+}
+
+void Monitor::SetRoutingControls(std::map<std::string, bool> controls) {
+  core_->SetRoutingControls(std::move(controls));
 }
 
 std::vector<CheckStatus> Monitor::Statuses() const {

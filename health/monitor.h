@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -109,6 +110,10 @@ class Monitor {
   /// @param reason  "Success: ...", "Failure: ..." or "Unknown: ...".
   /// @return kNotFound for an unknown id, kInvalid for a check of another type.
   Status ReportAlarm(const std::string& id, AlarmState alarm, std::string reason);
+
+  /// On and Off of routing controls, all of them: checks of those that are not among them have no
+  /// verdict. Before the checks that go by them are configured, then with every change.
+  void SetRoutingControls(std::map<std::string, bool> controls);
 
   /// All checks, in order of id; each is consistent in itself.
   [[nodiscard]] std::vector<CheckStatus> Statuses() const;

@@ -47,14 +47,6 @@ Json LineJson(const health::HistoryLine& line, const std::vector<health::Checker
   return json;
 }
 
-Json Published(Core& core) {
-  if (const auto published = core.OnTransitions(); !published) {
-    return Failure({published.error().code,
-                    "taken, and published as soon as there is room: " + published.error().message});
-  }
-  return Success({{"generation", core.publisher().generation().value()}});
-}
-
 }  // namespace
 
 Json CheckJson(const health::CheckStatus& check) {
@@ -88,6 +80,14 @@ Json CheckJson(const health::CheckStatus& check) {
     json["children"] = {{"all", check.children}, {"healthy", check.children_healthy}};
   }
   return json;
+}
+
+Json Published(Core& core) {
+  if (const auto published = core.OnTransitions(); !published) {
+    return Failure({published.error().code,
+                    "taken, and published as soon as there is room: " + published.error().message});
+  }
+  return Success({{"generation", core.publisher().generation().value()}});
 }
 
 Json HealthShow(Core& core, const std::string& check, bool history) {

@@ -17,5 +17,7 @@ Json HealthShow(Core& core, const std::string& check, bool history);
 /// "health_set" and "health_release": what follows is published before this returns. Control core.
 Json HealthSet(Core& core, const std::string& check, const std::string& to);
 Json HealthRelease(Core& core, const std::string& check);
+/// Publishes what orders have led to, and tells the generation. Control core.
+Json Published(Core& core);
 
 }  // namespace holdfast::control

@@ -23,6 +23,7 @@
 #include "control/admin/loop.h"
 #include "control/admin/outside.h"
 #include "control/admin/plan.h"
+#include "control/admin/routing_requests.h"
 #include "control/admin/traffic_requests.h"
 #include "control/admin/zone_requests.h"
 #include "dataplane/base/clock.h"
@@ -102,8 +103,9 @@ class Server {
   class Connection;
   using Reply = std::function<void(const std::string& line)>;
   void Accept();
-  void Answer(const std::string& line, Reply reply);
-  void Dispatch(const Json& request, Reply reply);
+  void Answer(const std::string& line, const std::string& who, Reply reply);
+  void Dispatch(const Json& request, const std::string& who, Reply reply);
+  void RoutingSet(const Json& request, const std::string& who, Reply reply);
 
   // Called on the worker for loads.
   Json Reload();
@@ -340,6 +342,11 @@ class Server::Connection : public std::enable_shared_from_this<Connection> {
   Connection(Server& server, stream_protocol::socket socket)
       : server_(server), socket_(std::move(socket)) {
     ++server_.connections_;
+    ucred peer{};
+    socklen_t octets = sizeof(peer);
+    if (getsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &octets) == 0) {
+      who_ = "uid " + std::to_string(peer.uid);
+    }
   }
   ~Connection() { --server_.connections_; }
   Connection(const Connection&) = delete;
@@ -354,7 +361,8 @@ class Server::Connection : public std::enable_shared_from_this<Connection> {
           if (!error) {
             const std::string line = self->buffer_.substr(0, octets - 1);
             self->buffer_.erase(0, octets);
-            self->server_.Answer(line, [self](const std::string& reply) { self->Write(reply); });
+            self->server_.Answer(
+                line, self->who_, [self](const std::string& reply) { self->Write(reply); });
           }
         });  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): asio frees what it keeps for this
   }
@@ -374,6 +382,7 @@ class Server::Connection : public std::enable_shared_from_this<Connection> {
 
   Server& server_;
   stream_protocol::socket socket_;
+  std::string who_ = "unknown";
   std::string buffer_;
   std::string reply_;
 };
@@ -400,7 +409,7 @@ void Server::Accept() {
       });
 }
 
-void Server::Answer(const std::string& line, Reply reply) {
+void Server::Answer(const std::string& line, const std::string& who, Reply reply) {
   const Json request = Json::parse(line, nullptr, false);
   if (!request.is_object() || !request.contains("op") || !request["op"].is_string()) {
     return reply(LineOf(
@@ -412,10 +421,10 @@ void Server::Answer(const std::string& line, Reply reply) {
           LineOf(Failure({ErrorCode::kInvalid, "field \"" + key + "\" must be a string"})));
     }
   }
-  Dispatch(request, std::move(reply));
+  Dispatch(request, who, std::move(reply));
 }
 
-void Server::Dispatch(const Json& request, Reply reply) {
+void Server::Dispatch(const Json& request, const std::string& who, Reply reply) {
   const auto text = [&](const char* field) { return request.value(field, std::string()); };
   const std::string op = text("op");
   if (op == "ping") {
@@ -437,6 +446,15 @@ void Server::Dispatch(const Json& request, Reply reply) {
     outside_->Told();
     Save();
     return reply(LineOf(done));
+  }
+  if (op == "routing_list") {
+    return reply(LineOf(RoutingList(core_)));
+  }
+  if (op == "routing_set") {
+    return RoutingSet(request, who, std::move(reply));
+  }
+  if (op == "routing_log") {
+    return asio::post(disk_, Replying([this] { return RoutingLog(core_); }, std::move(reply)));
   }
   if (op == "explain") {
     return Explain(request, std::move(reply));
@@ -464,9 +482,30 @@ void Server::Dispatch(const Json& request, Reply reply) {
   reply(LineOf(Failure({ErrorCode::kInvalid,
                         "unknown op '" + op +
                             "'; expected ping, status, explain, health_show, health_set, "
-                            "health_release, plan, reload, "
+                            "health_release, routing_list, routing_set, routing_log, plan, reload, "
                             "zone_load, zone_drop, traffic_load, traffic_list, traffic_show, "
                             "traffic_apply, traffic_remove or traffic_delete"})));
+}
+
+// On the disk first, since what was switched must not be forgotten; then the loop publishes.
+void Server::RoutingSet(const Json& request, const std::string& who, Reply reply) {
+  const auto order = ControlOrderOf(request, who);
+  if (!order) {
+    return reply(LineOf(Failure(order.error())));
+  }
+  asio::post(disk_, [this, order = *order, reply = std::move(reply)] {
+    const auto switched = core_.routing_controls().Switch(order, core_.store());
+    asio::post(io_, [this, switched, reply] {
+      if (!switched) {
+        return reply(LineOf(Failure(switched.error())));
+      }
+      core_.FollowRoutingControls();
+      const Json done = Published(core_);
+      outside_->Told();
+      Save();
+      reply(LineOf(done));
+    });
+  });
 }
 
 // Both work on what is served at this moment, which nothing changes under them.

@@ -54,6 +54,7 @@ class CheckReader {
   void ReadRegions();
   void ReadChildren();
   void ReadAlarm();
+  void ReadRoutingControl();
   void RefuseEndpoint();
   void RefuseOtherTypes();
   std::string Plain(std::string_view name, Range length);
@@ -72,6 +73,8 @@ std::optional<CheckConfig> CheckReader::Read() {
     ReadChildren();
   } else if (check_.type == CheckType::kCloudwatchMetric) {
     ReadAlarm();
+  } else if (check_.type == CheckType::kRecoveryControl) {
+    ReadRoutingControl();
   } else {
     ReadEndpoint();
     ReadRequest();
@@ -93,11 +96,6 @@ bool CheckReader::ReadType() {
   if (!fields_.Require("Type", "one of the types of Route 53")) {
     return false;
   }
-  const std::string text = TextMember(fields_.Root(), "Type");
-  if (text == "RECOVERY_CONTROL") {
-    fields_.Refuse("Type", "is \"" + text + "\", which is not yet supported");
-    return false;
-  }
   const auto word = fields_.Word("Type",
                                  {"HTTP",
                                   "HTTPS",
@@ -105,7 +103,8 @@ bool CheckReader::ReadType() {
                                   "HTTPS_STR_MATCH",
                                   "TCP",
                                   "CALCULATED",
-                                  "CLOUDWATCH_METRIC"});
+                                  "CLOUDWATCH_METRIC",
+                                  "RECOVERY_CONTROL"});
   if (word) {
     check_.type = static_cast<CheckType>(*word);
   }
@@ -238,6 +237,13 @@ void CheckReader::ReadAlarm() {
   if (const auto word = fields_.Word("InsufficientDataHealthStatus",
                                      {"Healthy", "Unhealthy", "LastKnownStatus"})) {
     check_.insufficient_data = static_cast<health::InsufficientData>(*word);
+  }
+  RefuseEndpoint();
+}
+
+void CheckReader::ReadRoutingControl() {
+  if (fields_.Require("RoutingControlArn", "the name of a [routing_control] of the node's file")) {
+    check_.routing_control = fields_.Text("RoutingControlArn", {1, 255}).value_or("");
   }
   RefuseEndpoint();
 }

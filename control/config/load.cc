@@ -22,6 +22,17 @@ void ReadNodeChecks(const NodeConfig& node,
   if (!node.checks_file.empty()) {
     ReadChecks(node.checks_file, node.metrics, checks, findings);
   }
+  for (const health::CheckConfig& check : checks) {
+    if (check.type == health::CheckType::kRecoveryControl &&
+        std::ranges::find(node.recovery.controls,
+                          check.routing_control,
+                          &RoutingControlConfig::name) == node.recovery.controls.end()) {
+      findings.AddError(node.checks_file,
+                        "health check '" + check.id + "': RoutingControlArn is \"" +
+                            check.routing_control +
+                            "\", which no [routing_control.\"NAME\"] of the node's file is");
+    }
+  }
   // A check that was refused would only seem to be missing.
   if (findings.Ok()) {
     ApplyOverlays(node.check_overlays, checks, findings);

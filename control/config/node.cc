@@ -427,6 +427,7 @@ Result<NodeConfig> NodeReader::Read() {
   ReadTable(top, "location", &NodeReader::ReadLocation);
   ReadCollectionTables(top, path_, node_.location, findings_);
   ReadTable(top, "health", &NodeReader::ReadHealth);
+  node_.recovery = ReadRecovery(top, path_, findings_);
   ReadTable(top, "http", &NodeReader::ReadHttp);
   ReadMetricTables(top, path_, node_.metrics, findings_);
   ReadTables(top, "webhook", &NodeReader::ReadWebhook);

@@ -12,6 +12,7 @@
 #include "control/config/http_config.h"
 #include "control/config/location_config.h"
 #include "control/config/native_checks.h"
+#include "control/config/routing_controls.h"
 #include "control/config/verdict_keys.h"
 #include "control/model/model.h"
 #include "dataplane/base/limits.h"
@@ -123,6 +124,7 @@ struct NodeConfig {
   std::vector<CheckOverlay> check_overlays;
   std::vector<NativeCheck> native_checks;
   HealthConfig health;
+  RecoveryConfig recovery;
   HttpConfig http;
   std::vector<MetricSource> metrics;  // ids are unique
   std::vector<WebhookConfig> webhooks;

@@ -66,7 +66,19 @@ constexpr std::array kMigrations{
          unknowns INTEGER NOT NULL,
          last_seen_ms INTEGER NOT NULL,
          last_failure_ms INTEGER NOT NULL,
-         last_failure TEXT NOT NULL) STRICT, WITHOUT ROWID;)"};
+         last_failure TEXT NOT NULL) STRICT, WITHOUT ROWID;)",
+    R"(CREATE TABLE routing_control(
+         name TEXT PRIMARY KEY NOT NULL,
+         is_on INTEGER NOT NULL CHECK(is_on IN (0, 1)),
+         since_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+       CREATE TABLE routing_control_log(
+         n INTEGER PRIMARY KEY AUTOINCREMENT,
+         at_ms INTEGER NOT NULL,
+         who TEXT NOT NULL,
+         changes TEXT NOT NULL,
+         overridden TEXT NOT NULL,
+         reason TEXT NOT NULL,
+         refused TEXT NOT NULL) STRICT;)"};
 
 std::string HowToRestore(const std::string& path) {
   return "; stop Holdfast and put back a copy of " + path + ", or move " + path + ", " + path +

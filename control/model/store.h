@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "control/model/sqlite.h"
+#include "control/recovery/safety.h"
 #include "dataplane/base/result.h"
 #include "health/observation.h"
 #include "health/transition.h"
@@ -38,6 +39,24 @@ struct StoredCounters {
   std::string id;  // of a check
   health::Counters counters;
   bool operator==(const StoredCounters&) const = default;
+};
+
+struct StoredControl {
+  std::string name;  // of a routing control
+  bool on = false;
+  std::int64_t since_ms = 0;  // wall clock
+  bool operator==(const StoredControl&) const = default;
+};
+
+/// One order to routing controls, carried out or refused.
+struct ControlLogEntry {
+  std::int64_t at_ms = 0;  // wall clock
+  std::string who;
+  std::string changes;     // "a On, b Off"
+  std::string overridden;  // names of rules
+  std::string reason;
+  std::string refused;  // why; empty: it was carried out
+  bool operator==(const ControlLogEntry&) const = default;
 };
 
 /// A zone as a command left it. It wins over the node's file until it is forgotten.
@@ -140,6 +159,13 @@ class Store {
   Status SaveCounters(std::span<const StoredCounters> counters);
   /// Forgets all checks but these, counters too; those of a model that was just published.
   Status KeepChecks(std::span<const std::string> ids);
+
+  /// Those that were ever switched, by name.
+  Result<std::vector<StoredControl>> RoutingControls();
+  /// Switches, and keeps the entry: one transaction. The log holds the newest 10,000 entries.
+  Status SwitchControls(std::span<const ControlChange> changes, const ControlLogEntry& entry);
+  /// Newest first.
+  Result<std::vector<ControlLogEntry>> ControlLog(std::size_t most);
 
   /// Ordered by origin, with their content.
   Result<std::vector<StoredZone>> Zones();

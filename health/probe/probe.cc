@@ -42,6 +42,7 @@ ProbeMaker* MakerOf(CheckType type) {
       return MakeExecProbe;
     case CheckType::kCalculated:
     case CheckType::kCloudwatchMetric:
+    case CheckType::kRecoveryControl:
       break;
   }
   return nullptr;

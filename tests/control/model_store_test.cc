@@ -134,7 +134,8 @@ TEST_F(StoreFolder, BringsAnOlderStoreUpToDate) {
   Execute(
       "DROP TABLE parsed_zone; DROP TABLE traffic_policy_instance; DROP TABLE "
       "traffic_policy_version;"
-      "DROP TABLE traffic_policy; DROP TABLE health_counters; PRAGMA user_version=1");
+      "DROP TABLE traffic_policy; DROP TABLE health_counters; DROP TABLE routing_control; "
+      "DROP TABLE routing_control_log; PRAGMA user_version=1");
   const auto store = Open();
   EXPECT_THAT(store->Zones().value(), ElementsAre(SomeZone()));
   EXPECT_EQ(store->ParsedContent("x").value(), "");
@@ -177,7 +178,7 @@ TEST_F(StoreFolder, SaysSoWhenAnotherProgramWrites) {
 }
 
 TEST_F(StoreFolder, KeepsWhatItHadWhenTheDiskIsFull) {
-  const auto store = Open({.max_pages = 20});
+  const auto store = Open({.max_pages = 24});
   ASSERT_TRUE(store->SaveChecks(std::vector{kDown}));
   StoredZone large = SomeZone();
   large.content.assign(1 << 20, 'x');
@@ -223,7 +224,7 @@ TEST_F(StoreFolder, RefusesAStoreOfANewerRelease) {
   Execute("PRAGMA user_version=99");
   const auto store = Store::Open(path_);
   ASSERT_FALSE(store);
-  EXPECT_THAT(store.error().message, HasSubstr("its version is 99; this release knows 4"));
+  EXPECT_THAT(store.error().message, HasSubstr("its version is 99; this release knows 5"));
 }
 
 TEST_F(StoreFolder, NamesAFolderThatIsNotThere) {

@@ -19,6 +19,7 @@
 #include "tools/command/health.h"
 #include "tools/command/machine.h"
 #include "tools/command/plan.h"
+#include "tools/command/routing.h"
 #include "tools/command/status.h"
 #include "tools/command/tables.h"
 #include "tools/command/text.h"
@@ -125,6 +126,12 @@ json RequestOf(const CommandLine& line) {
       return {{"op", "health_set"}, {"check", line.check}, {"to", line.to}};
     case Verb::kHealthRelease:
       return {{"op", "health_release"}, {"check", line.check}};
+    case Verb::kRoutingList:
+      return {{"op", "routing_list"}};
+    case Verb::kRoutingLog:
+      return {{"op", "routing_log"}};
+    case Verb::kRoutingSet:
+      return RoutingRequest(line);
     case Verb::kTrafficLoad:
     case Verb::kTrafficList:
     case Verb::kTrafficShow:
@@ -214,6 +221,10 @@ int Show(const CommandLine& line, const json& result) {
   }
   if (line.verb == Verb::kPlan) {
     Print(PlanText(result));
+    return kDone;
+  }
+  if (line.verb == Verb::kRoutingList || line.verb == Verb::kRoutingLog) {
+    Print(line.verb == Verb::kRoutingList ? RoutingText(result) : RoutingLogText(result, WallMs()));
     return kDone;
   }
   if (line.verb == Verb::kHealthShow) {

@@ -56,6 +56,7 @@ class Grammar {
     AddPlan();
     AddZone();
     AddHealth();
+    AddRouting();
     AddTraffic();
     AddTables();
   }
@@ -191,6 +192,30 @@ class Grammar {
                                          "Let a check come back that passes and is held down "
                                          "(manual_failback, hold_down_ms, max_flaps_per_hour)"));
     release->add_option("check", line_.check, "Id of the check")->required();
+  }
+
+  void AddRouting() {
+    CLI::App* routing = app_.add_subcommand(
+        "routing", "Show and switch routing controls (RECOVERY_CONTROL checks)");
+    routing->require_subcommand(1);
+    WithJson(WithNode(Command(*routing,
+                              Verb::kRoutingList,
+                              "list",
+                              "Show what is On, the checks that go by it, and the safety rules")));
+    CLI::App* set = WithNode(Command(*routing,
+                                     Verb::kRoutingSet,
+                                     "set",
+                                     "Switch controls, all at once; refused, and nothing changed, "
+                                     "where a safety rule forbids it"));
+    set->add_option("--on", line_.on, "Names of controls")->type_name("NAME");
+    set->add_option("--off", line_.off, "Names of controls")->type_name("NAME");
+    set->add_option("--override", line_.overridden, "Safety rules to set aside for this once")
+        ->type_name("RULE");
+    set->add_option("--reason", line_.reason, "For the log")->type_name("TEXT");
+    WithJson(WithNode(Command(*routing,
+                              Verb::kRoutingLog,
+                              "log",
+                              "Show who switched what and what was refused, newest first")));
   }
 
   void AddTraffic() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace holdfast::tools {
 
@@ -20,6 +21,9 @@ enum class Verb {
   kHealthShow,
   kHealthSet,
   kHealthRelease,
+  kRoutingList,
+  kRoutingSet,
+  kRoutingLog,
   kTrafficLoad,
   kTrafficList,
   kTrafficShow,
@@ -39,20 +43,24 @@ struct CommandLine {
   bool all = false;      // plan
   bool history = false;  // health show
   std::chrono::milliseconds patience{0};
-  std::string name;              // explain; traffic load: the policy's
-  std::string type;              // explain, traffic remove
-  std::string client;            // explain; may be empty
-  std::string origin;            // zone load, zone drop; plan: may be empty
-  std::string file;              // zone load, plan, traffic load
-  std::string check;             // health
-  std::string to;                // health set: healthy, unhealthy, auto
-  std::string policy;            // traffic show, apply, delete: name or id
-  std::string version;           // traffic show (may be empty), delete
-  std::string owner;             // traffic apply, remove
-  std::string ttl;               // traffic apply; may be empty
-  std::string comment;           // traffic load
-  std::string image;             // tables: a file, instead of what a node publishes
-  std::uint64_t generation = 0;  // tables: to read `image` at
+  std::string name;                     // explain; traffic load: the policy's
+  std::string type;                     // explain, traffic remove
+  std::string client;                   // explain; may be empty
+  std::string origin;                   // zone load, zone drop; plan: may be empty
+  std::string file;                     // zone load, plan, traffic load
+  std::string check;                    // health
+  std::vector<std::string> on;          // routing set: names of routing controls
+  std::vector<std::string> off;         //
+  std::vector<std::string> overridden;  // routing set: names of safety rules
+  std::string reason;                   // routing set
+  std::string to;                       // health set: healthy, unhealthy, auto
+  std::string policy;                   // traffic show, apply, delete: name or id
+  std::string version;                  // traffic show (may be empty), delete
+  std::string owner;                    // traffic apply, remove
+  std::string ttl;                      // traffic apply; may be empty
+  std::string comment;                  // traffic load
+  std::string image;                    // tables: a file, instead of what a node publishes
+  std::uint64_t generation = 0;         // tables: to read `image` at
 };
 
 /// Nothing is left to do: help was asked for, or the usage was wrong. What to say is said.

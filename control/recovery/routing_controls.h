@@ -1,0 +1,46 @@
+// The switches that people move: what is On, who moved what and why, and what was refused. A move
+// is on the disk before anything follows from it. Any thread; a call may wait for the disk.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "control/config/routing_controls.h"
+#include "control/model/store.h"
+#include "control/recovery/safety.h"
+
+namespace holdfast::control {
+
+struct ControlOrder {
+  std::vector<ControlChange> changes;   // made all at once, or none of them
+  std::vector<std::string> overridden;  // rules set aside for this once
+  std::string who;                      // "uid 0"
+  std::string reason;                   // in the operator's words, 0..256 characters
+};
+
+class RoutingControls {
+ public:
+  /// At the start: what the store knows. @return what it says.
+  Status Restore(Store& store);
+  /// What the configuration has from now on: a control that was ever switched is as it was left, a
+  /// new one as it says. Waits for no disk.
+  void Configure(const RecoveryConfig& config);
+
+  /// Carries an order out and writes it to the log, or writes down that it was refused.
+  /// @return the states from now on; as CheckSafety, or what the store says: nothing changed then.
+  Result<ControlStates> Switch(const ControlOrder& order, Store& store);
+
+  [[nodiscard]] ControlStates states() const;
+  [[nodiscard]] RecoveryConfig config() const;
+
+ private:
+  mutable std::mutex mutex_;  // guards all; held while the disk writes, so that orders queue up
+  RecoveryConfig config_;
+  ControlStates states_;    // of the configured ones
+  ControlStates switched_;  // of all that ever were
+};
+
+}  // namespace holdfast::control
