@@ -97,13 +97,9 @@ RuleId Groups::RuleOf(std::uint32_t at) {
   }
   if (rules_[at] == kNoRule) {
     // Also asked for from inside a build, for addresses beside: they start a path of their own.
-    auto path = std::exchange(path_, {});
-    const unsigned visits = std::exchange(visits_, 0U);
-    const Built built = Build(at);
-    rules_[at] = built.rule;
-    heights_[at] = built.clean ? built.height : 0;
-    path_ = std::move(path);
-    visits_ = visits;
+    Walk walk = std::exchange(walk_, {});
+    rules_[at] = Build(at).rule;
+    walk_ = std::move(walk);
   }
   return rules_[at];
 }
@@ -157,20 +153,27 @@ std::uint8_t Groups::PlaceByIdentifier(std::span<const std::uint32_t> group,
   }));
 }
 
-// The path decides only where aliases lead back into it or run too deep. Anything else is built
-// once per entry; such a subtree is the same from everywhere.
+// The path decides only where aliases lead back into it or run too deep, the root only where
+// records name their owner. Anything else is built once per entry; such a subtree is the same from
+// everywhere.
 Groups::Built Groups::Build(std::uint32_t at) {
-  if (heights_[at] != 0 && path_.size() + heights_[at] <= kMaxAliasDepth) {
+  if (heights_[at] != 0 && walk_.path.size() + heights_[at] <= kMaxAliasDepth) {
     return {.rule = rules_[at], .height = heights_[at]};
   }
-  ++visits_;
+  if (const auto known = walk_.owned.find(at);
+      known != walk_.owned.end() && walk_.path.size() + known->second.height <= kMaxAliasDepth) {
+    return known->second;
+  }
+  ++walk_.visits;
   const auto& entry = index_.entries()[at];
   Built built;
   std::vector<RuleMember> members(entry.count);
   Policy policy = Policy::kSimple;
-  path_.push_back(at);
+  walk_.path.push_back(at);
+  const std::uint32_t owner = index_.entries()[walk_.path.front()].name;
   if (const auto records = PlainRecords(at); records && !entry.routed) {
-    members[0].image = Image(at, *records, kNoIndex);
+    members[0].image = Image(at, *records, owner);
+    built.names_owner = NamesOwner(at, records->rdata);
   } else if (FormIsGood(entry)) {
     const auto group = index_.Group(entry);
     policy = zone_.record_sets[group[0]].policy;
@@ -189,11 +192,12 @@ Groups::Built Groups::Build(std::uint32_t at) {
       if (set.alias) {
         FollowAlias(set, *set.alias, member, built);
       } else {
-        member.image = Render(at, set.ttl, set.rdata, kNoIndex, set.source);
+        member.image = Render(at, set.ttl, set.rdata, owner, set.source);
+        built.names_owner |= NamesOwner(at, set.rdata);
       }
     }
   }
-  path_.pop_back();
+  walk_.path.pop_back();
   std::size_t octets = 0;
   for (const auto& member : members) {
     if (member.kind == MemberKind::kImage && member.image == nullptr) {
@@ -208,11 +212,13 @@ Groups::Built Groups::Build(std::uint32_t at) {
     return built;
   }
   std::vector<std::uint32_t> order;
-  built.rule = pools_.Add({.type = entry.type,
-                           .policy = policy,
-                           .beyond = reach_.Of(index_.names()[entry.name].name, entry.type)},
-                          std::move(members),
-                          keep_order_ ? &order : nullptr);
+  built.rule =
+      pools_.Add({.type = entry.type,
+                  .policy = policy,
+                  .beyond = reach_.Of(index_.names()[built.names_owner ? owner : entry.name].name,
+                                      entry.type)},
+                 std::move(members),
+                 keep_order_ ? &order : nullptr);
   if (built.rule == kNoRule) {
     Refuse(zone_.record_sets[index_.Group(entry)[0]],
            "the group tells too many kinds of clients apart; expected at most " +
@@ -223,7 +229,9 @@ Groups::Built Groups::Build(std::uint32_t at) {
   if (keep_order_) {
     orders_[{built.rule, at}] = std::move(order);
   }
-  if (built.clean) {
+  if (built.clean && built.names_owner) {
+    walk_.owned.emplace(at, built);
+  } else if (built.clean) {
     rules_[at] = built.rule;
     heights_[at] = built.height;
   }
@@ -247,12 +255,14 @@ void Groups::FollowAlias(const RecordSet& set,
                                   "; it answers with no data"));
     return;
   }
-  if (Contains(path_, target) || path_.size() >= kMaxAliasDepth || visits_ >= kMaxLoopVisits) {
+  if (Contains(walk_.path, target) || walk_.path.size() >= kMaxAliasDepth ||
+      walk_.visits >= kMaxLoopVisits) {
     built.clean = false;
     return;
   }
   const Built below = Build(target);
   built.clean = built.clean && below.clean;
+  built.names_owner = built.names_owner || below.names_owner;
   built.height = std::max<std::uint8_t>(built.height, below.height + 1);
   if (below.rule != kNoRule) {
     member.kind = MemberKind::kAlias;
@@ -265,14 +275,16 @@ const std::vector<std::uint32_t>* Groups::OrderOf(RuleId rule, std::uint32_t at)
   return found == orders_.end() ? nullptr : &found->second;
 }
 
-// `owner`: the name it is answered for, or kNoIndex when that may be any (an alias leads here).
+bool Groups::NamesOwner(std::uint32_t at, std::span<const std::string> rdata) const {
+  return std::ranges::any_of(rdata, [type = index_.entries()[at].type](const std::string& one) {
+    return control::NamesOwner(type, one);
+  });
+}
+
+// `owner`: the name it is answered for, another one where an alias leads here.
 ImageSpecPtr Groups::Image(std::uint32_t at, const Records& records, std::uint32_t owner) {
-  const auto type = index_.entries()[at].type;
-  // A target of "." means the owner itself, so an alias cannot share that image.
-  const bool names_owner = type == static_cast<std::uint16_t>(Type::kSvcb) ||
-                           type == static_cast<std::uint16_t>(Type::kHttps);
-  if (names_owner && owner == kNoIndex) {
-    return Render(at, records.ttl, records.rdata, kNoIndex, *records.source);
+  if (owner != index_.entries()[at].name && NamesOwner(at, records.rdata)) {
+    return Render(at, records.ttl, records.rdata, owner, *records.source);
   }
   if (images_[at] == nullptr) {
     images_[at] = Render(at, records.ttl, records.rdata, owner, *records.source);
@@ -303,13 +315,11 @@ void Groups::AddBeside(ImageSpec& image, std::span<const std::string> rdata, std
   std::size_t start = 0;
   for (std::size_t i = 0; i < rdata.size(); ++i) {
     const auto target = NameInRdata(rdata[i], offset);
-    const bool service = offset == 2 && image.type != static_cast<std::uint16_t>(Type::kMx) &&
-                         rdata[i].size() > 2 && (rdata[i][0] != 0 || rdata[i][1] != 0);
     std::uint32_t name = kNoIndex;
     std::size_t name_at = start + kBeforeRdata + offset;
     if (target.size() > 1) {
       name = index_.Find(wire::Fold(target));
-    } else if (service && owner != kNoIndex) {  // RFC 9460 2.5.2: "." is the owner
+    } else if (control::NamesOwner(image.type, rdata[i])) {
       name = owner;
       name_at = start;
     }

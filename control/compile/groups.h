@@ -58,8 +58,9 @@ class Groups {
  private:
   struct Built {
     RuleId rule = kNoRule;
-    std::uint8_t height = 1;  // groups on the longest way down
-    bool clean = true;        // the same from every path
+    std::uint8_t height = 1;   // groups on the longest way down
+    bool clean = true;         // the same from every path
+    bool names_owner = false;  // holds addresses of the name it is answered for
   };
   Built Build(std::uint32_t at);
   void FollowAlias(const RecordSet& set,
@@ -75,6 +76,7 @@ class Groups {
     const Source* source;
   };
   ImageSpecPtr Image(std::uint32_t at, const Records& records, std::uint32_t owner);
+  [[nodiscard]] bool NamesOwner(std::uint32_t at, std::span<const std::string> rdata) const;
   ImageSpecPtr Render(std::uint32_t at,
                       std::uint32_t ttl,
                       std::span<const std::string> rdata,
@@ -104,10 +106,15 @@ class Groups {
   std::vector<std::string>& warnings_;
   std::optional<Error> error_;
   std::vector<ImageSpecPtr> images_;   // per entry
-  std::vector<RuleId> rules_;          // per entry: of clean ones, and of roots
-  std::vector<std::uint8_t> heights_;  // per entry: of clean ones, else 0
-  std::vector<std::uint32_t> path_;
-  unsigned visits_ = 0;
+  std::vector<RuleId> rules_;          // per entry: of roots, and of what is the same for all
+  std::vector<std::uint8_t> heights_;  // per entry: of the latter, else 0
+  // What is being built for one root.
+  struct Walk {
+    std::vector<std::uint32_t> path;
+    unsigned visits = 0;
+    std::map<std::uint32_t, Built> owned;  // by entry: clean, and with the root's own addresses
+  };
+  Walk walk_;
   bool keep_order_ = false;
   std::map<std::pair<RuleId, std::uint32_t>, std::vector<std::uint32_t>> orders_;
 };

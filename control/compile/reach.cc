@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "control/compile/match.h"
@@ -27,9 +28,16 @@ constexpr auto kNs = static_cast<std::uint16_t>(Type::kNs);
 constexpr auto kCname = static_cast<std::uint16_t>(Type::kCname);
 constexpr auto kSoa = static_cast<std::uint16_t>(Type::kSoa);
 
-// Whether there is a choice to make among what is led to.
+bool CanNameOwner(std::uint16_t type) {
+  return type == static_cast<std::uint16_t>(Type::kSvcb) ||
+         type == static_cast<std::uint16_t>(Type::kHttps);
+}
+
+// Whether there is a choice to make among what is led to, or what is led to depends on the name
+// that an alias gives it.
 bool LeadsOn(const RecordSet& set) {
-  return set.policy != Policy::kSimple && (set.type == kCname || TargetOffset(set.type) >= 0);
+  return set.policy == Policy::kSimple ? set.alias && CanNameOwner(set.type)
+                                       : set.type == kCname || TargetOffset(set.type) >= 0;
 }
 
 bool Any(std::span<const Zone> zones, bool (*is)(const RecordSet&)) {
@@ -123,50 +131,75 @@ class Graph {
 
   void Expand(std::uint32_t node) {
     const std::uint32_t at = nodes_[node].zone;
-    const Zone& zone = zones_[at];
+    const std::uint32_t root = nodes_[node].entry;
     const ZoneIndex& index = *Index(at);
-    const ZoneEntry& entry = index.entries()[nodes_[node].entry];
-    if (!entry.routed) {
-      LeadByRdata(node, entry, zone.rrsets[entry.first].rdata);
+    if (!CanNameOwner(index.entries()[root].type)) {
+      for (const std::uint32_t target : ExpandEntry(node, root)) {
+        Lead(node, at, target);
+      }
       return;
     }
-    DomainSources own;
+    // Records that name their owner mean the root's, however deep they lie: so the node stands for
+    // the whole tree, and no target for its part of it.
+    std::vector<std::uint32_t> tree{root};
+    std::unordered_set<std::uint32_t> seen{root};
+    for (std::size_t i = 0; i < tree.size(); ++i) {
+      for (const std::uint32_t target : ExpandEntry(node, tree[i])) {
+        if (seen.insert(target).second) {
+          tree.push_back(target);
+        }
+      }
+    }
+  }
+
+  // Adds to the node what an entry itself asks and leads to. @return where its aliases lead.
+  std::vector<std::uint32_t> ExpandEntry(std::uint32_t node, std::uint32_t at) {
+    const Zone& zone = zones_[nodes_[node].zone];
+    const ZoneIndex& index = *Index(nodes_[node].zone);
+    const ZoneEntry& entry = index.entries()[at];
+    if (!entry.routed) {
+      LeadByRdata(node, entry.type, zone.rrsets[entry.first].rdata);
+      return {};
+    }
+    std::vector<std::uint32_t> targets;
     for (const std::uint32_t i : index.Group(entry)) {
       const RecordSet& set = zone.record_sets[i];
       if (set.where != nullptr) {
-        own = Join(own, clients_.SourcesOf(set.policy, *set.where));
+        nodes_[node].sources =
+            Join(nodes_[node].sources, clients_.SourcesOf(set.policy, *set.where));
       }
       if (!set.alias) {
-        LeadByRdata(node, entry, set.rdata);
+        LeadByRdata(node, entry.type, set.rdata);
       } else if (set.alias->hosted_zone_id == zone.id) {
-        Lead(node, at, index.FindTarget(wire::Fold(set.alias->name), set.type));
+        const std::uint32_t target = index.FindTarget(wire::Fold(set.alias->name), set.type);
+        if (target != kNoIndex) {
+          targets.push_back(target);
+        }
       }
     }
-    nodes_[node].sources = std::move(own);
+    return targets;
   }
 
-  void LeadByRdata(std::uint32_t node,
-                   const ZoneEntry& entry,
-                   const std::vector<std::string>& rdata) {
-    const int offset = TargetOffset(entry.type);
+  void LeadByRdata(std::uint32_t node, std::uint16_t type, const std::vector<std::string>& rdata) {
     for (const std::string& one : rdata) {
-      if (entry.type == kCname) {
+      if (type == kCname) {
         FollowName(node, wire::Fold(one));
-      } else if (offset >= 0) {
-        LeadBeside(node, entry, NameInRdata(one, static_cast<std::size_t>(offset)));
+      } else if (TargetOffset(type) >= 0) {
+        LeadBeside(node, type, one);
       }
     }
   }
 
   // Addresses beside a record are of its own zone.
-  void LeadBeside(std::uint32_t node, const ZoneEntry& entry, std::string_view target) {
+  void LeadBeside(std::uint32_t node, std::uint16_t type, std::string_view rdata) {
     const std::uint32_t zone = nodes_[node].zone;
     const ZoneIndex& index = *Index(zone);
+    const auto target = NameInRdata(rdata, static_cast<std::size_t>(TargetOffset(type)));
     std::uint32_t name = kNoIndex;
     if (target.size() > 1) {
       name = index.Find(wire::Fold(target));
-    } else if (!entry.routed) {  // of a service: its owner (RFC 9460 2.5.2)
-      name = entry.name;
+    } else if (NamesOwner(type, rdata)) {
+      name = index.entries()[nodes_[node].entry].name;
     }
     if (name != kNoIndex) {
       Lead(node, zone, index.FindServed(name, kA));

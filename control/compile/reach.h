@@ -30,8 +30,9 @@ class Reach {
   Reach(std::span<const Zone> zones, const Clients& clients, const std::string& qname = {});
 
   /// What the group of this name and type, its aliases and all that they may lead to ask; nothing
-  /// for groups without a policy, and for types whose records lead nowhere: of those the members
-  /// tell it.
+  /// for groups without a policy (but for aliases
+  /// to services, whose owner they are), and for types whose records lead nowhere: of those the
+  /// members tell it.
   /// @param name  folded wire form.
   [[nodiscard]] DomainSources Of(const std::string& name, std::uint16_t type) const;
 

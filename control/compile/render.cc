@@ -147,6 +147,12 @@ int TargetOffset(std::uint16_t type) noexcept {
   }
 }
 
+bool NamesOwner(std::uint16_t type, std::string_view rdata) noexcept {
+  const bool is_service = type == static_cast<std::uint16_t>(Type::kSvcb) ||
+                          type == static_cast<std::uint16_t>(Type::kHttps);
+  return is_service && rdata.size() > 2 && (rdata[0] != 0 || rdata[1] != 0) && rdata[2] == 0;
+}
+
 Result<ImageSpec> RenderRrset(std::uint16_t type,
                               std::uint32_t ttl,
                               std::span<const std::string> rdata,

@@ -65,6 +65,10 @@ ImageSpec UniteImages(std::span<const ImageSpec* const> images, bool distinct);
 /// SVCB, HTTPS), or -1.
 int TargetOffset(std::uint16_t type) noexcept;
 
+/// True for an SVCB or HTTPS record in ServiceMode with the target ".": it means the name that the
+/// record is answered for (RFC 9460 2.5.2).
+bool NamesOwner(std::uint16_t type, std::string_view rdata) noexcept;
+
 /// The complete name that starts at `at` in `rdata`; empty when there is none.
 std::string_view NameInRdata(std::string_view rdata, std::size_t at) noexcept;
 

@@ -76,12 +76,12 @@ const std::vector<std::string> kClients = {std::string("\x0a\x01\x02", 3),
 
 TEST_F(ChosenNames, LeaveTheScopeAsItIs) {
   const std::vector<std::pair<const char*, Type>> names = {
-      {"fc", Type::kA},     {"chain", Type::kA},  {"chain2", Type::kA},  {"loop", Type::kA},
-      {"loop2", Type::kA},  {"over", Type::kA},   {"wild", Type::kA},    {"renamed", Type::kA},
-      {"fmx", Type::kMx},   {"wmx", Type::kMx},   {"wsrv", Type::kSrv},  {"cmx", Type::kMx},
-      {"amx", Type::kMx},   {"cutoff", Type::kA}, {"x.cut", Type::kA},   {"first", Type::kA},
-      {"fc", Type::kCname}, {"fc", Type::kTxt},   {"first", Type::kTxt}, {"geo", Type::kA},
-      {"cidr", Type::kA}};
+      {"fc", Type::kA},     {"chain", Type::kA},    {"chain2", Type::kA},   {"loop", Type::kA},
+      {"loop2", Type::kA},  {"over", Type::kA},     {"wild", Type::kA},     {"renamed", Type::kA},
+      {"fmx", Type::kMx},   {"wmx", Type::kMx},     {"wsrv", Type::kSrv},   {"cmx", Type::kMx},
+      {"amx", Type::kMx},   {"cutoff", Type::kA},   {"x.cut", Type::kA},    {"first", Type::kA},
+      {"fc", Type::kCname}, {"fc", Type::kTxt},     {"first", Type::kTxt},  {"geo", Type::kA},
+      {"cidr", Type::kA},   {"ssvc", Type::kHttps}, {"asvc", Type::kHttps}, {"osvc", Type::kHttps}};
   for (const auto& [name, type] : names) {
     for (const std::string& client : kClients) {
       Seen seen;
@@ -109,6 +109,7 @@ TEST_F(ChosenNames, HaveNoScopeWhereNoneOfThemAsks) {
   for (const auto& [name, type] : {std::pair("calm", Type::kA),
                                    {"calmmail", Type::kMx},
                                    {"calmtext", Type::kTxt},
+                                   {"calmsvc", Type::kHttps},
                                    {"plain", Type::kA}}) {
     Seen seen;
     for (unsigned health = 0; health < 8; ++health) {

@@ -101,6 +101,49 @@ TEST_F(Reply, DrawsEightDifferentRecordsOfAMultivalueGroupEachAsOftenAndAsOftenF
   }
 }
 
+// ---- Services whose target is their owner
+
+// `s` draws from two such records or another name's, `a` is an alias to it, `*.w` too; each has an
+// address of its own.
+control::Model OwnersOfServices() {
+  test::TestZone zone("t.test.");
+  zone.Add("other", Type::kA, {A("192.0.2.1")}).Add("s", Type::kA, {A("192.0.2.2")});
+  zone.Add("a", Type::kA, {A("192.0.2.3")}).Add("*.w", Type::kA, {A("192.0.2.4")});
+  for (const bool primary : {true, false}) {
+    auto set = test::Member(primary ? "p" : "s", test::Svc(1, primary ? "." : "other.t.test."));
+    set.type = N(Type::kHttps);
+    set.policy = control::Policy::kFailover;
+    set.primary = primary;
+    set.health_check_id = primary ? "check-p" : "";
+    zone.Add(set, "s");
+  }
+  control::RecordSet alias;
+  alias.type = N(Type::kHttps);
+  alias.alias = control::AliasTarget{zone.zone().id, Wire("s.t.test."), false};
+  zone.Add(alias, "a").Add(alias, "*.w");
+  control::Model model;
+  model.zones.push_back(zone.zone());
+  model.checks.emplace_back().id = "check-p";
+  return model;
+}
+
+TEST_F(Reply, HoldsBesideAServiceTheAddressesOfTheNameItIsAnsweredFor) {
+  test::TestTables tables(OwnersOfServices());
+  const auto ask = [&](const std::string& name) {
+    return client_.Ask(tables.snapshot(), PacketBuilder().Question(name + ".t.test", Type::kHttps))
+        .additional;
+  };
+  const std::pair<const char*, const char*> owners[] = {
+      {"s", "192.0.2.2"}, {"a", "192.0.2.3"}, {"x.w", "192.0.2.4"}};
+  for (const auto& [name, address] : owners) {
+    tables.SetHealth("check-p", true);
+    EXPECT_EQ(Shape(ask(name)), (Lines{std::string(name) + ".t.test. A"}));
+    EXPECT_EQ(Rdata(ask(name)), std::set<std::string>{A(address)}) << name;
+    tables.SetHealth("check-p", false);
+    EXPECT_EQ(Shape(ask(name)), (Lines{"other.t.test. A"})) << name;
+  }
+}
+
 // ---- Glue that a rule gives
 
 // A delegation whose servers' addresses are a failover group, an alias and, for `many` > 1, as many

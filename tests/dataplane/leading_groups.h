@@ -46,8 +46,10 @@ inline void AddWeighted(control::Zone& zone,
 
 /// LocatedModel with checks k1 and k2, and groups that lead to its `geo` and `cidr` by way of a
 /// CNAME, of two, round in a loop, through another zone, a wildcard, a DNAME, an alias, addresses
-/// beside, of the server of a delegation `cut`; `calm`, `calmmail` and `calmtext` lead to `plain`
-/// alone.
+/// beside, of the server of a delegation `cut`; of services whose owner has their addresses `ssvc`
+/// (from `geo`), `asvc` (an alias to that, addresses from `cidr`) and `osvc` (a group of aliases to
+/// `asvc`, addresses from `cidr`). `calm`, `calmmail`, `calmtext` and `calmsvc` (an alias to `ssvc`
+/// with a plain address) lead to `plain` alone.
 inline control::Model LeadingGroups() {
   using wire::Type;
   const auto at = [](const char* name) { return Wire(std::string(name) + ".example.test."); };
@@ -85,6 +87,26 @@ inline control::Model LeadingGroups() {
   zone.record_sets[zone.record_sets.size() - 2].rdata.clear();
   zone.record_sets[zone.record_sets.size() - 2].alias =
       control::AliasTarget{.hosted_zone_id = zone.id, .name = at("geo")};
+  const auto alias = [&zone, &at](const char* name, Type type, const char* target) {
+    auto set = Member("", "");
+    set.name = at(name);
+    set.type = N(type);
+    set.policy = control::Policy::kSimple;
+    set.rdata.clear();
+    set.alias = control::AliasTarget{.hosted_zone_id = zone.id, .name = at(target)};
+    zone.record_sets.push_back(std::move(set));
+  };
+  AddWeighted(zone, "ssvc", Type::kHttps, {Svc(1, "plain.example.test."), Svc(2, ".")});
+  alias("ssvc", Type::kA, "geo");
+  alias("asvc", Type::kHttps, "ssvc");
+  alias("asvc", Type::kA, "cidr");
+  AddFailover(zone, "osvc", Type::kHttps, "k1", "", Svc(3, "plain.example.test."));
+  zone.record_sets[zone.record_sets.size() - 2].rdata.clear();
+  zone.record_sets[zone.record_sets.size() - 2].alias =
+      control::AliasTarget{.hosted_zone_id = zone.id, .name = at("asvc")};
+  alias("osvc", Type::kA, "cidr");
+  alias("calmsvc", Type::kHttps, "ssvc");
+  add(at("calmsvc"), Type::kA, A("192.0.2.77"));
   add(at("cut"), Type::kNs, at("ns.cut"));
   add(at("first"), Type::kCname, at("chain"));
   add(at("*.any"), Type::kCname, at("cidr"));

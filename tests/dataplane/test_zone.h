@@ -38,6 +38,9 @@ inline std::string Mx(unsigned preference, std::string_view host) {
 inline std::string Srv(unsigned port, std::string_view host) {
   return Be16Octets(0) + Be16Octets(0) + Be16Octets(port) + Wire(host);
 }
+inline std::string Svc(unsigned priority, std::string_view host) {
+  return Be16Octets(priority) + Wire(host);
+}
 
 /// A zone in the making. "@" is the origin; a name with a final dot stands as it is.
 class TestZone {
