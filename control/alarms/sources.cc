@@ -94,10 +94,12 @@ class Kept : public std::enable_shared_from_this<Kept> {
     }
     const std::vector<std::optional<double>> points(points_.begin(), points_.end());
     const AlarmState state = health::JudgePoints(settings_.rule, points);
-    const std::string what = !value    ? value.error().message
-                             : !*value ? "the query gives no value"
-                                       : health::PointText(settings_.rule, **value);
-    Say(state, what);
+    if (!value) {
+      Say(state, value.error().message);
+    } else {
+      const std::optional<double>& point = *value;
+      Say(state, point ? health::PointText(settings_.rule, *point) : "the query gives no value");
+    }
     const auto next = asked_ + std::chrono::seconds(settings_.period_s);
     Later(std::max(milliseconds(0), std::chrono::ceil<milliseconds>(next - Clock::now())),
           &Kept::Ask);

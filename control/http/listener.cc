@@ -14,6 +14,7 @@
 #include <csignal>
 #include <exception>
 #include <list>
+#include <memory>
 #include <optional>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
@@ -167,7 +168,7 @@ class HttpListener::Core::Session : public std::enable_shared_from_this<Session>
   static constexpr std::size_t kReadAhead = 4096;
 
   void ReadHeader() {
-    request_.emplace();
+    request_ = std::make_unique<Request>();
     request_->header_limit(static_cast<std::uint32_t>(core_.limits_.header_octets));
     request_->body_limit(core_.limits_.body_octets);
     stream_.expires_after(core_.limits_.header);
@@ -281,7 +282,7 @@ class HttpListener::Core::Session : public std::enable_shared_from_this<Session>
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
   std::list<Session*>::iterator place_;
-  std::optional<Request> request_;
+  std::unique_ptr<Request> request_;
   Found found_;
   std::optional<Reply> reply_;
   std::shared_ptr<const std::string> body_;

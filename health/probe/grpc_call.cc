@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
+#include <memory>
 #include <nghttp2/nghttp2.h>
 #include <optional>
 
@@ -98,8 +98,8 @@ std::string RequestMessage(const std::string& service) {
 
 std::optional<unsigned> Number(std::string_view text) {
   unsigned number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
+  const char* end = std::to_address(text.end());
+  const auto parsed = std::from_chars(std::to_address(text.begin()), end, number);
   return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(number) : std::nullopt;
 }
 
@@ -236,7 +236,7 @@ ssize_t GrpcCall::Session::OnRead(nghttp2_session* /*session*/,
                                   void* self) {
   std::string& request = static_cast<Session*>(self)->request;
   const std::size_t now = std::min(octets, request.size());
-  std::memcpy(room, request.data(), now);
+  std::copy_n(request.begin(), now, room);
   request.erase(0, now);
   *flags |= request.empty() ? static_cast<std::uint32_t>(NGHTTP2_DATA_FLAG_EOF) : 0;
   return static_cast<ssize_t>(now);

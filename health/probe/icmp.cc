@@ -79,7 +79,7 @@ void IcmpProbe::OnNoSocket(int error) {
 
 void IcmpProbe::OnConnected() {
   BeginPhase(check().response_timeout, kNoReply);
-  const std::uint32_t count = std::get<IcmpSettings>(check().native).count;
+  const auto count = static_cast<std::uint16_t>(std::get<IcmpSettings>(check().native).count);
   const auto id = static_cast<std::uint16_t>(Unguessable());
   for (std::uint16_t sequence = 0; sequence < count; ++sequence) {
     const std::string request = EchoRequest(v6_, id, sequence, token_);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace holdfast::health {
 
@@ -70,10 +71,11 @@ AlarmState JudgePoints(const MetricRule& rule,
   std::size_t breaching = 0;
   for (auto at = points.rbegin(); at != points.rend() && breaching < rule.evaluation_periods;
        ++at) {
-    if (!*at || std::isnan(**at)) {
+    const double point = at->value_or(std::numeric_limits<double>::quiet_NaN());
+    if (std::isnan(point)) {
       continue;
     }
-    if (!Breaches(rule, **at)) {
+    if (!Breaches(rule, point)) {
       return AlarmState::kOk;
     }
     ++breaching;
