@@ -142,7 +142,7 @@ void Outside::Loaded() {
                      .type = health::CheckTypeText(status.type),
                      .healthy = status.healthy});
   }
-  webhooks_->Configure(node.webhooks, std::move(words));
+  webhooks_->Configure(node.webhooks, std::move(words), node.mass_changes);
   Told();
   const std::lock_guard lock(mutex_);
   shared_.model = core_.model();
@@ -254,6 +254,7 @@ NodeFigures Outside::Figures() {
   NodeFigures figures{.node = node_id_,
                       .version = HF_VERSION,
                       .core = shared.core,
+                      .mass = webhooks_->mass(),
                       .checks = {},
                       .roles = RolesOf(run_dir_, instruments_.counter_names),
                       .webhooks = webhooks_->Figures()};

@@ -41,6 +41,8 @@ class Outside {
   /// For `status`: {"listen", "problem"} and a list of targets.
   [[nodiscard]] Json HttpJson() const;
   [[nodiscard]] Json WebhooksJson() const;
+  /// Whether many checks change at a time (MassGate).
+  [[nodiscard]] bool mass() const noexcept { return webhooks_->mass(); }
 
  private:
   Outside(Core& core, const Instruments& instruments, std::int64_t started_ms);

@@ -435,6 +435,7 @@ void Server::Dispatch(const Json& request, const std::string& who, Reply reply) 
     status["last_reload"] = last_reload_;
     status["http"] = outside_->HttpJson();
     status["webhooks"] = outside_->WebhooksJson();
+    status["mass_event"] = outside_->mass();
     return reply(LineOf(Success(std::move(status))));
   }
   if (op == "health_show") {

@@ -359,6 +359,8 @@ void NodeReader::ReadHealth(Fields& fields) {
   if (fields.Require("checks", "a JSON file of health checks")) {
     node_.checks_file = PathOf(fields, "checks", "");
   }
+  node_.mass_changes = static_cast<std::uint32_t>(
+      fields.Integer("mass_changes", {0, 100'000}).value_or(node_.mass_changes));
   node_.health.control_targets = fields.Strings("control_targets");
   std::string resolvers;
   for (const std::string& resolver : fields.Strings("resolvers")) {

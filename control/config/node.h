@@ -110,7 +110,9 @@ struct HealthConfig {
 
 struct NodeConfig {
   std::string path;  // the file itself
-  std::string id;    // [node] id, default: the host's name
+  /// [health] mass_changes: more changes of checks within 10 s are told as one event; 0: never.
+  std::uint32_t mass_changes = 20;
+  std::string id;  // [node] id, default: the host's name
   std::string state_dir;
   std::string run_dir;
   std::string user = "nobody";  // what holdfast-sockets becomes under root; empty: it stays root

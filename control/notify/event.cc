@@ -29,11 +29,15 @@ std::string Written(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+const char* KindText(Event::Kind kind) {
+  constexpr std::array kTexts{"transition", "last_resort", "mass"};
+  return kTexts[static_cast<std::size_t>(kind)];
+}
+
 }  // namespace
 
 std::string EventBody(const Event& event, const Sender& sender, std::uint64_t sequence) {
-  const bool transition = event.kind == Event::Kind::kTransition;
-  return Written({{"event", transition ? "transition" : "last_resort"},
+  return Written({{"event", KindText(event.kind)},
                   {"node", sender.node},
                   {"started", TimeText(sender.started_ms)},
                   {"sequence", sequence},

@@ -9,12 +9,15 @@
 #include <spdlog/spdlog.h>
 #include <unordered_map>
 
+#include "control/notify/mass.h"
 #include "dataplane/base/clock.h"
 
 namespace holdfast::control {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr milliseconds kLookAgain{50};  // at the earliest, for what a mass event holds
 
 const char* StatusText(bool healthy) {
   return healthy ? "healthy" : "unhealthy";
@@ -55,7 +58,7 @@ class Target : public std::enable_shared_from_this<Target> {
   }
 
   [[nodiscard]] bool Wants(Event::Kind kind) const noexcept {
-    return kind == Event::Kind::kTransition ? config_.transitions : config_.last_resort;
+    return kind == Event::Kind::kLastResort ? config_.last_resort : config_.transitions;
   }
 
   void Push(std::shared_ptr<const Event> event) {
@@ -165,7 +168,10 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
     });
   }
 
-  void Configure(const std::vector<WebhookConfig>& wanted, std::vector<CheckWords> checks) {
+  void Configure(const std::vector<WebhookConfig>& wanted,
+                 std::vector<CheckWords> checks,
+                 std::uint32_t mass_changes) {
+    gate_.SetMost(mass_changes);
     auto before = std::move(targets_);
     targets_.clear();
     for (const WebhookConfig& one : wanted) {
@@ -196,16 +202,41 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
         continue;
       }
       CheckWords& words = known->second;
-      Push({.kind = Event::Kind::kTransition,
-            .id = words.id,
-            .name = words.name,
-            .type = words.type,
-            .was = StatusText(words.healthy),
-            .is = StatusText(transition.healthy),
-            .reason = std::move(transition.reason),
-            .time_ms = transition.since_ms});
+      gate_.Add({.kind = Event::Kind::kTransition,
+                 .id = words.id,
+                 .name = words.name,
+                 .type = words.type,
+                 .was = StatusText(words.healthy),
+                 .is = StatusText(transition.healthy),
+                 .reason = std::move(transition.reason),
+                 .time_ms = transition.since_ms},
+                MassGate::Clock::now());
       words.healthy = transition.healthy;
     }
+    PushDue();
+  }
+
+  // What has waited long enough, now and later.
+  void PushDue() {
+    const auto now = MassGate::Clock::now();
+    for (Event& event : gate_.TakeDue(now)) {
+      Push(std::move(event));
+    }
+    mass = gate_.mass();
+    const auto next = gate_.next();
+    if (!next || waits_) {
+      return;
+    }
+    waits_ = true;
+    const auto wait = std::chrono::ceil<milliseconds>(*next - now);
+    client_.After(std::max(wait, kLookAgain), [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        self->waits_ = false;
+        self->PushDue();
+        self->Show();
+        self->KeepShowing();
+      }
+    });
   }
 
   void Push(Event made) {
@@ -232,6 +263,7 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
 
   const WebhookLimits& limits() const noexcept { return limits_; }
   std::atomic<std::size_t> handed_over = 0;
+  std::atomic<bool> mass = false;
 
  private:
   void Show() {
@@ -264,6 +296,8 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
   const WebhookLimits limits_;
   std::vector<std::shared_ptr<Target>> targets_;
   std::unordered_map<std::string, CheckWords> words_;
+  MassGate gate_;
+  bool waits_ = false;  // for what gate_ holds
   bool showing_ = false;
   mutable std::mutex mutex_;
   std::vector<WebhookFigures> shown_;  // guarded by mutex_
@@ -273,10 +307,13 @@ Webhooks::Webhooks(HttpClient& client, Sender sender, const WebhookLimits& limit
     : core_(std::make_shared<Core>(client, std::move(sender), limits)) {}
 Webhooks::~Webhooks() = default;
 
-void Webhooks::Configure(std::vector<WebhookConfig> targets, std::vector<CheckWords> checks) {
-  core_->Post([core = core_.get(), targets = std::move(targets), checks = std::move(checks)] {
-    core->Configure(targets, checks);
-  });
+void Webhooks::Configure(std::vector<WebhookConfig> targets,
+                         std::vector<CheckWords> checks,
+                         std::uint32_t mass_changes) {
+  core_->Post(
+      [core = core_.get(), targets = std::move(targets), checks = std::move(checks), mass_changes] {
+        core->Configure(targets, checks, mass_changes);
+      });
 }
 
 void Webhooks::Tell(std::vector<health::Transition> transitions) {
@@ -311,6 +348,10 @@ void Webhooks::Tell(std::vector<Event> events, Event::Kind kind, std::size_t los
 
 std::vector<WebhookFigures> Webhooks::Figures() const {
   return core_->Figures();
+}
+
+bool Webhooks::mass() const noexcept {
+  return core_->mass;
 }
 
 }  // namespace holdfast::control

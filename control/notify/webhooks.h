@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -45,7 +46,10 @@ class Webhooks {
 
   /// Makes these the targets; those that are the same keep queue and figures. Their secrets are
   /// read again. Any thread.
-  void Configure(std::vector<WebhookConfig> targets, std::vector<CheckWords> checks);
+  /// @param mass_changes  see MassGate::SetMost.
+  void Configure(std::vector<WebhookConfig> targets,
+                 std::vector<CheckWords> checks,
+                 std::uint32_t mass_changes = 0);
 
   /// Takes over what was published; those of them that change a status are told. Any thread, never
   /// waits. When its thread is that far behind, they are dropped and counted.
@@ -55,6 +59,8 @@ class Webhooks {
 
   /// In the order of the targets, as of the last moment. Any thread.
   [[nodiscard]] std::vector<WebhookFigures> Figures() const;
+  /// Whether a mass event is on, targets or not. Any thread.
+  [[nodiscard]] bool mass() const noexcept;
 
  private:
   class Core;

@@ -122,6 +122,8 @@ void AddCore(Families& to, const NodeFigures& figures) {
   to.AddCount({}, core.generation);
   to.Begin("behind", MetricType::Gauge, "1: transitions wait for room in the tables.");
   to.Add({}, core.behind ? 1 : 0);
+  to.Begin("mass_event", MetricType::Gauge, "1: many health checks change at a time.");
+  to.Add({}, figures.mass ? 1 : 0);
   to.Begin("transitions_published_total", MetricType::Counter, "Transitions that became answers.");
   to.AddCount({}, core.published);
   if (core.published != 0) {

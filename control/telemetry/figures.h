@@ -56,6 +56,7 @@ struct NodeFigures {
   std::string node;
   std::string version;
   CoreFigures core;
+  bool mass = false;  // many checks change at a time
   std::vector<CheckFigures> checks;
   std::vector<RoleFigures> roles;
   std::vector<WebhookFigures> webhooks;

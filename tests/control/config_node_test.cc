@@ -94,6 +94,7 @@ blocks = "isps.json"
 checks = "checks.json"
 resolvers = ["192.0.2.53", "[2001:db8::53]:5353"]
 control_targets = ["192.0.2.1:80", "[2001:db8::1]:53"]
+mass_changes = 100
 [check."abc-1"]
 interval_ms = 100
 connect_timeout_ms = 50
@@ -195,6 +196,7 @@ manual_failback = true
                                  .max_flaps_per_hour = 6,
                                  .manual_failback = true}));
   EXPECT_EQ(node->health.resolvers, "192.0.2.53,[2001:db8::53]:5353");
+  EXPECT_EQ(node->mass_changes, 100U);
   EXPECT_EQ(node->health.control_targets,
             (std::vector<std::string>{"192.0.2.1:80", "[2001:db8::1]:53"}));
 }
@@ -334,6 +336,8 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[check.a]\nhold_down_ms = 86400001", {"expected 0..86400000"}},
       {"[check.a]\nmax_flaps_per_hour = 0", {"expected 1..1000"}},
       {"[check.a]\nmanual_failback = 1", {"expected true or false"}},
+      {"[health]\nchecks = \"c\"\nmass_changes = 100001",
+       {"key 'mass_changes' is 100001, expected 0..100000"}},
       {"[health]\nchecks = \"c\"\ncontrol_targets = [\"192.0.2.1\"]",
        {"key 'control_targets' cannot be used: control target \"192.0.2.1\" cannot be read"}},
       {"[health]\nchecks = \"c\"\nresolvers = [\"ns.test\"]", {"key 'resolvers' cannot be used: "}},

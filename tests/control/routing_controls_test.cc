@@ -1,10 +1,11 @@
 // Routing controls: what the safety rules let pass, what is written down, what survives.
+#include "control/recovery/routing_controls.h"
+
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "control/config/node.h"
-#include "control/recovery/routing_controls.h"
 
 namespace holdfast::control {
 namespace {
@@ -128,18 +129,19 @@ Result<NodeConfig> Parsed(const std::string& tables) {
 TEST(RecoveryTables, ReadEveryKey) {
   const auto node = Parsed(
       "[routing_control.\"eu/web\"]\ninitial = \"On\"\n[routing_control.b]\n"
-      "[[safety_rule]]\nname = \"one\"\nkind = \"at_least\"\ncontrols = [\"eu/web\", \"b\"]\non = 2\n"
-      "[[safety_rule]]\nname = \"g\"\nkind = \"gating\"\ncontrols = [\"b\"]\ngates = [\"eu/web\"]\n");
+      "[[safety_rule]]\nname = \"one\"\nkind = \"at_least\"\ncontrols = [\"eu/web\", \"b\"]\non = "
+      "2\n"
+      "[[safety_rule]]\nname = \"g\"\nkind = \"gating\"\ncontrols = [\"b\"]\ngates = "
+      "[\"eu/web\"]\n");
   ASSERT_TRUE(node) << node.error().message;
   EXPECT_EQ(node->recovery.controls,
             (std::vector<RoutingControlConfig>{{"eu/web", true}, {"b", false}}));
   EXPECT_EQ(node->recovery.rules,
-            (std::vector<SafetyRule>{
-                {.name = "one", .controls = {"eu/web", "b"}, .on = 2},
-                {.name = "g",
-                 .kind = SafetyRule::Kind::kGating,
-                 .controls = {"b"},
-                 .gates = {"eu/web"}}}));
+            (std::vector<SafetyRule>{{.name = "one", .controls = {"eu/web", "b"}, .on = 2},
+                                     {.name = "g",
+                                      .kind = SafetyRule::Kind::kGating,
+                                      .controls = {"b"},
+                                      .gates = {"eu/web"}}}));
 }
 
 TEST(RecoveryTables, RefuseWithPlaceValueAndExpectation) {
@@ -150,7 +152,8 @@ TEST(RecoveryTables, RefuseWithPlaceValueAndExpectation) {
       {"[routing_control.a]\nstate = \"On\"", "key 'state' is not known"},
       {"[routing_control.\"\"]", "its name has 0 characters; expected 1..255"},
       {"[routing_control]\na = 1", "expected tables written as [routing_control.\"NAME\"]"},
-      {a + "[[safety_rule]]\nkind = \"gating\"", "key 'name' is missing; expected 1..64 characters"},
+      {a + "[[safety_rule]]\nkind = \"gating\"",
+       "key 'name' is missing; expected 1..64 characters"},
       {a + "[[safety_rule]]\nname = \"r\"\ncontrols = [\"a\"]", "key 'kind' is missing; expected"},
       {rule, "key 'controls' is missing or empty"},
       {rule + "controls = [\"x\"]", "names 'x', which no [routing_control] is"},

@@ -36,7 +36,7 @@ def get(url, timeout=5.0):
 class Server:
     """An HTTP server on a thread; `answer(request)` is called for each request."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, port=0):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 answer(self)
@@ -50,7 +50,7 @@ class Server:
             def handle_error(self, *_):
                 pass  # clients hang up
 
-        self.server = Quiet(("127.0.0.1", 0), Handler)
+        self.server = Quiet(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
@@ -81,11 +81,11 @@ class Target(Server):
     """A webhook's target. Modes: take, fail (500), hang. Keeps the bodies that it took; those whose
     signature is wrong are kept apart."""
 
-    def __init__(self, secret, mode="take"):
+    def __init__(self, secret, mode="take", port=0):
         self.secret, self.mode = secret, mode
         self.taken, self.forged, self.asked = [], [], 0
         self.closed = threading.Event()
-        super().__init__(self.answer)
+        super().__init__(self.answer, port)
 
     @property
     def url(self):

@@ -216,7 +216,7 @@ std::string Readers(const json& readers) {
 
 // Who asks by HTTP, and who is told.
 std::string Http(const json& control) {
-  std::string text;
+  std::string text = IsTrue(control, "mass_event") ? "\nMANY HEALTH CHECKS CHANGE AT A TIME\n" : "";
   if (const json& problem = Member(Member(control, "http"), "problem"); problem.is_string()) {
     text += "\nNO METRICS, NO ALERTS TAKEN: " + Text(problem) + "\n";
   }
