@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <spdlog/spdlog.h>
+#include <string_view>
 #include <thread>
+#include <unordered_set>
 
 #include "control/place.h"
 #include "control/traffic/trees.h"
@@ -148,8 +150,12 @@ Status Core::RestoreChecks(const std::vector<health::CheckConfig>& checks) {
   if (!counted) {
     return std::unexpected(counted.error());
   }
+  std::unordered_set<std::string_view> known;
+  for (const health::CheckConfig& check : checks) {
+    known.insert(check.id);
+  }
   for (const StoredCheck& check : *stored) {
-    if (!std::ranges::any_of(checks, [&](const auto& c) { return c.id == check.id; })) {
+    if (!known.contains(check.id)) {
       continue;  // of a configuration before
     }
     const auto ordered = static_cast<health::Override>(check.override_state);

@@ -65,7 +65,8 @@ class Check:
     for is the body of an endpoint that passes."""
 
     def __init__(self, name, endpoint, kind="HTTP", interval_ms=50, rise=1, fall=1,
-                 timeout_ms=None):
+                 timeout_ms=None, native=True):
+        self.native = native
         self.name, self.endpoint, self.kind = name, endpoint, kind
         self.interval_ms, self.rise, self.fall = interval_ms, rise, fall
         # As patient as the threshold allows: on a busy machine only real failures count.
@@ -73,7 +74,8 @@ class Check:
 
     def json(self):
         config = {"IPAddress": self.endpoint.address, "Port": self.endpoint.port,
-                  "Type": self.kind, "RequestInterval": 10, "FailureThreshold": 1}
+                  "Type": self.kind, "RequestInterval": 10 if self.native else 30,
+                  "FailureThreshold": 1}
         if self.kind != "TCP":
             config["ResourcePath"] = "/health"
         if self.kind == "HTTP_STR_MATCH":
@@ -82,9 +84,11 @@ class Check:
                 "HealthCheckConfig": config}
 
     def toml(self):
+        if not self.native:
+            return ""  # Route 53's own timing
         return (f'[check."{self.name}"]\ninterval_ms = {self.interval_ms}\n'
-                f"connect_timeout_ms = {self.timeout_ms}\n"
-                f"response_timeout_ms = {self.timeout_ms}\n" +
+                f"connect_timeout_ms = {self.timeout_ms}\n" +
+                (f"response_timeout_ms = {self.timeout_ms}\n" if self.kind != "TCP" else "") +
                 (f"body_timeout_ms = {self.timeout_ms}\n" if "MATCH" in self.kind else "") +
                 f"healthy_threshold = {self.rise}\nunhealthy_threshold = {self.fall}\n")
 

@@ -25,6 +25,7 @@ pytestmark = [needs_programs, *needs_lab]
 only_long = pytest.mark.skipif("HOLDFAST_LARGE" not in os.environ,
                                reason="large: tools/test --long runs it")
 SECRET = "secret-of-the-test"
+INTERVAL = 50
 HOOK = 9199  # within the lab
 MANY = "10.77"  # a network whose every host is the client's end
 
@@ -71,7 +72,14 @@ def many(count, **options):
 
 
 def checks_of(site):
-    return site.status()["control"]["checks"]
+    """None of them while control is busy with its start."""
+    return site.status().get("checks", [])
+
+
+def all_are(site, state, count):
+    checks = checks_of(site)
+    return len(checks) == count and all(one["state"] == state and one["verified"]
+                                        for one in checks)
 
 
 def falls_of(site):
@@ -90,7 +98,7 @@ def test_D15_ports_that_are_used_up_turn_nothing_down(tmp_path):
     node = Node(tmp_path, {"d15.test": (SHORT_ZONE.replace("short", "d15"), [])}, checks,
                 tail=DATAPLANE)
     with lab(node.config) as site, Endpoints(site, CLIENT, 80), Endpoints(site, CLIENT, 81):
-        until(lambda: all(one["state"] == "healthy" and one["verified"] for one in checks_of(site)))
+        until(lambda: all_are(site, "healthy", count))
         before = falls_of(site)
         set_ports(site, 40000, 40003)
         # Connections that this end closed stay in TIME_WAIT, so four ports are soon gone.
@@ -120,7 +128,7 @@ while time.monotonic() < end:
 
 def test_D16_a_core_that_is_taken_away_turns_nothing_down(make_one):
     """Whatever ran for five seconds, real-time work took the core of all of control's threads."""
-    checks = [Check(f"c{n}", make_one.endpoint(), interval_ms=50, fall=2, timeout_ms=40)
+    checks = [Check(f"c{n}", make_one.endpoint(), interval_ms=INTERVAL, fall=2, timeout_ms=40)
               for n in range(8)]
     node = make_one.node({"d16.test": (SHORT_ZONE.replace("short", "d16"), [])}, checks)
     node.start()
@@ -131,19 +139,23 @@ def test_D16_a_core_that_is_taken_away_turns_nothing_down(make_one):
     # A machine that is busy with other things may have taken some already: what comes from now on
     # counts.
     before = {one["id"]: one["flaps"] for one in node.status()["checks"]}
+    passes = sum(one["passes"] for one in node.status()["checks"])
     seconds = 5
     with subprocess.Popen([sys.executable, "-c", HOG, str(core), str(seconds)],
                           stdout=subprocess.PIPE, text=True) as hog:
         assert hog.stdout.readline() == "ready\n"
         hog.wait(timeout=60)
+    passes = sum(one["passes"] for one in node.status()["checks"]) - passes
+    due = seconds * 1000 // INTERVAL * len(checks)
+    assert passes < due / 2, "the core was not taken away"
     until(lambda: all(one["age_ms"] is not None and one["age_ms"] < 500
                       for one in node.status()["checks"]))
     after = node.status()["checks"]
     assert {one["id"]: one["flaps"] for one in after} == before
     assert all(one["state"] == "healthy" for one in after)
     report("D16", 0, "false transitions",
-           f"in {seconds} s without a core: {sum(one['unknowns'] for one in after)} probes learnt "
-           "nothing")
+           f"in {seconds} s without a core: {passes} of {due} probes passed, "
+           f"{sum(one['unknowns'] for one in after)} learnt nothing")
 
 
 @only_long
@@ -168,20 +180,20 @@ def test_D6_all_endpoints_failing_at_once_are_one_piece_of_news(tmp_path):
         target = netpair.inside(server_of(site), lambda: Target(SECRET, port=HOOK))
         route_many(site)
         with Endpoints(site, "0.0.0.0", 80):
-            until(lambda: all(one["state"] == "healthy" and one["verified"]
-                              for one in checks_of(site)), seconds=60)
+            until(lambda: all_are(site, "healthy", count), seconds=60)
             load = subprocess.Popen(
                 [*site.enter(), sys.executable, Path(__file__).with_name("steady.py"), ADDRESS4,
                  "53", "4000", "25", str(names), "1.0"], stdout=subprocess.PIPE, text=True)
-            until(lambda: not site.status()["control"]["mass_event"], seconds=60)
+            until(lambda: site.status().get("mass_event") is False, seconds=60)
             before = len(target.taken)
             ip(site.client, "route", "del", "local", f"{MANY}.0.0/16", "dev", "lo")
-            until(lambda: site.status()["control"]["mass_event"])
-            until(lambda: all(one["state"] == "unhealthy" for one in checks_of(site)), seconds=30)
-            published = site.status()["control"]["transitions"]["enqueued_to_published_us"]
+            # Not asked meanwhile: ten thousand lines of status take the control core for a while.
+            time.sleep(3 + 0.5 + 2)
+            until(lambda: site.status().get("mass_event") and all_are(site, "unhealthy", count))
+            published = site.status()["transitions"]["enqueued_to_published_us"]
             found = json.loads(load.communicate(timeout=60)[0])
             assert found["wrong"] == 0 and found["lost"] <= found["asked"] * 0.03, found
-            until(lambda: not site.status()["control"]["mass_event"], seconds=30)
+            until(lambda: not site.status()["mass_event"], seconds=30)
             until(lambda: len(target.taken) == before + 2)
         told = target.taken[before:]
         target.close()
@@ -208,7 +220,7 @@ def count_syns(way, ended, times):
 def test_D13_a_hundred_thousand_checks_begin_spread_over_their_interval(tmp_path):
     count, seconds = 100_000, 30
     node = Node(tmp_path, {"d13.test": (SHORT_ZONE.replace("short", "d13"), [])},
-                many(count, interval_ms=seconds * 1000, rise=1, fall=1, timeout_ms=2000),
+                many(count, native=False),
                 size="200M", tail=DATAPLANE)
     times, ended = [], threading.Event()
     with lab(node.config) as site:
@@ -222,13 +234,14 @@ def test_D13_a_hundred_thousand_checks_begin_spread_over_their_interval(tmp_path
         with Endpoints(site, "0.0.0.0", 80), Endpoints(site, "0.0.0.0", 81):
             before = site.pid("control")
             os.kill(before, signal.SIGKILL)
+            until(lambda: site.pid("control") not in (0, before))
             counting.start()
-            until(lambda: len(times) > 0, seconds=60)
+            until(lambda: len(times) > 100, seconds=60)
             time.sleep(seconds + 2)
             ended.set()
             counting.join()
         way.close()
-    first = times[0]
+    first = times[100]
     bins = [0] * (seconds * 10)
     for at in times:
         place = int((at - first) * 10)
