@@ -32,8 +32,8 @@ std::string Written(const Json& json) {
 }  // namespace
 
 std::string EventBody(const Event& event, const Sender& sender, std::uint64_t sequence) {
-  const bool transition = event.kind == Event::Kind::kTransition;
-  return Written({{"event", transition ? "transition" : "last_resort"},
+  constexpr std::array kKinds{"transition", "last_resort", "quorum"};
+  return Written({{"event", kKinds[static_cast<std::size_t>(event.kind)]},
                   {"node", sender.node},
                   {"started", TimeText(sender.started_ms)},
                   {"sequence", sequence},

@@ -9,13 +9,15 @@
 namespace holdfast::control {
 
 struct Event {
-  enum class Kind : std::uint8_t { kTransition, kLastResort };
+  enum class Kind : std::uint8_t { kTransition, kLastResort, kQuorum };
 
   Kind kind = Kind::kTransition;
-  std::string id;  // kTransition: of the check; kLastResort: a name and type that the rule answers
+  std::string id;    // of the check, or of the first of them; kLastResort: a name and type that the
+                     // rule answers
   std::string name;  // of the check, where it has one
   std::string type;  // of the check, "HTTP"; kLastResort: of the records, "A"
-  std::string was;   // "healthy", "unhealthy"; kLastResort: "normal", "last_resort"
+  std::string was;   // "healthy", "unhealthy"; kLastResort: "normal", "last_resort"; kQuorum:
+                     // "quorum", "quorum_lost"
   std::string is;
   std::string reason;
   std::int64_t time_ms = 0;  // wall clock: since when it is so
