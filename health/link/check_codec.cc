@@ -2,6 +2,7 @@
 // all of its members, so that a new one does not compile until it is told, or left out on purpose.
 #include "health/link/check_codec.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -114,7 +115,9 @@ struct Writer {
     }
   }
   void operator()(const char* name, CheckType type) const { out[name] = CheckTypeText(type); }
-  void operator()(const char* name, Milliseconds time) const { out[name] = time.count(); }
+  void operator()(const char* name, Milliseconds time) const {
+    out[name] = static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
+  }
   void operator()(const char* name, bool value) const {
     if (value) {
       out[name] = true;

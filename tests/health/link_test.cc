@@ -175,14 +175,14 @@ TEST_F(Linked, OneThatWasCutOffSaysItsLastReportsAgain) {
   CheckConfig slow = Tcp("slow", server.port());
   slow.interval = Milliseconds(300'000);  // once, and not again within this test
   slow.healthy_threshold = 1;
-  ASSERT_TRUE(control->monitor->Configure({Tcp("first", 1), slow}));
+  ASSERT_TRUE(control->monitor->Configure({slow}));
   const auto checker = Start(Options(port));
   EXPECT_TRUE(control->Becomes("slow", State::kHealthy));
   // Another control at the same place, for which the same slots and versions mean others.
   control.reset();
   control.emplace(control_, port);
+  ASSERT_TRUE(control->monitor->Configure({Tcp("first", 1), slow}));
   control->Know({{"a", ""}});
-  ASSERT_TRUE(control->monitor->Configure({slow, Tcp("first", 1)}));
   EXPECT_TRUE(control->Becomes("slow", State::kHealthy));
   EXPECT_TRUE(control->Becomes("first", State::kUnhealthy));
   EXPECT_EQ(control->Status("slow").counters.passes, 1U);
@@ -219,14 +219,14 @@ TEST_F(Linked, TwoControlsShareTheTargetsOfOneChecker) {
   const Control two(control_);
   one.Know({{"a", ""}});
   two.Know({{"a", ""}});
-  ASSERT_TRUE(one.monitor->Configure({Tcp("web", server.port()), Tcp("only one", 1)}));
-  ASSERT_TRUE(two.monitor->Configure({Tcp("only two", 2), Tcp("web", server.port())}));
+  ASSERT_TRUE(one.monitor->Configure({Tcp("web", server.port()), Tcp("one", 1)}));
+  ASSERT_TRUE(two.monitor->Configure({Tcp("two", 2), Tcp("web", server.port())}));
   RemoteCheckerOptions options = Options(one.hub->port());
   options.controls.push_back({.host = "127.0.0.1", .port = two.hub->port(), .name = "127.0.0.1"});
   const auto checker = Start(std::move(options));
   EXPECT_TRUE(one.Becomes("web", State::kHealthy) && two.Becomes("web", State::kHealthy));
-  EXPECT_TRUE(one.Becomes("only one", State::kUnhealthy));
-  EXPECT_TRUE(two.Becomes("only two", State::kUnhealthy));
+  EXPECT_TRUE(one.Becomes("one", State::kUnhealthy));
+  EXPECT_TRUE(two.Becomes("two", State::kUnhealthy));
   EXPECT_EQ(checker->targets(), 3U);
   EXPECT_EQ(checker->connected(), 2U);
 }
