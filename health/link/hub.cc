@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <pthread.h>
+#include <span>
 #include <spdlog/spdlog.h>
 #include <thread>
 #include <unordered_map>
@@ -72,6 +73,13 @@ class Hub::Core {
         assigned;                    // slot -> version, as the gate knows
     std::uint64_t told_version = 0;  // of all assignments
     bool told_all = false;           // on this connection
+    // What is being told, part by part: other checkers are heard in between.
+    bool telling = false;
+    bool reset = false;
+    std::vector<std::uint32_t> remove;
+    std::vector<Assignment> set;
+    std::span<const std::uint32_t> remove_left;
+    std::span<const Assignment> set_left;
   };
   using Seats = std::map<std::string, Seat>;
 
@@ -85,6 +93,7 @@ class Hub::Core {
   void Judge(Seat& seat, const Channel& channel, const ReportBatch& batch);
   void Left(const std::string& name, const Channel* channel, const std::string& why);
   void Tell(Seat& seat);
+  bool FindNews(Seat& seat);
   void Ping();
   void Look();
   Status Refuse(Channel& channel, const std::string& why);
@@ -287,7 +296,7 @@ Status Hub::Core::Welcome(const std::shared_ptr<Channel>& channel,
   }
   seat.gate.Begin(hello->session);
   seat.channel = channel;
-  seat.told_all = false;
+  seat.told_all = seat.telling = false;
   Forget(channel.get());
   Channel* const raw = channel.get();
   channel->SetEvents(
@@ -406,46 +415,55 @@ void Hub::Core::Judge(Seat& seat, const Channel& channel, const ReportBatch& bat
   }
 }
 
-// What has changed since it was last told; all of it on a new connection. While octets wait to be
-// taken, nothing is added to them.
+// A part at a time, and none while octets wait to be taken.
 void Hub::Core::Tell(Seat& seat) {
-  const std::uint64_t version = monitor_.assignments_version();
-  if (seat.channel == nullptr || !seat.channel->drained() ||
-      (seat.told_all && seat.told_version == version)) {
+  if (seat.channel == nullptr || !seat.channel->drained()) {
     return;
   }
-  const std::vector<Assignment> wanted = monitor_.AssignmentsOf(seat.index);
-  const bool reset = !std::exchange(seat.told_all, true);
-  auto before = std::exchange(seat.assigned, {});
+  if (!seat.telling && !FindNews(seat)) {
+    return;
+  }
+  seat.channel->Send(EncodePart(std::exchange(seat.reset, false), seat.remove_left, seat.set_left));
+  seat.telling = !seat.remove_left.empty() || !seat.set_left.empty();
+  if (!seat.telling) {
+    seat.remove = {};
+    seat.set = {};
+  }
+}
+
+// What has changed since it was last told; all of it on a new connection.
+bool Hub::Core::FindNews(Seat& seat) {
+  const std::uint64_t version = monitor_.assignments_version();
+  if (seat.told_all && seat.told_version == version) {
+    return false;
+  }
+  std::vector<Assignment> wanted = monitor_.AssignmentsOf(seat.index);
+  seat.reset = !std::exchange(seat.told_all, true);
   seat.told_version = version;
-  std::vector<const Assignment*> set;
-  for (const Assignment& each : wanted) {
+  seat.remove.clear();
+  seat.set.clear();
+  auto before = std::exchange(seat.assigned, {});
+  for (Assignment& each : wanted) {
     const auto known = before.find(each.slot);
     const bool is_same = known != before.end() && known->second == each.version;
-    if (reset || !is_same) {
-      set.push_back(&each);
-    }
     if (known != before.end()) {
       before.erase(known);
     }
     seat.assigned.emplace(each.slot, each.version);
     seat.gate.Assign(each.slot, each.version, ReportTtl(each.check));
+    if (seat.reset || !is_same) {
+      seat.set.push_back(std::move(each));
+    }
   }
-  std::vector<std::uint32_t> remove;
   for (const auto& [slot, gone] : before) {
-    remove.push_back(slot);
+    seat.remove.push_back(slot);
     seat.gate.Remove(slot);
   }
-  {
-    const std::lock_guard lock(mutex_);
-    seat.state.assigned = wanted.size();
-  }
-  if (!reset && set.empty() && remove.empty()) {
-    return;
-  }
-  for (std::string& part : EncodeAssignments(reset, remove, set)) {
-    seat.channel->Send(std::move(part));
-  }
+  seat.remove_left = seat.remove;
+  seat.set_left = seat.set;
+  const std::lock_guard lock(mutex_);
+  seat.state.assigned = wanted.size();
+  return seat.reset || !seat.set.empty() || !seat.remove.empty();
 }
 
 void Hub::Core::Ping() {

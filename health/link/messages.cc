@@ -16,7 +16,8 @@ using nlohmann::json;
 
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxNameOctets = 256;
-constexpr std::size_t kMaxPartOctets = std::size_t{256} << 10;
+constexpr std::size_t kPartOctets = std::size_t{128} << 10;      // about; then another part begins
+constexpr std::size_t kMaxCheckOctets = std::size_t{512} << 10;  // of one check
 constexpr std::int64_t kMaxMicroseconds = std::int64_t{86'400} * 1'000'000 * 366;
 constexpr std::array kOutcomes{"pass", "fail", "unknown"};
 
@@ -102,8 +103,7 @@ std::chrono::nanoseconds Nanoseconds(const json& object, const char* name) {
   return std::chrono::microseconds(Microseconds(object, name));
 }
 
-std::string Framed(const json& message) {
-  const std::string text = message.dump(-1, ' ', false, json::error_handler_t::replace);
+std::string Framed(const std::string& text) {
   const auto octets = static_cast<std::uint32_t>(text.size());
   std::string framed(kFrameOctets, '\0');
   for (std::size_t i = 0; i < kFrameOctets; ++i) {
@@ -176,8 +176,12 @@ AssignedCheck AssignedOf(const json& in) {
   return assigned;
 }
 
-json ToJson(std::uint32_t slot, std::uint64_t version, const CheckConfig& check) {
-  return {{"slot", slot}, {"version", version}, {"check", CheckToJson(check)}};
+json ToJson(std::uint32_t slot, std::uint64_t version, json check) {
+  return {{"slot", slot}, {"version", version}, {"check", std::move(check)}};
+}
+
+std::string Written(const json& message) {
+  return message.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 struct ToMessage {
@@ -196,7 +200,7 @@ struct ToMessage {
   json operator()(const AssignChecks& assign) const {
     json set = json::array();
     for (const AssignedCheck& each : assign.set) {
-      set.push_back(ToJson(each.slot, each.version, each.check));
+      set.push_back(ToJson(each.slot, each.version, CheckToJson(each.check)));
     }
     return {{"type", "assign"},
             {"reset", assign.reset},
@@ -305,47 +309,37 @@ Result<Message> Decode(std::string_view text, Message (*read)(const json&)) {
 }  // namespace
 
 std::string Encode(const ControlMessage& message) {
-  return Framed(std::visit(ToMessage(), message));
+  return Framed(Written(std::visit(ToMessage(), message)));
 }
 
 std::string Encode(const CheckerMessage& message) {
-  return Framed(std::visit(ToMessage(), message));
+  return Framed(Written(std::visit(ToMessage(), message)));
 }
 
-std::vector<std::string> EncodeAssignments(bool reset,
-                                           const std::vector<std::uint32_t>& remove,
-                                           const std::vector<const Assignment*>& set) {
-  std::vector<std::string> parts;
-  json message;
-  std::size_t octets = 0;
-  const auto begin = [&](bool first) {
-    message = {{"type", "assign"},
-               {"reset", first && reset},
-               {"last", false},
-               {"remove", json::array()},
-               {"set", json::array()}};
-    octets = 0;
-  };
-  const auto room = [&](std::size_t more) {
-    if (octets + more > kMaxPartOctets) {
-      parts.push_back(Framed(message));
-      begin(false);
+std::string EncodePart(bool reset,
+                       std::span<const std::uint32_t>& remove,
+                       std::span<const Assignment>& set) {
+  std::string text = R"({"type":"assign","reset":)";
+  text += reset ? "true" : "false";
+  text += R"(,"remove":[)";
+  for (const char* comma = ""; !remove.empty() && text.size() < kPartOctets; comma = ",") {
+    text += comma + std::to_string(remove.front());
+    remove = remove.subspan(1);
+  }
+  text += R"(],"set":[)";
+  for (const char* comma = ""; !set.empty() && text.size() < kPartOctets; comma = ",") {
+    const Assignment& next = set.front();
+    std::string one = ToJson(next.slot, next.version, CheckToJson(next.check)).dump();
+    if (one.size() > kMaxCheckOctets) {
+      // Arguments without end: the checker will say that it cannot watch such a thing.
+      one = ToJson(next.slot, next.version, json::object()).dump();
     }
-    octets += more;
-  };
-  begin(true);
-  for (const std::uint32_t slot : remove) {
-    room(11);
-    message["remove"].push_back(slot);
+    text += comma + one;
+    set = set.subspan(1);
   }
-  for (const Assignment* each : set) {
-    json one = ToJson(each->slot, each->version, each->check);
-    room(one.dump().size() + 1);
-    message["set"].push_back(std::move(one));
-  }
-  message["last"] = true;
-  parts.push_back(Framed(message));
-  return parts;
+  text += R"(],"last":)";
+  text += remove.empty() && set.empty() ? "true}" : "false}";
+  return Framed(text);
 }
 
 std::optional<std::size_t> MessageOctets(std::span<const unsigned char, kFrameOctets> frame) {

@@ -105,10 +105,11 @@ using CheckerMessage = std::variant<CheckerHello, CheckerPing, ReportBatch>;
 std::string Encode(const ControlMessage& message);
 std::string Encode(const CheckerMessage& message);
 
-/// The parts of an assignment, each within the bound: first with `reset`, last with `last`.
-std::vector<std::string> EncodeAssignments(bool reset,
-                                           const std::vector<std::uint32_t>& remove,
-                                           const std::vector<const Assignment*>& set);
+/// The next part of an AssignChecks, well within the bound: as much of `remove` and `set` as fits
+/// is taken from their fronts, and it is the `last` when nothing is left.
+std::string EncodePart(bool reset,
+                       std::span<const std::uint32_t>& remove,
+                       std::span<const Assignment>& set);
 
 /// How long the message behind `frame` is; nothing when no message is that long (or is empty).
 std::optional<std::size_t> MessageOctets(std::span<const unsigned char, kFrameOctets> frame);

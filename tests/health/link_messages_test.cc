@@ -177,21 +177,22 @@ TEST(LinkMessages, AHundredThousandChecksGoInPartsWithinTheBound) {
     all.push_back({.slot = i, .version = i + 1, .check = Plain(CheckType::kTcp)});
     all.back().check.id += std::to_string(i);
   }
-  std::vector<const Assignment*> set;
-  for (const Assignment& each : all) {
-    set.push_back(&each);
-  }
-  std::vector<std::uint32_t> remove(50'000, 4'000'000'000U);
+  const std::vector<std::uint32_t> gone(50'000, 4'000'000'000U);
+  std::span<const Assignment> set(all);
+  std::span<const std::uint32_t> remove(gone);
   std::size_t checks = 0;
   std::size_t removed = 0;
-  const auto parts = EncodeAssignments(true, remove, set);
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    ASSERT_LE(parts[i].size(), kMaxMessageOctets);
-    const auto decoded = DecodeControlMessage(Text(parts[i]));
+  std::size_t parts = 0;
+  for (bool last = false; !last; ++parts) {
+    ASSERT_LT(parts, 10'000U);
+    const std::string part = EncodePart(parts == 0, remove, set);
+    ASSERT_LE(part.size(), kMaxMessageOctets / 2);
+    const auto decoded = DecodeControlMessage(Text(part));
     ASSERT_TRUE(decoded) << decoded.error().message;
     const auto& assign = std::get<AssignChecks>(*decoded);
-    EXPECT_EQ(assign.reset, i == 0);
-    EXPECT_EQ(assign.last, i + 1 == parts.size());
+    EXPECT_EQ(assign.reset, parts == 0);
+    last = assign.last;
+    EXPECT_EQ(last, set.empty() && remove.empty());
     for (const AssignedCheck& each : assign.set) {
       EXPECT_EQ(each.slot, checks);
       ++checks;
@@ -199,8 +200,24 @@ TEST(LinkMessages, AHundredThousandChecksGoInPartsWithinTheBound) {
     removed += assign.remove.size();
   }
   EXPECT_EQ(checks, all.size());
-  EXPECT_EQ(removed, remove.size());
-  EXPECT_GT(parts.size(), 1U);
+  EXPECT_EQ(removed, gone.size());
+  EXPECT_GT(parts, 100U);
+}
+
+TEST(LinkMessages, ACheckTooLargeForAnyMessageIsAProblem) {
+  std::vector<Assignment> all(2);
+  all[0] = {.slot = 1, .version = 2, .check = Plain(CheckType::kExec, ExecSettings{})};
+  std::get<ExecSettings>(all[0].check.native).arguments.assign(64, std::string(4096, '\x01'));
+  all[1] = {.slot = 3, .version = 4, .check = Plain(CheckType::kTcp)};
+  std::span<const Assignment> set(all);
+  std::span<const std::uint32_t> remove;
+  const auto decoded = DecodeControlMessage(Text(EncodePart(false, remove, set)));
+  ASSERT_TRUE(decoded);
+  const auto& assign = std::get<AssignChecks>(*decoded);
+  ASSERT_EQ(assign.set.size(), 2U);
+  EXPECT_EQ(assign.set[0].slot, 1U);
+  EXPECT_NE(assign.set[0].problem, "");
+  EXPECT_EQ(assign.set[1].problem, "");
 }
 
 TEST(LinkMessages, RefuseALengthThatNoMessageHas) {

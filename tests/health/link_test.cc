@@ -231,6 +231,27 @@ TEST_F(Linked, TwoControlsShareTheTargetsOfOneChecker) {
   EXPECT_EQ(checker->connected(), 2U);
 }
 
+TEST_F(Linked, ManyChecksArriveInPartsAndAsOne) {
+  constexpr std::size_t kMany = 20'000;
+  std::vector<CheckConfig> checks;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    CheckConfig check = Tcp("check-" + std::to_string(i), static_cast<std::uint16_t>(1 + i % 60));
+    check.ip_address = "127.1." + std::to_string(i / 60 / 250) + "." + std::to_string(i / 60 % 250);
+    check.interval = Milliseconds(300'000);
+    checks.push_back(std::move(check));
+  }
+  const Control control(control_);
+  control.Know({{"a", ""}});
+  ASSERT_TRUE(control.monitor->Configure(checks));
+  const auto checker = Start(Options(control.hub->port()));
+  EXPECT_TRUE(Within([&] { return checker->targets() == kMany; }, milliseconds(30'000)));
+  EXPECT_EQ(control.Checker("a").assigned, kMany);
+  checks.resize(kMany / 2);
+  ASSERT_TRUE(control.monitor->Configure(checks));
+  EXPECT_TRUE(Within([&] { return checker->targets() == kMany / 2; }, milliseconds(30'000)));
+  EXPECT_TRUE(control.Checker("a").connected);
+}
+
 TEST_F(Linked, ACheckerThatIsRemovedIsCutOff) {
   const Control control(control_);
   control.Know({{"a", ""}, {"b", ""}});
