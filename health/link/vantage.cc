@@ -130,6 +130,7 @@ void Vantage::Set(std::size_t control, const AssignedCheck& assigned, std::strin
   if (!watched.is_probed || watched.check != assigned.check) {
     watched.settings = ++settings_;
     watched.last.reset();
+    watched.waits = false;
   }
   watched.control = control;
   watched.slot = assigned.slot;
@@ -160,10 +161,7 @@ void Vantage::Drop(std::uint32_t place) {
       at != mine.by_id.end() && at->second == place) {
     mine.by_id.erase(at);
   }
-  if (watched.waits) {
-    std::erase(mine.ready, place);
-  }
-  watched_[place] = nullptr;
+  watched_[place] = nullptr;  // Take passes over what `ready` says of it
   free_.push_back(place);
 }
 
@@ -222,13 +220,16 @@ std::vector<ReportLine> Vantage::Take(std::size_t control, std::size_t most) {
   Control& mine = controls_[control];
   const std::uint64_t now_ns = MonotonicNs();
   while (!mine.ready.empty() && lines.size() < most) {
-    Watched& watched = *watched_[mine.ready.front()];
+    Watched* const watched = watched_[mine.ready.front()].get();
     mine.ready.pop_front();
-    watched.waits = false;
-    const std::uint64_t at_ns = watched.last->seen.at_ns;
-    lines.push_back({.sequence = watched.sequence,
+    if (watched == nullptr || watched->control != control ||
+        !std::exchange(watched->waits, false)) {
+      continue;
+    }
+    const std::uint64_t at_ns = watched->last->seen.at_ns;
+    lines.push_back({.sequence = watched->sequence,
                      .age = std::chrono::microseconds(now_ns > at_ns ? (now_ns - at_ns) / 1000 : 0),
-                     .report = *watched.last});
+                     .report = *watched->last});
   }
   return lines;
 }

@@ -70,7 +70,7 @@ class Vantage {
   struct Control {
     std::unordered_map<std::uint32_t, std::uint32_t> places;  // slot -> index in watched_
     std::unordered_map<std::string, std::uint32_t> by_id;     // of probed checks
-    std::deque<std::uint32_t> ready;                          // places, each once at most
+    std::deque<std::uint32_t> ready;                          // places that may wait
   };
 
   Vantage(bool allow_exec, std::size_t controls, Wake wake)
