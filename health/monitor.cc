@@ -40,6 +40,10 @@ std::optional<std::int64_t> AgeMs(std::optional<std::uint64_t> seen_ns, std::uin
   return now_ns > *seen_ns ? static_cast<std::int64_t>((now_ns - *seen_ns) / 1'000'000) : 0;
 }
 
+bool Has(const std::vector<std::uint32_t>& checkers, std::uint32_t index) {
+  return std::ranges::find(checkers, index) != checkers.end();
+}
+
 bool IsProbed(const CheckConfig& check) noexcept {
   return !check.disabled && !IsDerived(check.type);
 }
@@ -60,7 +64,8 @@ class Monitor::Core {
                  Override ordered,
                  std::int64_t since_ms,
                  const Counters& counters);
-  void SetCheckers(const std::vector<CheckerName>& remote);
+  Result<std::vector<std::uint32_t>> SetCheckers(const std::vector<CheckerName>& remote,
+                                                 bool local);
   std::vector<Assignment> AssignmentsOf(std::uint32_t index) const;
   std::uint64_t assignments_version() const;
   void Take(std::uint32_t index, const Report& report);
@@ -72,6 +77,7 @@ class Monitor::Core {
   Result<std::vector<CheckerView>> Views(const std::string& id) const;
   Result<std::vector<HistoryLine>> HistoryOf(const std::string& id) const;
   std::vector<CheckerName> Checkers() const;
+  QuorumChanges TakeQuorumChanges();
   bool has_uplink() const noexcept { return local_->has_uplink(); }
   TransitionQueue& queue() noexcept { return *queue_; }
   Status Start();
@@ -84,6 +90,8 @@ class Monitor::Core {
     std::uint64_t version;
     CheckVerdict verdict;
     std::optional<std::uint64_t> review_ns;  // its place in reviews_
+    bool has_quorum = false;
+    bool had_quorum = false;  // ever, so that it can be lost
   };
   using Entries = std::map<std::string, Entry>;
   /// What Configure is about to make of one check.
@@ -97,6 +105,8 @@ class Monitor::Core {
   void RemoveAllBut(const std::vector<Wanted>& wanted);
   void Set(const Wanted& wanted);
   std::vector<std::uint32_t> CheckersOf(const CheckConfig& check) const;
+  std::vector<std::uint32_t> CheckersOf(const CheckConfig& check,
+                                        const std::vector<bool>& present) const;
   CheckStatus StatusOf(const Entry& entry, std::uint64_t now_ns) const;
   ChildCount CountChildren(const CheckConfig& check) const;
 
@@ -104,6 +114,7 @@ class Monitor::Core {
   bool Judge(Entry& entry);
   bool JudgeByControl(Entry& entry);
   void JudgeAll();
+  void CountQuorum(const std::string& id, Entry& entry);
   void Offer(const std::string& id, const Entry& entry);
   void OfferAgain();
   void ReviewLater(Entry& entry);
@@ -115,6 +126,8 @@ class Monitor::Core {
 
   mutable std::mutex mutex_;  // guards all below
   std::vector<CheckerName> checkers_{{.name = "local", .region = ""}};
+  std::vector<bool> present_{true};             // which of them watch; the others were removed
+  std::map<std::string, bool> quorum_changes_;  // has it now?
   Entries entries_;
   std::vector<Entries::iterator> by_slot_;  // entries_.end(): free
   std::vector<std::uint32_t> free_slots_;
@@ -152,7 +165,8 @@ Status Monitor::Core::Configure(const std::vector<CheckConfig>& checks) {
   const std::vector<Wanted> wanted = WantedOf(checks);
   std::vector<Assignment> assignments;
   for (const Wanted& each : wanted) {
-    if (IsProbed(*each.check)) {
+    // Only this thread changes who watches.
+    if (Has(CheckersOf(*each.check), kLocal)) {
       assignments.push_back({each.slot, each.version, *each.check});
     }
   }
@@ -217,6 +231,7 @@ void Monitor::Core::RemoveAllBut(const std::vector<Wanted>& wanted) {
     }
     by_slot_[at->second.slot] = entries_.end();
     unsent_.erase(at->first);
+    quorum_changes_.erase(at->first);
     at = entries_.erase(at);
   }
 }
@@ -253,11 +268,19 @@ void Monitor::Core::Set(const Wanted& wanted) {
   }
 }
 
-// Those of its regions; all when it names none, or none that has a checker.
 std::vector<std::uint32_t> Monitor::Core::CheckersOf(const CheckConfig& check) const {
+  return CheckersOf(check, present_);
+}
+
+// Those of its regions; all when it names none, or none that has a checker.
+std::vector<std::uint32_t> Monitor::Core::CheckersOf(const CheckConfig& check,
+                                                     const std::vector<bool>& present) const {
   std::vector<std::uint32_t> all;
   std::vector<std::uint32_t> chosen;
-  for (std::uint32_t index = 0; IsProbed(check) && index < checkers_.size(); ++index) {
+  for (std::uint32_t index = 0; IsProbed(check) && index < present.size(); ++index) {
+    if (!present[index]) {
+      continue;
+    }
     all.push_back(index);
     if (std::ranges::find(check.regions, checkers_[index].region) != check.regions.end()) {
       chosen.push_back(index);
@@ -266,24 +289,62 @@ std::vector<std::uint32_t> Monitor::Core::CheckersOf(const CheckConfig& check) c
   return chosen.empty() ? all : chosen;
 }
 
-void Monitor::Core::SetCheckers(const std::vector<CheckerName>& remote) {
+Result<std::vector<std::uint32_t>> Monitor::Core::SetCheckers(
+    const std::vector<CheckerName>& remote, bool local) {
+  std::vector<std::uint32_t> indices;
+  std::vector<bool> present;
+  std::vector<Assignment> assignments;  // of the local one
+  {
+    const std::lock_guard lock(mutex_);
+    for (const CheckerName& each : remote) {
+      const auto known = std::find_if(checkers_.begin() + 1, checkers_.end(), [&](const auto& c) {
+        return c.name == each.name;
+      });
+      indices.push_back(static_cast<std::uint32_t>(known - checkers_.begin()));
+      if (known == checkers_.end()) {
+        checkers_.push_back(each);
+      } else {
+        known->region = each.region;
+      }
+    }
+    present.resize(checkers_.size(), false);
+    present[kLocal] = local;
+    for (const std::uint32_t index : indices) {
+      present[index] = true;
+    }
+    for (const auto& [id, entry] : entries_) {
+      if (Has(CheckersOf(entry.check, present), kLocal)) {
+        assignments.push_back({entry.slot, entry.version, entry.check});
+      }
+    }
+  }
+  if (const auto assigned = local_->Assign(assignments); !assigned) {
+    const std::lock_guard lock(mutex_);
+    present_.resize(checkers_.size(), false);
+    return std::unexpected(assigned.error());
+  }
   const std::lock_guard lock(mutex_);
-  checkers_.resize(1);
-  checkers_.insert(checkers_.end(), remote.begin(), remote.end());
+  present_ = std::move(present);
   for (auto at = entries_.begin(); at != entries_.end(); ++at) {
     Settled(at, at->second.verdict.Assign(CheckersOf(at->second.check), Now()));
   }
   ++assignments_version_;
+  return indices;
 }
 
 std::vector<Assignment> Monitor::Core::AssignmentsOf(std::uint32_t index) const {
-  const std::lock_guard lock(mutex_);
   std::vector<Assignment> assignments;
-  for (const auto& [id, entry] : entries_) {
-    const auto checkers = CheckersOf(entry.check);
-    if (std::ranges::find(checkers, index) != checkers.end()) {
-      assignments.push_back({entry.slot, entry.version, entry.check});
+  std::string last;
+  for (bool more = true; more;) {
+    const std::lock_guard lock(mutex_);
+    auto at = last.empty() ? entries_.begin() : entries_.upper_bound(last);
+    for (std::size_t n = 0; n < kStatusesAtOnce && at != entries_.end(); ++n, ++at) {
+      if (Has(CheckersOf(at->second.check), index)) {
+        assignments.push_back({at->second.slot, at->second.version, at->second.check});
+      }
+      last = at->first;
     }
+    more = at != entries_.end();
   }
   return assignments;
 }
@@ -369,6 +430,7 @@ Status Monitor::Core::ReportAlarm(const std::string& id, AlarmState alarm, std::
 // parents.
 void Monitor::Core::Settled(Entries::iterator at, bool is_new) {
   ReviewLater(at->second);
+  CountQuorum(at->first, at->second);
   if (!is_new) {
     return;
   }
@@ -379,6 +441,34 @@ void Monitor::Core::Settled(Entries::iterator at, bool is_new) {
       Offer(parent->second, entry);
     }
   }
+}
+
+// A change and its undoing before anybody asked are none.
+void Monitor::Core::CountQuorum(const std::string& id, Entry& entry) {
+  const Votes::Tally tally = entry.verdict.Tally(MonotonicNs());
+  const std::size_t needed = std::max<std::size_t>(entry.check.quorum.min_reporters, 1);
+  const bool has = tally.reporting >= needed;
+  if (has == entry.has_quorum) {
+    return;
+  }
+  entry.has_quorum = has;
+  if (tally.assigned == 0) {
+    entry.had_quorum = false;  // nobody is to report any more
+  } else if (!std::exchange(entry.had_quorum, true)) {
+    return;
+  } else if (quorum_changes_.erase(id) == 0) {
+    quorum_changes_.emplace(id, has);
+  }
+}
+
+QuorumChanges Monitor::Core::TakeQuorumChanges() {
+  QuorumChanges changes;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, has] : quorum_changes_) {
+    (has ? changes.regained : changes.lost).push_back(id);
+  }
+  quorum_changes_.clear();
+  return changes;
 }
 
 ChildCount Monitor::Core::CountChildren(const CheckConfig& check) const {
@@ -574,6 +664,7 @@ CheckStatus Monitor::Core::StatusOf(const Entry& entry, std::uint64_t now_ns) co
                      .changes = verdict.changes(),
                      .verified = verdict.verified(),
                      .tally = verdict.Tally(now_ns),
+                     .has_quorum = entry.has_quorum,
                      .flaps = verdict.damping().Flaps(now_ns),
                      .held = {},
                      .children_healthy = 0,
@@ -662,8 +753,9 @@ Status Monitor::Restore(const std::string& id,
   return core_->Restore(id, raw, ordered, since_ms, counters);
 }
 
-void Monitor::SetCheckers(const std::vector<CheckerName>& remote) {
-  core_->SetCheckers(remote);
+Result<std::vector<std::uint32_t>> Monitor::SetCheckers(const std::vector<CheckerName>& remote,
+                                                        bool local) {
+  return core_->SetCheckers(remote, local);
 }
 
 std::vector<Assignment> Monitor::AssignmentsOf(std::uint32_t index) const {
@@ -708,6 +800,10 @@ Result<std::vector<HistoryLine>> Monitor::HistoryOf(const std::string& id) const
 
 std::vector<CheckerName> Monitor::Checkers() const {
   return core_->Checkers();
+}
+
+QuorumChanges Monitor::TakeQuorumChanges() {
+  return core_->TakeQuorumChanges();
 }
 
 bool Monitor::has_uplink() const noexcept {

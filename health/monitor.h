@@ -25,11 +25,19 @@ struct MonitorOptions {
   CheckerOptions local;                 // the checker within this process
 };
 
-/// A vantage point. The local one is index 0, the others follow in the order of SetCheckers.
+/// A vantage point. The local one is index 0; each other name has an index of its own as long as
+/// the process lives, also while it is not among the checkers.
 struct CheckerName {
   std::string name;    // unique, 1..64 characters
   std::string region;  // which checks name; may be empty
   bool operator==(const CheckerName&) const = default;
+};
+
+/// Checks for which too few reports came in (fewer than their min_reporters, or none at all), so
+/// that their last status stands without proof; or enough again.
+struct QuorumChanges {
+  std::vector<std::string> lost;  // ids, each in one of the two lists at most
+  std::vector<std::string> regained;
 };
 
 /// What one checker says of one check, as of now.
@@ -59,6 +67,7 @@ struct CheckStatus {
   std::uint64_t changes = 0;           // of `healthy` since this process knows the check
   bool verified = false;               // a probe has passed or failed since the (re)start
   Votes::Tally tally;                  // of the checkers; all 0 where nothing is probed
+  bool has_quorum = false;             // enough of them report to decide; see QuorumChanges
   std::uint32_t flaps = 0;             // falls within the last hour
   std::string held;                    // why it is held down though it passes; mostly empty
   std::size_t children_healthy = 0;    // CALCULATED
@@ -90,9 +99,14 @@ class Monitor {
                  std::int64_t since_ms,
                  const Counters& counters);
 
-  /// The checkers beside the local one. Votes of those that stay are kept.
-  void SetCheckers(const std::vector<CheckerName>& remote);
-  /// What checker `index` is to watch; reports carry its slots and versions.
+  /// The checkers beside the local one, which watches nothing when it is not `local`. Votes of
+  /// those that stay are kept.
+  /// @return the index of each. On an error (as Configure) nothing changed.
+  Result<std::vector<std::uint32_t>> SetCheckers(const std::vector<CheckerName>& remote,
+                                                 bool local = true);
+  /// What checker `index` is to watch; reports carry its slots and versions. Taken in pieces, so
+  /// that reports never wait for all of them: what changes meanwhile is in it or not, and
+  /// assignments_version has counted up.
   [[nodiscard]] std::vector<Assignment> AssignmentsOf(std::uint32_t index) const;
   /// Counts up with every change of what AssignmentsOf says.
   [[nodiscard]] std::uint64_t assignments_version() const;
@@ -121,8 +135,10 @@ class Monitor {
   [[nodiscard]] Result<std::vector<CheckerView>> Views(const std::string& id) const;
   /// What led to its status, oldest first. kNotFound.
   [[nodiscard]] Result<std::vector<HistoryLine>> HistoryOf(const std::string& id) const;
-  /// All checkers, the local one first.
+  /// By index, the local one first; those that were removed too.
   [[nodiscard]] std::vector<CheckerName> Checkers() const;
+  /// What has changed since the last call. A check that never had a quorum has none to lose.
+  [[nodiscard]] QuorumChanges TakeQuorumChanges();
   /// False while no control target of the local checker answers.
   [[nodiscard]] bool has_uplink() const noexcept;
 

@@ -74,7 +74,8 @@ Json CheckJson(const health::CheckStatus& check) {
   if (check.tally.assigned != 0) {
     json["checkers"] = {{"assigned", check.tally.assigned},
                         {"reporting", check.tally.reporting},
-                        {"healthy", check.tally.healthy}};
+                        {"healthy", check.tally.healthy},
+                        {"quorum", check.has_quorum}};
   }
   if (check.type == health::CheckType::kCalculated) {
     json["children"] = {{"all", check.children}, {"healthy", check.children_healthy}};

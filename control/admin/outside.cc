@@ -20,6 +20,9 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kPageAge = std::chrono::milliseconds(100);
 constexpr int kPageShare = 10;
 constexpr auto kListenPause = std::chrono::seconds(1);
+// Checks that lose their quorum together are one event: reports of a checker that went away grow
+// too old one after the other.
+constexpr auto kQuorumPause = std::chrono::seconds(5);
 
 std::vector<RoleFigures> RolesOf(const std::string& run_dir, const CounterNames& names) {
   std::map<std::string, RoleFigures> roles;
@@ -60,6 +63,9 @@ CheckFigures FiguresOf(const health::CheckStatus& status) {
   if (status.type == health::CheckType::kCalculated) {
     figures.children_healthy = status.children_healthy;
   }
+  if (status.tally.assigned != 0) {
+    figures.has_quorum = status.has_quorum;
+  }
   if (status.age_ms) {
     figures.report_age_s = static_cast<double>(*status.age_ms) / 1000;
   }
@@ -84,6 +90,25 @@ Event EventOf(const LastResortChange& change) {
           .time_ms = WallMs()};
 }
 
+// One for all of `checks`, named by the first. @param checks  not empty.
+Event QuorumEvent(const std::vector<std::string>& checks, bool lost, const Model& model) {
+  constexpr std::array kStates{"quorum", "quorum_lost"};
+  std::string reason = lost ? "too few health checkers report to decide: the last status stays"
+                            : "enough health checkers report again";
+  if (checks.size() > 1) {
+    reason += "; " + std::to_string(checks.size() - 1) + " more checks";
+  }
+  const auto check = std::ranges::find(model.checks, checks.front(), &health::CheckConfig::id);
+  return {.kind = Event::Kind::kQuorum,
+          .id = checks.front(),
+          .name = "",
+          .type = check == model.checks.end() ? "" : health::CheckTypeText(check->type),
+          .was = kStates[lost ? 0 : 1],
+          .is = kStates[lost ? 1 : 0],
+          .reason = std::move(reason),
+          .time_ms = WallMs()};
+}
+
 std::string NameOf(const std::unordered_map<std::string, std::string>& names,
                    const std::string& id) {
   const auto named = names.find(id);
@@ -97,7 +122,8 @@ Outside::Outside(Core& core, const Instruments& instruments, std::int64_t starte
       instruments_(instruments),
       http_(core.node().http),
       node_id_(core.node().id),
-      run_dir_(core.node().run_dir) {
+      run_dir_(core.node().run_dir),
+      checkers_(core) {
   (void)started_ms;
 }
 Outside::~Outside() = default;
@@ -127,6 +153,7 @@ Result<std::unique_ptr<Outside>> Outside::Start(Core& core,
 // ---- the control core's side --------------------------------------------------------------------
 
 void Outside::Loaded() {
+  checkers_.Loaded();
   const NodeConfig& node = core_.node();
   auto names = std::make_shared<Names>();
   for (const CheckOverlay& overlay : node.check_overlays) {
@@ -165,8 +192,29 @@ void Outside::Told() {
   webhooks_->Tell(std::move(events), Event::Kind::kLastResort, lost);
 }
 
+void Outside::TellQuorum() {
+  if (Clock::now() < quorum_at_) {
+    return;
+  }
+  quorum_at_ = Clock::now() + kQuorumPause;
+  const auto [lost, regained] = core_.monitor().TakeQuorumChanges();
+  std::vector<Event> events;
+  for (const auto* checks : {&lost, &regained}) {
+    if (!checks->empty()) {
+      events.push_back(QuorumEvent(*checks, checks == &lost, *core_.model()));
+      events.back().name = NameOf(*shared_.names, events.back().id);
+      spdlog::warn("health check {}: {}", events.back().id, events.back().reason);
+    }
+  }
+  if (!events.empty()) {
+    webhooks_->Tell(std::move(events), Event::Kind::kQuorum, 0);
+  }
+}
+
 void Outside::Tick() {
   Told();  // what a publish that was late has brought
+  TellQuorum();
+  checkers_.Tick();
   figures_.generation = core_.publisher().generation().value();
   figures_.behind = !core_.behind().empty();
   figures_.damage_found = core_.scrub().state().defects;
@@ -257,7 +305,10 @@ NodeFigures Outside::Figures() {
                       .mass = webhooks_->mass(),
                       .checks = {},
                       .roles = RolesOf(run_dir_, instruments_.counter_names),
-                      .webhooks = webhooks_->Figures()};
+                      .webhooks = webhooks_->Figures(),
+                      .checkers = {},
+                      .checkers_refused = {}};
+  checkers_.Fill(figures);
   const auto statuses = core_.monitor().Statuses();
   figures.checks.reserve(statuses.size());
   for (const health::CheckStatus& status : statuses) {

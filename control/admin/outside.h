@@ -1,6 +1,6 @@
 // The node as the world beside DNS meets it: metrics to be scraped, alarms that metric checks go
-// by, webhooks that are told. Owns the threads that talk HTTP; the control core hands copies over
-// and waits for none of them.
+// by, webhooks that are told, checkers in other processes. Owns the threads that talk to them; the
+// control core hands copies over and waits for none of them.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "control/admin/remote_checkers.h"
 #include "control/admin/requests.h"
 #include "control/alarms/sources.h"
 #include "control/core.h"
@@ -43,10 +44,12 @@ class Outside {
   [[nodiscard]] Json WebhooksJson() const;
   /// Whether many checks change at a time (MassGate).
   [[nodiscard]] bool mass() const noexcept { return webhooks_->mass(); }
+  [[nodiscard]] const RemoteCheckers& checkers() const noexcept { return checkers_; }
 
  private:
   Outside(Core& core, const Instruments& instruments, std::int64_t started_ms);
   void Listen();
+  void TellQuorum();
   std::vector<HttpRoute> Routes();
 
   // On the listener's thread:
@@ -74,12 +77,14 @@ class Outside {
   CoreFigures figures_;
   std::string problem_;  // why there is no listener
   std::chrono::steady_clock::time_point try_again_;
+  std::chrono::steady_clock::time_point quorum_at_;  // when to tell of it next
 
   // Listener's thread:
   std::shared_ptr<const std::string> page_;
   std::chrono::steady_clock::time_point page_until_;
 
   // The order matters at the end: who calls goes before what is called.
+  RemoteCheckers checkers_;
   std::unique_ptr<AlarmSources> alarms_;
   std::unique_ptr<Webhooks> webhooks_;
   std::unique_ptr<HttpClient> client_;

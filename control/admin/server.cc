@@ -436,10 +436,15 @@ void Server::Dispatch(const Json& request, const std::string& who, Reply reply) 
     status["http"] = outside_->HttpJson();
     status["webhooks"] = outside_->WebhooksJson();
     status["mass_event"] = outside_->mass();
+    status["checkers"] = outside_->checkers().StatusJson();
     return reply(LineOf(Success(std::move(status))));
   }
   if (op == "health_show") {
-    return reply(LineOf(HealthShow(core_, text("check"), text("history") == "yes")));
+    Json shown = HealthShow(core_, text("check"), text("history") == "yes");
+    if (shown["ok"]) {
+      outside_->checkers().AddLinks(shown["result"]["views"]);
+    }
+    return reply(LineOf(shown));
   }
   if (op == "health_set" || op == "health_release") {
     const Json done = op == "health_set" ? HealthSet(core_, text("check"), text("to"))

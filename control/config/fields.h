@@ -52,6 +52,11 @@ class Fields {
   std::vector<std::string> Strings(std::string_view name);
   std::vector<std::int64_t> Integers(std::string_view name, Range range);
 
+  /// Of a table that lies in this one.
+  [[nodiscard]] Fields Within(const Value& table) const {
+    return {table, file_, subject_, findings_};
+  }
+
   /// Adds an error at the member `name`, or at the table when there is none.
   void Refuse(std::string_view name, std::string_view what);
   /// "is WHAT-IT-IS; expected EXPECTED" at `value`, which is `name` or an item of it.

@@ -125,24 +125,30 @@ std::string HttpAddress::Text() const {
   return (address.contains(':') ? "[" + address + "]" : address) + ":" + std::to_string(port);
 }
 
-void ReadHttpTable(Fields& fields, const std::string& path, HttpConfig& http) {
-  for (const Value& item : fields.Array("listen")) {
+std::vector<HttpAddress> ReadAddresses(Fields& fields, std::string_view name) {
+  std::vector<HttpAddress> listed;
+  for (const Value& item : fields.Array(name)) {
     const auto at =
         item.kind == Value::Kind::kString ? AddressOf(item.text) : std::optional<HttpAddress>();
     if (!at) {
       fields.Expected(
-          "listen", item, "addresses with ports such as \"127.0.0.1:9153\" or \"[::1]:9153\"");
-    } else if (std::ranges::find(http.listen, *at) != http.listen.end()) {
-      fields.Refuse("listen", "names " + at->Text() + " twice");
+          name, item, "addresses with ports such as \"127.0.0.1:9153\" or \"[::1]:9153\"");
+    } else if (std::ranges::find(listed, *at) != listed.end()) {
+      fields.Refuse(name, "names " + at->Text() + " twice");
     } else {
-      http.listen.push_back(*at);
+      listed.push_back(*at);
     }
   }
-  if (http.listen.size() > kMaxAddresses) {
-    fields.Refuse("listen",
-                  "has " + std::to_string(http.listen.size()) + " addresses; expected at most " +
+  if (listed.size() > kMaxAddresses) {
+    fields.Refuse(name,
+                  "has " + std::to_string(listed.size()) + " addresses; expected at most " +
                       std::to_string(kMaxAddresses));
   }
+  return listed;
+}
+
+void ReadHttpTable(Fields& fields, const std::string& path, HttpConfig& http) {
+  http.listen = ReadAddresses(fields, "listen");
   if (const auto file = fields.Text("token_file", kPathLength)) {
     http.token_file = PathFrom(path, *file);
   }
@@ -202,17 +208,18 @@ void ReadWebhookTable(Fields& fields,
     const bool known = event.kind == Value::Kind::kString;
     bool* const wanted = known && event.text == "transition"    ? &webhook.transitions
                          : known && event.text == "last_resort" ? &webhook.last_resort
+                         : known && event.text == "quorum"      ? &webhook.quorum
                                                                 : nullptr;
     if (wanted == nullptr || *wanted) {
-      fields.Expected("events", event, "\"transition\" or \"last_resort\", each once");
+      fields.Expected("events", event, "\"transition\", \"last_resort\" or \"quorum\", each once");
     } else {
       *wanted = true;
     }
   }
   if (!fields.Has("events")) {
-    webhook.transitions = webhook.last_resort = true;
+    webhook.transitions = webhook.last_resort = webhook.quorum = true;
   } else if (events.empty() && fields.Find("events")->kind == Value::Kind::kArray) {
-    fields.Refuse("events", "is empty; expected \"transition\" or \"last_resort\"");
+    fields.Refuse("events", "is empty; expected \"transition\", \"last_resort\" or \"quorum\"");
   }
   webhook.sns_envelope = fields.Bool("sns_envelope").value_or(false);
   if (webhooks.size() == kMaxWebhooks) {

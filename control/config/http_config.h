@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/config/fields.h"
@@ -52,14 +53,18 @@ struct WebhookConfig {
   std::string secret_file;  // its content is the key of the signature
   bool transitions = false;
   bool last_resort = false;
+  bool quorum = false;
   bool sns_envelope = false;
   std::string place;  // "FILE:LINE:COL" of the table; where it stands makes no other of it
   bool operator==(const WebhookConfig& other) const {
     return url == other.url && secret_file == other.secret_file &&
            transitions == other.transitions && last_resort == other.last_resort &&
-           sns_envelope == other.sns_envelope;
+           quorum == other.quorum && sns_envelope == other.sns_envelope;
   }
 };
+
+/// The addresses with ports that `name` lists, at most 8, each once.
+std::vector<HttpAddress> ReadAddresses(Fields& fields, std::string_view name);
 
 /// Reads [http]. @param path  of the node's file, which relative paths start from.
 void ReadHttpTable(Fields& fields, const std::string& path, HttpConfig& http);

@@ -51,6 +51,12 @@ void CheckSecrets(const NodeConfig& node, Findings& findings) {
       findings.AddError(webhook.place + ": secret_file", secret.error().message);
     }
   }
+  if (!node.checkers.listen.empty()) {
+    if (const auto read = health::ReadIdentity(node.checkers.identity, health::LinkSide::kControl);
+        !read) {
+      findings.AddError(node.path + ": [checkers]", read.error().message);
+    }
+  }
 }
 
 Zone NamedZone(const ZoneConfig& config) {

@@ -51,6 +51,7 @@ class NodeReader {
   void ReadHealth(Fields& fields);
   void ReadLocation(Fields& fields) { ReadLocationTable(fields, path_, node_.location); }
   void ReadHttp(Fields& fields) { ReadHttpTable(fields, path_, node_.http); }
+  void ReadCheckers(Fields& fields) { ReadCheckersTable(fields, path_, node_.checkers); }
   void ReadWebhook(Fields& fields) { ReadWebhookTable(fields, path_, node_.webhooks); }
   void ReadOverlay(const Value& table);
   void CheckWhole(Fields& top);
@@ -429,6 +430,7 @@ Result<NodeConfig> NodeReader::Read() {
   ReadTable(top, "location", &NodeReader::ReadLocation);
   ReadCollectionTables(top, path_, node_.location, findings_);
   ReadTable(top, "health", &NodeReader::ReadHealth);
+  ReadTable(top, "checkers", &NodeReader::ReadCheckers);
   node_.recovery = ReadRecovery(top, path_, findings_);
   ReadTable(top, "http", &NodeReader::ReadHttp);
   ReadMetricTables(top, path_, node_.metrics, findings_);
@@ -491,6 +493,9 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
           "[location] client_subnet");
   compare(running.health == wanted.health,
           "[health] resolvers or control_targets",
+          "when holdfast-control starts again");
+  compare(running.checkers.SameDoor(wanted.checkers),
+          "[checkers] listen, certificate, key or ca",
           "when holdfast-control starts again");
   compare(running.http == wanted.http, "[http]", "when holdfast-control starts again");
   return sentences;

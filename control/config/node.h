@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/config/checkers_config.h"
 #include "control/config/http_config.h"
 #include "control/config/location_config.h"
 #include "control/config/native_checks.h"
@@ -126,6 +127,7 @@ struct NodeConfig {
   std::vector<CheckOverlay> check_overlays;
   std::vector<NativeCheck> native_checks;
   HealthConfig health;
+  CheckersConfig checkers;
   RecoveryConfig recovery;
   HttpConfig http;
   std::vector<MetricSource> metrics;  // ids are unique

@@ -30,7 +30,7 @@ std::string Written(const Json& json) {
 }
 
 const char* KindText(Event::Kind kind) {
-  constexpr std::array kTexts{"transition", "last_resort", "mass"};
+  constexpr std::array kTexts{"transition", "last_resort", "mass", "quorum"};
   return kTexts[static_cast<std::size_t>(kind)];
 }
 

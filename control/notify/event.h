@@ -9,14 +9,17 @@
 namespace holdfast::control {
 
 struct Event {
-  enum class Kind : std::uint8_t { kTransition, kLastResort, kMass };
+  enum class Kind : std::uint8_t { kTransition, kLastResort, kMass, kQuorum };
 
   Kind kind = Kind::kTransition;
-  /// kTransition: of the check; kLastResort: a name and type that the rule answers; kMass: "mass".
+  /// kTransition, kQuorum: of the check, or of the first of them; kLastResort: a name and type that
+  /// the rule answers; kMass: "mass".
   std::string id;
   std::string name;  // of the check, where it has one
   std::string type;  // of the check, "HTTP"; kLastResort: of the records, "A"
-  std::string was;   // "healthy", "unhealthy"; kLastResort: "normal", "last_resort"; kMass: "mass"
+  /// "healthy", "unhealthy"; kLastResort: "normal", "last_resort"; kMass: "normal", "mass";
+  /// kQuorum: "quorum", "quorum_lost".
+  std::string was;
   std::string is;
   std::string reason;
   std::int64_t time_ms = 0;  // wall clock: since when it is so

@@ -58,7 +58,16 @@ class Target : public std::enable_shared_from_this<Target> {
   }
 
   [[nodiscard]] bool Wants(Event::Kind kind) const noexcept {
-    return kind == Event::Kind::kLastResort ? config_.last_resort : config_.transitions;
+    switch (kind) {
+      case Event::Kind::kTransition:
+      case Event::Kind::kMass:
+        return config_.transitions;
+      case Event::Kind::kLastResort:
+        return config_.last_resort;
+      case Event::Kind::kQuorum:
+        return config_.quorum;
+    }
+    return false;
   }
 
   void Push(std::shared_ptr<const Event> event) {

@@ -93,6 +93,10 @@ void AddChecks(Families& to, const std::vector<CheckFigures>& checks) {
            MetricType::Gauge,
            "Since the last report about it; absent before the first.");
   optional(&CheckFigures::report_age_s);
+  to.Begin("health_check_quorum",
+           MetricType::Gauge,
+           "1: enough checkers report about it to decide, 0: its last status stands unproven.");
+  optional(&CheckFigures::has_quorum);
   const struct {
     const char* name;
     const char* help;
@@ -110,6 +114,52 @@ void AddChecks(Families& to, const std::vector<CheckFigures>& checks) {
         to.AddCount(label, check.*one.count);
       }
     });
+  }
+}
+
+void AddCheckers(Families& to, const NodeFigures& figures) {
+  const auto each = [&](auto&& add) {
+    for (const CheckerFigures& checker : figures.checkers) {
+      add(checker, Labels{{"checker", checker.name}, {"region", checker.region}});
+    }
+  };
+  to.Begin("checker_up", MetricType::Gauge, "1: the checker is connected.");
+  each([&](const auto& checker, const auto& label) { to.Add(label, checker.up ? 1 : 0); });
+  to.Begin("checker_uplink",
+           MetricType::Gauge,
+           "0: the checker reaches none of its own control targets; absent while it is not up.");
+  each([&](const auto& checker, const auto& label) {
+    if (checker.up) {
+      to.Add(label, checker.uplink ? 1 : 0);
+    }
+  });
+  to.Begin("checker_report_age_seconds",
+           MetricType::Gauge,
+           "Since its newest observation; absent before the first.");
+  each([&](const auto& checker, const auto& label) {
+    if (checker.report_age_s) {
+      to.Add(label, *checker.report_age_s);
+    }
+  });
+  to.Begin("checker_assigned", MetricType::Gauge, "Checks that it is to watch.");
+  each([&](const auto& checker, const auto& label) { to.AddCount(label, checker.assigned); });
+  to.Begin("checker_reports_total", MetricType::Counter, "Reports that were taken.");
+  each([&](const auto& checker, const auto& label) { to.AddCount(label, checker.taken); });
+  to.Begin("checker_reports_dropped_total",
+           MetricType::Counter,
+           "Reports that were not taken, by reason.");
+  each([&](const auto& checker, auto label) {
+    label.push_back({"reason", ""});
+    for (const auto& [reason, count] : checker.dropped) {
+      label.back().value = reason;
+      to.AddCount(label, count);
+    }
+  });
+  if (figures.checkers_refused) {
+    to.Begin("checker_connections_refused_total",
+             MetricType::Counter,
+             "Connections of checkers that were not let in.");
+    to.AddCount({}, *figures.checkers_refused);
   }
 }
 
@@ -190,6 +240,7 @@ void AddWebhooks(Families& to, const std::vector<WebhookFigures>& webhooks) {
 std::string Exposition(const NodeFigures& figures) {
   Families families;
   AddChecks(families, figures.checks);
+  AddCheckers(families, figures);
   AddCore(families, figures);
   AddRoles(families, figures.roles);
   AddWebhooks(families, figures.webhooks);

@@ -25,6 +25,19 @@ struct CheckFigures {
   std::uint64_t passes = 0;
   std::uint64_t failures = 0;
   std::uint64_t unknowns = 0;
+  std::optional<bool> has_quorum;  // enough checkers report; none where nothing is probed
+};
+
+/// A checker in another process.
+struct CheckerFigures {
+  std::string name;
+  std::string region;
+  bool up = false;
+  bool uplink = true;                                          // means something while it is up
+  std::optional<double> report_age_s;                          // none before the first report
+  std::uint64_t assigned = 0;                                  // checks
+  std::uint64_t taken = 0;                                     // reports
+  std::vector<std::pair<std::string, std::uint64_t>> dropped;  // reports, by reason
 };
 
 struct RoleFigures {
@@ -60,6 +73,8 @@ struct NodeFigures {
   std::vector<CheckFigures> checks;
   std::vector<RoleFigures> roles;
   std::vector<WebhookFigures> webhooks;
+  std::vector<CheckerFigures> checkers;
+  std::optional<std::uint64_t> checkers_refused;  // connections; none where none are taken
 };
 
 }  // namespace holdfast::control

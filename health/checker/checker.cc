@@ -552,6 +552,20 @@ Status Checker::Validate(const CheckerOptions& options) {
   return {};
 }
 
+Status Checker::CanProbe(const CheckConfig& check) {
+  HF_TRY(ValidateCheck(check));
+  std::shared_ptr<const Pattern> pattern;
+  if (MatchesString(check.type)) {
+    auto compiled = Pattern::Compile(check.search_string);
+    if (!compiled) {
+      return std::unexpected(std::move(compiled.error()));
+    }
+    pattern = std::move(*compiled);
+  }
+  HF_TRY(MakeTask(check, std::move(pattern)));
+  return {};
+}
+
 Result<std::unique_ptr<Checker>> Checker::Create(CheckerOptions options, Sink sink) {
   HF_TRY(Validate(options));
   return std::unique_ptr<Checker>(

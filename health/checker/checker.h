@@ -40,6 +40,8 @@ class Checker {
 
   /// @return kInvalid, with what was expected, for options that cannot be read.
   static Status Validate(const CheckerOptions& options);
+  /// Whether Assign would take a check of these settings. Any thread.
+  static Status CanProbe(const CheckConfig& check);
   /// @return as Validate; kExhausted or kIo when the system denies a poll set or a TLS context.
   static Result<std::unique_ptr<Checker>> Create(CheckerOptions options, Sink sink);
   ~Checker();

@@ -38,7 +38,7 @@ bool CheckVerdict::Take(std::uint32_t checker, State side, const Observation& se
   if (!votes_.Take(checker, side, seen)) {
     return false;
   }
-  observed_ns_ = seen.at_ns;
+  observed_ns_ = std::max(observed_ns_.value_or(0), seen.at_ns);
   reason_ = seen.reason;
   counters_.last_seen_ms = now.wall_ms;
   history_.See(checker, side, seen, now.wall_ms);
@@ -56,7 +56,11 @@ bool CheckVerdict::Take(std::uint32_t checker, State side, const Observation& se
       break;
   }
   verified_ = verified_ || seen.outcome != Outcome::kUnknown;
-  return Decide({.monotonic_ns = seen.at_ns, .wall_ms = now.wall_ms});
+  // A report may have been on its way for long: who counts is asked as of now, not as of then.
+  const bool is_new =
+      Decide({.monotonic_ns = std::max(now.monotonic_ns, seen.at_ns), .wall_ms = now.wall_ms});
+  decided_ns_ = is_new ? seen.at_ns : decided_ns_;
+  return is_new;
 }
 
 bool CheckVerdict::Decide(Moment now) {

@@ -79,7 +79,9 @@ secret_file = "secret"
   EXPECT_FALSE(node->webhooks[0].transitions);
   EXPECT_TRUE(node->webhooks[0].last_resort);
   EXPECT_TRUE(node->webhooks[0].sns_envelope);
-  EXPECT_TRUE(node->webhooks[1].transitions && node->webhooks[1].last_resort);
+  EXPECT_FALSE(node->webhooks[0].quorum);
+  EXPECT_TRUE(node->webhooks[1].transitions && node->webhooks[1].last_resort &&
+              node->webhooks[1].quorum);
   EXPECT_EQ(node->webhooks[1].secret_file, "/etc/hf/secret");
 }
 
@@ -153,8 +155,10 @@ TEST(HttpTables, RefuseKeysWithValueAndExpectation) {
       {with(hook, "url = \"http://h\"", ""), "key 'url' is missing; expected a target such as"},
       {with(hook, "http://h", "h"), "key 'url' is \"h\"; expected a target such as"},
       {with(hook, "secret_file = \"s\"", ""), "key 'secret_file' is missing; expected a file with"},
-      {hook + "events = []", "key 'events' is empty; expected \"transition\" or \"last_resort\""},
-      {hook + "events = [\"x\"]", "key 'events' is \"x\"; expected \"transition\" or"},
+      {hook + "events = []", "key 'events' is empty; expected \"transition\", \"last_resort\" or"},
+      {hook + "events = [\"x\"]",
+       "key 'events' is \"x\"; expected \"transition\", \"last_resort\" or"},
+      {hook + "events = [\"quorum\", \"quorum\"]", "is \"quorum\"; expected"},
       {hook + "events = [\"transition\", \"transition\"]", "\"transition\"; expected"},
       {hook + "sns_envelope = 1", "key 'sns_envelope' is 1; expected true or false"},
       {hook + "secret = \"x\"", "key 'secret' is not known"},

@@ -55,6 +55,15 @@ TEST(EventBody, SaysWhatAndWhenAndWhichOne) {
   EXPECT_TRUE(json::parse(EventBody(nameless, kSender, 1))["name"].is_null());
 }
 
+TEST(EventBody, NamesEachKind) {
+  Event event = Down();
+  EXPECT_EQ(json::parse(EventBody(event, kSender, 1))["event"], "transition");
+  event.kind = Event::Kind::kLastResort;
+  EXPECT_EQ(json::parse(EventBody(event, kSender, 1))["event"], "last_resort");
+  event.kind = Event::Kind::kQuorum;
+  EXPECT_EQ(json::parse(EventBody(event, kSender, 1))["event"], "quorum");
+}
+
 TEST(EventBody, MayTravelAsSnsWouldSendIt) {
   const json body = json::parse(SnsBody(Down(), kSender, 7));
   EXPECT_EQ(body["Type"], "Notification");

@@ -31,10 +31,21 @@ NodeFigures Example() {
                   .changes = 5,
                   .passes = 6,
                   .failures = 7,
-                  .unknowns = 8},
+                  .unknowns = 8,
+                  .has_quorum = false},
                  {.id = "sum", .type = "CALCULATED", .children_healthy = 2, .probed = false}},
       .roles = {{.role = "sockets", .readers = 2, .counters = {{"replies", 9}}}},
-      .webhooks = {{.target = "ops:80", .delivered = 1, .failed = 2, .dropped = 3, .waiting = 4}}};
+      .webhooks = {{.target = "ops:80", .delivered = 1, .failed = 2, .dropped = 3, .waiting = 4}},
+      .checkers = {{.name = "a",
+                    .region = "eu",
+                    .up = true,
+                    .uplink = false,
+                    .report_age_s = 1.5,
+                    .assigned = 10,
+                    .taken = 11,
+                    .dropped = {{"late", 12}, {"future", 0}}},
+                   {.name = "b", .region = ""}},
+      .checkers_refused = 13};
 }
 
 TEST(Exposition, HasEveryFamily) {
@@ -50,6 +61,18 @@ TEST(Exposition, HasEveryFamily) {
            "# TYPE holdfast_health_check_status_changes_total counter\n",
            "holdfast_health_check_status_changes_total" + web + " 5\n",
            "holdfast_health_check_report_age_seconds" + web + " 0.25\n",
+           "holdfast_health_check_quorum" + web + " 0\n",
+           "# TYPE holdfast_checker_up gauge\n",
+           "holdfast_checker_up{checker=\"a\",region=\"eu\"} 1\n",
+           "holdfast_checker_up{checker=\"b\",region=\"\"} 0\n",
+           "holdfast_checker_uplink{checker=\"a\",region=\"eu\"} 0\n",
+           "holdfast_checker_report_age_seconds{checker=\"a\",region=\"eu\"} 1.5\n",
+           "holdfast_checker_assigned{checker=\"a\",region=\"eu\"} 10\n",
+           "# TYPE holdfast_checker_reports_total counter\n",
+           "holdfast_checker_reports_total{checker=\"a\",region=\"eu\"} 11\n",
+           "holdfast_checker_reports_dropped_total{checker=\"a\",region=\"eu\",reason=\"late\"} "
+           "12\n",
+           "holdfast_checker_connections_refused_total 13\n",
            "holdfast_health_check_checks_passed_total" + web + " 6\n",
            "holdfast_health_check_checks_failed_total" + web + " 7\n",
            "holdfast_health_check_checks_unknown_total" + web + " 8\n",

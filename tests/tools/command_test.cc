@@ -260,6 +260,31 @@ TEST(StatusText, ShowsEachPart) {
   EXPECT_EQ(text.find("dropped"), std::string::npos);  // counters at zero are left out
 }
 
+TEST(StatusText, ShowsCheckersInOtherProcesses) {
+  json control = GoodStatus();
+  control["checkers"] = json::parse(R"json({"listen": ["192.0.2.1:9443"], "problem": null,
+    "list": [{"name": "paris", "region": "eu", "connected": true, "since_ms": 1000000,
+              "problem": null, "uplink": true, "assigned": 5, "reports": 70,
+              "report_age_ms": 40, "dropped": {"late": 0, "repeated": 6}},
+             {"name": "lima", "region": "sa", "connected": false, "since_ms": 1001000,
+              "problem": "nothing was heard", "uplink": true, "assigned": 5, "reports": 7,
+              "report_age_ms": null, "dropped": {}},
+             {"name": "oslo", "region": "", "connected": true, "since_ms": 1000000,
+              "problem": null, "uplink": false, "assigned": 0, "reports": 0,
+              "report_age_ms": null, "dropped": {}}]})json");
+  const std::string text = StatusText(Local(), control, 1'012'000);
+  for (const char* part :
+       {"checkers in other processes\n",
+        "paris    eu      up    12 s  5       70       40 ms ago  6 repeated  -\n",
+        "lima     sa      GONE  11 s  5       7        never      -           nothing was heard\n",
+        "has lost its uplink\n"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  }
+  control["checkers"]["problem"] = "address in use";
+  EXPECT_NE(StatusText(Local(), control, 1'012'000).find("NO CHECKER CAN CONNECT: address in use"),
+            std::string::npos);
+}
+
 TEST(StatusText, SaysWhetherTheTablesAreWhole) {
   json control = GoodStatus();
   control["scrub"] = {{"every_s", 60}, {"percent", 12}, {"passes", 0}, {"defects", 0}};

@@ -32,8 +32,17 @@ std::string State(const json& check) {
   return state + (IsTrue(check, "inverted") ? ", inverted" : "");
 }
 
-std::string Views(const json& check) {
-  Rows rows = {{"checker", "region", "says", "probed", "took", "reason"}};
+// Of a checker in another process.
+std::string Link(const json& link, std::int64_t now_ms) {
+  if (!link.is_object()) {
+    return "-";
+  }
+  return (IsTrue(link, "connected") ? "up for " : "gone for ") +
+         Duration(now_ms - Number(link, "since_ms", now_ms));
+}
+
+std::string Views(const json& check, std::int64_t now_ms) {
+  Rows rows = {{"checker", "region", "says", "probed", "took", "link", "reason"}};
   for (const json& view : Elements(check, "views")) {
     const json& age = Member(view, "age_ms");
     rows.push_back(
@@ -42,6 +51,7 @@ std::string Views(const json& check) {
          Text(view, "side"),
          age.is_number_integer() ? Duration(age.get<std::int64_t>()) + " ago" : "never",
          Member(view, "rtt_ms").is_number() ? Text(view, "rtt_ms") + " ms" : std::string("-"),
+         Link(Member(view, "link"), now_ms),
          Text(view, "reason")});
   }
   return rows.size() > 1 ? "\ncheckers\n" + Columns(rows) : "";
@@ -90,12 +100,15 @@ std::string HealthText(const json& check, std::int64_t now_ms) {
   if (const json& tally = Member(check, "checkers"); tally.is_object()) {
     line("checkers",
          Text(tally, "healthy") + " of " + Text(tally, "reporting") + " reporting say healthy, " +
-             Text(tally, "assigned") + " assigned");
+             Text(tally, "assigned") + " assigned" +
+             (Member(tally, "quorum").is_boolean() && !IsTrue(tally, "quorum")
+                  ? "; TOO FEW TO DECIDE, the last status stays"
+                  : ""));
   }
   if (const json& children = Member(check, "children"); children.is_object()) {
     line("children", Text(children, "healthy") + " of " + Text(children, "all") + " healthy");
   }
-  return text + Views(check) + History(check, now_ms);
+  return text + Views(check, now_ms) + History(check, now_ms);
 }
 
 }  // namespace holdfast::tools

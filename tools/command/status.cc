@@ -163,6 +163,43 @@ std::string Checks(const json& control, std::int64_t now_ms) {
   return rows.size() > 1 ? "\nchecks\n" + Columns(rows) : "";
 }
 
+// Those in other processes.
+std::string Checkers(const json& control, std::int64_t now_ms) {
+  const json& checkers = Member(control, "checkers");
+  std::string text;
+  if (const json& problem = Member(checkers, "problem"); problem.is_string()) {
+    text += "\nNO CHECKER CAN CONNECT: " + Text(problem) + "\n";
+  }
+  Rows rows = {
+      {"checker", "region", "link", "for", "checks", "reports", "last", "dropped", "note"}};
+  for (const json& one : Elements(checkers, "list")) {
+    std::string dropped;
+    if (const json& reasons = Member(one, "dropped"); reasons.is_object()) {
+      for (const auto& [reason, count] : reasons.items()) {
+        if (count.is_number() && count.get<std::uint64_t>() != 0) {
+          dropped += (dropped.empty() ? "" : ", ") + Text(count) + " " + Printable(reason);
+        }
+      }
+    }
+    const bool connected = IsTrue(one, "connected");
+    const json& age = Member(one, "report_age_ms");
+    std::string note = Member(one, "problem").is_string() ? Text(one, "problem") : "-";
+    if (connected && !IsTrue(one, "uplink")) {
+      note = "has lost its uplink";
+    }
+    rows.push_back({Text(one, "name"),
+                    Text(one, "region"),
+                    connected ? "up" : "GONE",
+                    Duration(now_ms - Number(one, "since_ms", now_ms)),
+                    Text(one, "assigned"),
+                    Text(one, "reports"),
+                    age.is_number_integer() ? Duration(age.get<std::int64_t>()) + " ago" : "never",
+                    dropped.empty() ? "-" : dropped,
+                    std::move(note)});
+  }
+  return rows.size() > 1 ? text + "\ncheckers in other processes\n" + Columns(rows) : text;
+}
+
 // The counters that have counted something, a line each.
 std::string Counters(const json& counters) {
   Rows rows;
@@ -278,8 +315,9 @@ std::string StatusText(const json& local, const json& control, std::int64_t now_
            "\ncontrol has not answered: tables, zones and checks are not shown\n";
   }
   return Tables(control, now_ms) + "\n" + Processes(local, now_ms) + Zones(control) +
-         Checks(control, now_ms) + Ports(control) + Readers(Elements(control, "readers")) +
-         Http(control) + Reload(control) + Warnings(control);
+         Checks(control, now_ms) + Checkers(control, now_ms) + Ports(control) +
+         Readers(Elements(control, "readers")) + Http(control) + Reload(control) +
+         Warnings(control);
 }
 
 }  // namespace holdfast::tools
