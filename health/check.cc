@@ -63,10 +63,6 @@ std::string Shown(std::string_view text) {
   return shown + (text.size() > 80 ? "...\"" : "\"");
 }
 
-bool IsHttp(CheckType type) {
-  return type == CheckType::kHttp || type == CheckType::kHttpStrMatch || UsesTls(type);
-}
-
 class Refusal {
  public:
   explicit Refusal(const CheckConfig& check) : check_(check) {}
@@ -130,7 +126,7 @@ Status ValidateTarget(const CheckConfig& check, const Refusal& refuse) {
 
 Status ValidateRequest(const CheckConfig& check, const Refusal& refuse) {
   const std::string& path = check.resource_path;
-  if (!IsHttp(check.type) && !path.empty() && path != "/") {
+  if (!UsesHttp(check.type) && !path.empty() && path != "/") {
     return refuse("ResourcePath", Shown(path), "none but for HTTP and HTTPS");
   }
   if (path.size() > kMaxTextOctets || !IsGraphic(path) || (!path.empty() && path[0] != '/')) {
@@ -144,6 +140,10 @@ Status ValidateRequest(const CheckConfig& check, const Refusal& refuse) {
   }
   if (!MatchesString(check.type) && !wanted.empty()) {
     return refuse("SearchString", Shown(wanted), "none but for HTTP_STR_MATCH and HTTPS_STR_MATCH");
+  }
+  // A name is resolved for each probe; a connection would stay at the address it had once.
+  if (check.keep_alive && (!UsesHttp(check.type) || check.ip_address.empty())) {
+    return refuse("keep-alive", "true", "false but for HTTP and HTTPS with an IPAddress");
   }
   return {};
 }
@@ -336,6 +336,10 @@ std::string RcodeText(unsigned rcode) {
 
 bool UsesTls(CheckType type) noexcept {
   return type == CheckType::kHttps || type == CheckType::kHttpsStrMatch;
+}
+
+bool UsesHttp(CheckType type) noexcept {
+  return type == CheckType::kHttp || type == CheckType::kHttpStrMatch || UsesTls(type);
 }
 
 bool MatchesString(CheckType type) noexcept {

@@ -37,6 +37,8 @@ enum class InsufficientData : std::uint8_t { kHealthy, kUnhealthy, kLastKnownSta
 const char* CheckTypeText(CheckType type) noexcept;
 /// True for the two HTTPS types.
 bool UsesTls(CheckType type) noexcept;
+/// True for the four types that ask for a page.
+bool UsesHttp(CheckType type) noexcept;
 /// True for the two types that read the body.
 bool MatchesString(CheckType type) noexcept;
 /// True for types that nothing is probed for: their state follows from something else.
@@ -142,6 +144,8 @@ struct CheckConfig {
   bool disabled = false;
   bool enable_sni = true;  // HTTPS* only
   bool measure_latency = false;
+  bool keep_alive = false;  // HTTP*: the connection stays open for the next probe; address only
+  bool tls_resume = true;   // HTTPS*: handshakes resume the session of the last one
 
   // CLOUDWATCH_METRIC: what its alarm's data say, reported by control (section 8).
   InsufficientData insufficient_data = InsufficientData::kLastKnownStatus;

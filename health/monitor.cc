@@ -668,12 +668,18 @@ CheckStatus Monitor::Core::StatusOf(const Entry& entry, std::uint64_t now_ns) co
                      .flaps = verdict.damping().Flaps(now_ns),
                      .held = {},
                      .children_healthy = 0,
-                     .children = check.children.size()};
+                     .children = check.children.size(),
+                     .latencies = {}};
   if (const char* held = verdict.damping().held_by()) {
     status.held = held;
   }
   if (check.type == CheckType::kCalculated) {
     status.children_healthy = CountChildren(check).healthy;
+  }
+  for (const Votes::Vote& vote : verdict.votes().all()) {
+    if (vote.latencies != nullptr) {
+      status.latencies.push_back({checkers_[vote.checker], *vote.latencies});
+    }
   }
   return status;
 }
@@ -709,7 +715,8 @@ Result<std::vector<CheckerView>> Monitor::Core::Views(const std::string& id) con
          .side = vote.side,
          .age_ms = AgeMs(vote.seen_ns == 0 ? std::nullopt : std::optional(vote.seen_ns), now_ns),
          .rtt = vote.rtt,
-         .reason = vote.reason});
+         .reason = vote.reason,
+         .latencies = vote.latencies != nullptr ? std::optional(*vote.latencies) : std::nullopt});
   }
   return views;
 }

@@ -48,30 +48,38 @@ struct CheckerView {
   std::optional<std::int64_t> age_ms;  // of its last observation
   std::chrono::nanoseconds rtt{};      // of that
   std::string reason;                  // of that; empty before the first
+  std::optional<Latencies> latencies;  // of what passed; none: not measured, or nothing yet
+};
+
+/// What one checker measured of one check.
+struct CheckerLatencies {
+  CheckerName checker;
+  Latencies latencies;
 };
 
 /// One check as of now.
 struct CheckStatus {
   std::string id;
   CheckType type = CheckType::kHttp;
-  std::string target;                  // see TargetText
-  State raw = State::kUnknown;         // verdict of the reports
-  bool healthy = true;                 // what records see
-  bool disabled = false;               // as configured
-  bool inverted = false;               // as configured
-  Override ordered = Override::kAuto;  // by hand
-  std::int64_t since_ms = 0;           // wall clock: since when (raw, healthy) are as they are
-  std::string reason;                  // of the verdict; empty before the first observation
-  std::optional<std::int64_t> age_ms;  // of the last observation, on the monotonic clock
-  Counters counters;                   // over restarts, as long as the check is configured
-  std::uint64_t changes = 0;           // of `healthy` since this process knows the check
-  bool verified = false;               // a probe has passed or failed since the (re)start
-  Votes::Tally tally;                  // of the checkers; all 0 where nothing is probed
-  bool has_quorum = false;             // enough of them report to decide; see QuorumChanges
-  std::uint32_t flaps = 0;             // falls within the last hour
-  std::string held;                    // why it is held down though it passes; mostly empty
-  std::size_t children_healthy = 0;    // CALCULATED
-  std::size_t children = 0;            //
+  std::string target;                       // see TargetText
+  State raw = State::kUnknown;              // verdict of the reports
+  bool healthy = true;                      // what records see
+  bool disabled = false;                    // as configured
+  bool inverted = false;                    // as configured
+  Override ordered = Override::kAuto;       // by hand
+  std::int64_t since_ms = 0;                // wall clock: since when (raw, healthy) are as they are
+  std::string reason;                       // of the verdict; empty before the first observation
+  std::optional<std::int64_t> age_ms;       // of the last observation, on the monotonic clock
+  Counters counters;                        // over restarts, as long as the check is configured
+  std::uint64_t changes = 0;                // of `healthy` since this process knows the check
+  bool verified = false;                    // a probe has passed or failed since the (re)start
+  Votes::Tally tally;                       // of the checkers; all 0 where nothing is probed
+  bool has_quorum = false;                  // enough of them report to decide; see QuorumChanges
+  std::uint32_t flaps = 0;                  // falls within the last hour
+  std::string held;                         // why it is held down though it passes; mostly empty
+  std::size_t children_healthy = 0;         // CALCULATED
+  std::size_t children = 0;                 //
+  std::vector<CheckerLatencies> latencies;  // of the checkers that have measured some
 };
 
 /// Calls from any thread, none of them waits for a probe. Configure, SetCheckers, Restore, Start

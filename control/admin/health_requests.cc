@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <utility>
 
 namespace holdfast::control {
 namespace {
@@ -22,6 +24,25 @@ Json OrNull(const std::optional<std::int64_t>& value) {
   return value ? Json(*value) : Json();
 }
 
+// Of what passed; a phase that its probes do not have is left out.
+Json LatencyJson(const health::Latencies& latencies) {
+  const auto ms = [](double seconds) { return std::round(seconds * 1e6) / 1e3; };
+  Json json = Json::object();
+  const std::pair<const char*, const health::LatencyHistogram*> phases[] = {
+      {"connect", &latencies.connect},
+      {"tls", &latencies.tls_handshake},
+      {"first_byte", &latencies.first_byte}};
+  for (const auto& [name, histogram] : phases) {
+    if (histogram->count() != 0) {
+      json[name] = {{"count", histogram->count()},
+                    {"mean_ms", ms(histogram->mean_seconds())},
+                    {"p50_ms", ms(histogram->Quantile(0.5))},
+                    {"p99_ms", ms(histogram->Quantile(0.99))}};
+    }
+  }
+  return json;
+}
+
 Json ViewJson(const health::CheckerView& view) {
   const double ms = std::chrono::duration<double, std::milli>(view.rtt).count();
   return {{"checker", view.checker},
@@ -29,7 +50,8 @@ Json ViewJson(const health::CheckerView& view) {
           {"side", health::StateText(view.side)},
           {"age_ms", OrNull(view.age_ms)},
           {"rtt_ms", view.age_ms ? Json(ms) : Json()},
-          {"reason", view.reason}};
+          {"reason", view.reason},
+          {"latency", view.latencies ? LatencyJson(*view.latencies) : Json()}};
 }
 
 Json LineJson(const health::HistoryLine& line, const std::vector<health::CheckerName>& checkers) {

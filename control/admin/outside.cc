@@ -48,6 +48,17 @@ std::vector<RoleFigures> RolesOf(const std::string& run_dir, const CounterNames&
   return listed;
 }
 
+HistogramFigures FiguresOf(const health::LatencyHistogram& histogram) {
+  HistogramFigures figures{
+      .buckets = {}, .count = histogram.count(), .sum = histogram.sum_seconds()};
+  std::uint64_t up_to = 0;
+  for (std::size_t n = 0; n < health::LatencyHistogram::kBounds.size(); ++n) {
+    up_to += histogram.buckets()[n];
+    figures.buckets.emplace_back(health::LatencyHistogram::kBounds[n], up_to);
+  }
+  return figures;
+}
+
 CheckFigures FiguresOf(const health::CheckStatus& status) {
   CheckFigures figures{.id = status.id,
                        .type = health::CheckTypeText(status.type),
@@ -68,6 +79,13 @@ CheckFigures FiguresOf(const health::CheckStatus& status) {
   }
   if (status.age_ms) {
     figures.report_age_s = static_cast<double>(*status.age_ms) / 1000;
+  }
+  for (const health::CheckerLatencies& one : status.latencies) {
+    figures.latencies.push_back({.checker = one.checker.name,
+                                 .region = one.checker.region,
+                                 .connect = FiguresOf(one.latencies.connect),
+                                 .tls = FiguresOf(one.latencies.tls_handshake),
+                                 .first_byte = FiguresOf(one.latencies.first_byte)});
   }
   return figures;
 }

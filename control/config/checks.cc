@@ -308,6 +308,8 @@ class Overlayer {
     check_.healthy_threshold = overlay_.healthy_threshold.value_or(check_.healthy_threshold);
     check_.unhealthy_threshold = overlay_.unhealthy_threshold.value_or(check_.unhealthy_threshold);
     check_.jitter_percent = overlay_.jitter_percent.value_or(check_.jitter_percent);
+    check_.keep_alive = overlay_.keep_alive.value_or(check_.keep_alive);
+    check_.tls_resume = overlay_.tls_resume.value_or(check_.tls_resume);
     CheckTimeout("connect_timeout_ms", check_.connect_timeout);
     if (check_.type != CheckType::kTcp) {
       CheckTimeout("response_timeout_ms", check_.response_timeout);
@@ -329,9 +331,9 @@ class Overlayer {
   [[nodiscard]] bool SetsWhatIsOfProbes() const {
     return overlay_.interval_ms || overlay_.connect_timeout_ms || overlay_.response_timeout_ms ||
            overlay_.body_timeout_ms || overlay_.healthy_threshold || overlay_.unhealthy_threshold ||
-           overlay_.jitter_percent || overlay_.verdict.quorum_percent ||
-           overlay_.verdict.min_reporters || overlay_.verdict.report_ttl_ms ||
-           overlay_.verdict.on_stale;
+           overlay_.jitter_percent || overlay_.keep_alive || overlay_.tls_resume ||
+           overlay_.verdict.quorum_percent || overlay_.verdict.min_reporters ||
+           overlay_.verdict.report_ttl_ms || overlay_.verdict.on_stale;
   }
   void RefuseUseless() {
     if (IsDerived(check_.type) && SetsWhatIsOfProbes()) {
@@ -343,6 +345,16 @@ class Overlayer {
     }
     if (overlay_.body_timeout_ms && !Matches(check_.type)) {
       Refuse("key 'body_timeout_ms' is given; expected none unless the type ends in _STR_MATCH");
+    }
+    if (overlay_.keep_alive && !UsesHttp(check_.type)) {
+      Refuse("key 'keep_alive' is given; expected none unless the type is of HTTP or HTTPS");
+    } else if (overlay_.keep_alive.value_or(false) && check_.ip_address.empty()) {
+      Refuse(
+          "key 'keep_alive' is true; expected false without IPAddress, since the name is resolved "
+          "for each probe");
+    }
+    if (overlay_.tls_resume && !UsesTls(check_.type)) {
+      Refuse("key 'tls_resume' is given; expected none unless the type is of HTTPS");
     }
   }
   void CheckTimeout(const char* key, Milliseconds timeout) {

@@ -42,10 +42,11 @@ struct KeyOfTypes {
   const char* key;
   unsigned types;  // a Bit each
 };
-constexpr std::array<KeyOfTypes, 20> kKeysOfTypes{{
+constexpr std::array<KeyOfTypes, 21> kKeysOfTypes{{
     {"address", kPorts | kIcmp},
     {"name", kPorts | kIcmp},
     {"connect_timeout_ms", kPorts | kIcmp},
+    {"measure_latency", kPorts | kIcmp},
     {"port", kPorts},
     {"payload", kUdp},
     {"expect", kUdp},
@@ -146,6 +147,7 @@ void NativeReader::Read(std::vector<NativeCheck>& checks) {
   ReadSettings();
   check_.inverted = fields_.Bool("inverted").value_or(false);
   check_.disabled = fields_.Bool("disabled").value_or(false);
+  check_.measure_latency = fields_.Bool("measure_latency").value_or(false);
   ApplyVerdictKeys(ReadVerdictKeys(fields_), check_);
   fields_.RefuseUnknown();
   const std::string place = fields_.Place(fields_.Root());

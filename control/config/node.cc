@@ -397,6 +397,8 @@ void NodeReader::ReadOverlay(const Value& table) {
   number("healthy_threshold", {1, 100}, overlay.healthy_threshold);
   number("unhealthy_threshold", {1, 100}, overlay.unhealthy_threshold);
   number("jitter_percent", {0, 50}, overlay.jitter_percent);
+  overlay.keep_alive = fields.Bool("keep_alive");
+  overlay.tls_resume = fields.Bool("tls_resume");
   overlay.verdict = ReadVerdictKeys(fields);
   fields.RefuseUnknown();
   node_.check_overlays.push_back(std::move(overlay));

@@ -98,6 +98,8 @@ struct CheckOverlay {
   std::optional<std::uint32_t> healthy_threshold;    // 1..100
   std::optional<std::uint32_t> unhealthy_threshold;  // 1..100
   std::optional<std::uint32_t> jitter_percent;       // 0..50
+  std::optional<bool> keep_alive;                    // HTTP*, with an IPAddress
+  std::optional<bool> tls_resume;                    // HTTPS*
   VerdictKeys verdict;
   std::string place;  // "FILE:LINE:COL" of the table
 };

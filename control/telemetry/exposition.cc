@@ -36,6 +36,15 @@ class Families {
   void AddCount(const Labels& labels, std::uint64_t count) {
     Add(labels, static_cast<double>(count));
   }
+  void AddHistogram(const Labels& labels, const HistogramFigures& figures) {
+    ClientMetric& metric = family_.front().metric.emplace_back();
+    metric.label = labels;
+    metric.histogram.sample_count = figures.count;
+    metric.histogram.sample_sum = figures.sum;
+    for (const auto& [bound, count] : figures.buckets) {
+      metric.histogram.bucket.push_back({.cumulative_count = count, .upper_bound = bound});
+    }
+  }
   [[nodiscard]] std::string Take() {
     Write();
     return std::move(text_);
@@ -53,15 +62,20 @@ class Families {
   std::string text_;
 };
 
+Labels LabelsOf(const CheckFigures& check) {
+  Labels labels{{"id", check.id}};
+  if (!check.name.empty()) {
+    labels.push_back({"name", check.name});
+  }
+  labels.push_back({"type", check.type});
+  return labels;
+}
+
 void AddChecks(Families& to, const std::vector<CheckFigures>& checks) {
   std::vector<Labels> labels;
   labels.reserve(checks.size());
   for (const CheckFigures& check : checks) {
-    labels.push_back({{"id", check.id}});
-    if (!check.name.empty()) {
-      labels.back().push_back({"name", check.name});
-    }
-    labels.back().push_back({"type", check.type});
+    labels.push_back(LabelsOf(check));
   }
   const auto each = [&](auto&& add) {
     for (std::size_t i = 0; i < checks.size(); ++i) {
@@ -163,6 +177,39 @@ void AddCheckers(Families& to, const NodeFigures& figures) {
   }
 }
 
+// Of probes that passed: while none does, nothing is added.
+void AddLatencies(Families& to, const std::vector<CheckFigures>& checks) {
+  const struct {
+    const char* name;
+    const char* help;
+    HistogramFigures LatencyFigures::* figures;
+  } phases[] = {{"health_check_connect_seconds",
+                 "TCP handshake of probes that passed; not of those on a kept connection.",
+                 &LatencyFigures::connect},
+                {"health_check_tls_seconds",
+                 "TLS handshake of probes that passed, resumed ones too.",
+                 &LatencyFigures::tls},
+                {"health_check_first_byte_seconds",
+                 "From the request to the first octet of the reply, of probes that passed.",
+                 &LatencyFigures::first_byte}};
+  for (const auto& phase : phases) {
+    to.Begin(phase.name, MetricType::Histogram, phase.help);
+    for (const CheckFigures& check : checks) {
+      for (const LatencyFigures& one : check.latencies) {
+        if ((one.*phase.figures).count == 0) {
+          continue;
+        }
+        Labels labels = LabelsOf(check);
+        labels.push_back({"checker", one.checker});
+        if (!one.region.empty()) {
+          labels.push_back({"region", one.region});
+        }
+        to.AddHistogram(labels, one.*phase.figures);
+      }
+    }
+  }
+}
+
 void AddCore(Families& to, const NodeFigures& figures) {
   constexpr double kMicro = 1e-6;
   const CoreFigures& core = figures.core;
@@ -241,6 +288,7 @@ std::string Exposition(const NodeFigures& figures) {
   Families families;
   AddChecks(families, figures.checks);
   AddCheckers(families, figures);
+  AddLatencies(families, figures.checks);
   AddCore(families, figures);
   AddRoles(families, figures.roles);
   AddWebhooks(families, figures.webhooks);

@@ -10,6 +10,22 @@
 
 namespace holdfast::control {
 
+/// Seconds that a phase of the probes took.
+struct HistogramFigures {
+  std::vector<std::pair<double, std::uint64_t>> buckets;  // upper bound, how many up to it
+  std::uint64_t count = 0;
+  double sum = 0;
+};
+
+/// What one checker measured of one check; a count of 0: its probes have no such phase.
+struct LatencyFigures {
+  std::string checker;
+  std::string region;  // empty: none
+  HistogramFigures connect;
+  HistogramFigures tls;
+  HistogramFigures first_byte;
+};
+
 struct CheckFigures {
   std::string id;
   std::string name;  // empty: none was given
@@ -25,7 +41,8 @@ struct CheckFigures {
   std::uint64_t passes = 0;
   std::uint64_t failures = 0;
   std::uint64_t unknowns = 0;
-  std::optional<bool> has_quorum;  // enough checkers report; none where nothing is probed
+  std::optional<bool> has_quorum;         // enough checkers report; none where nothing is probed
+  std::vector<LatencyFigures> latencies;  // of those that measure it
 };
 
 /// A checker in another process.

@@ -11,7 +11,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <exception>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <pthread.h>
@@ -116,6 +115,7 @@ struct Target {
   std::vector<Member> members;
   std::uint64_t probes = 0;      // begun so far
   std::shared_ptr<Probe> probe;  // under way, else null
+  std::shared_ptr<Reuse> reuse;  // of the running loop; null: its probes leave nothing
 };
 
 }  // namespace
@@ -138,6 +138,7 @@ class Checker::Core {
   using Targets = std::unordered_multimap<std::string, std::unique_ptr<Target>>;  // by TargetText
 
   // Assign
+  Status CompilePatterns(const std::vector<Assignment>& checks);
   Result<Targets> Wanted(const std::vector<Assignment>& checks) const;
   static Target* Find(const Targets& among, const CheckConfig& like);
   void TakeOver(Targets& wanted);
@@ -161,6 +162,7 @@ class Checker::Core {
   const CheckerOptions options_;
   const Sink sink_;
   std::atomic<bool> has_uplink_ = true;
+  std::shared_ptr<const PatternSet> patterns_;  // of all checks; null: none searches. Assign's
 
   mutable std::mutex mutex_;  // guards all below
   Targets targets_;
@@ -178,29 +180,38 @@ class Checker::Core {
 
 // ---- what is watched ----------------------------------------------------------------------------
 
+// All strings that `checks` look for, in one database; probes under way keep the one they began
+// with.
+Status Checker::Core::CompilePatterns(const std::vector<Assignment>& checks) {
+  std::vector<std::string> texts;
+  for (const Assignment& each : checks) {
+    HF_TRY(ValidateCheck(each.check));
+    if (const std::string& text = SearchedText(each.check); !text.empty()) {
+      texts.push_back(text);
+    }
+  }
+  std::ranges::sort(texts);
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+  if (texts.empty()) {
+    patterns_ = nullptr;
+  } else if (patterns_ == nullptr || patterns_->texts() != texts) {
+    auto compiled = PatternSet::Compile(std::move(texts));
+    if (!compiled) {
+      return std::unexpected(std::move(compiled.error()));
+    }
+    patterns_ = std::move(*compiled);
+  }
+  return {};
+}
+
 // The targets of `checks`, each with its members; nothing of them runs yet.
 Result<Checker::Core::Targets> Checker::Core::Wanted(const std::vector<Assignment>& checks) const {
-  std::map<std::string, std::shared_ptr<const Pattern>> patterns;
   Targets wanted;
   for (const Assignment& each : checks) {
     const CheckConfig& check = each.check;
-    HF_TRY(ValidateCheck(check));
     Target* target = Find(wanted, check);
     if (target == nullptr) {
-      std::shared_ptr<const Pattern> pattern;
-      if (MatchesString(check.type)) {
-        auto& shared = patterns[check.search_string];
-        if (shared == nullptr) {
-          auto compiled = Pattern::Compile(check.search_string);
-          if (!compiled) {
-            return Fail(compiled.error().code,
-                        "health check \"" + check.id + "\": " + compiled.error().message);
-          }
-          shared = std::move(*compiled);
-        }
-        pattern = shared;
-      }
-      auto task = MakeTask(check, std::move(pattern));
+      auto task = MakeTask(check, patterns_);
       if (!task) {
         return std::unexpected(std::move(task.error()));
       }
@@ -227,6 +238,7 @@ Target* Checker::Core::Find(const Targets& among, const CheckConfig& like) {
 }
 
 Status Checker::Core::Assign(const std::vector<Assignment>& checks) {
+  HF_TRY(CompilePatterns(checks));
   auto wanted = Wanted(checks);
   if (!wanted) {
     return std::unexpected(std::move(wanted.error()));
@@ -262,6 +274,7 @@ void Checker::Core::TakeOver(Targets& wanted) {
       member.from_probe = running == nullptr ? 0 : running->probes;
     }
     if (running != nullptr) {
+      running->task = std::move(target->task);  // the same, with the patterns of all
       running->members = std::move(target->members);
     } else {
       fresh.push_back(std::move(target));
@@ -308,10 +321,15 @@ void Checker::Core::Plan(Target& target) {
                 Clock::now());
 }
 
-// Probes belong to the loop's thread: it ends them. Until it does, the ticket is stale already.
+// Probes and what they left belong to the loop's thread: it ends them. Until it does, the ticket is
+// stale already.
 void Checker::Core::Abandon(Target& target) {
-  if (target.probe != nullptr && loop_ != nullptr) {
-    asio::post(*loop_->io, [probe = std::move(target.probe)] { probe->Abandon(); });
+  if (loop_ != nullptr && (target.probe != nullptr || target.reuse != nullptr)) {
+    asio::post(*loop_->io, [probe = std::move(target.probe), left = std::move(target.reuse)] {
+      if (probe != nullptr) {
+        probe->Abandon();
+      }
+    });
   }
   target.probe = nullptr;
 }
@@ -361,6 +379,7 @@ void Checker::Core::Stop() {
     if (const auto probe = std::exchange(target->probe, nullptr)) {
       probe->Abandon();  // the loop's thread is gone, so this one may
     }
+    target->reuse = nullptr;
     schedule_.Remove(target->place);
   }
   waiting_.clear();
@@ -402,9 +421,14 @@ void Checker::Core::ProbeDue() {
 void Checker::Core::Launch(Schedule::Ticket ticket) {
   Target& target = *by_place_[ticket.slot];
   ++target.probes;
-  target.probe = Probe::Make(loop_->shared, target.task, [this, ticket](const Observation& seen) {
-    OnObservation(ticket, seen);
-  });
+  if (target.reuse == nullptr && LeavesSomething(target.task->check)) {
+    target.reuse = std::make_shared<Reuse>();
+  }
+  target.probe = Probe::Make(
+      loop_->shared,
+      target.task,
+      [this, ticket](const Observation& seen) { OnObservation(ticket, seen); },
+      target.reuse);
   target.probe->Start();
 }
 

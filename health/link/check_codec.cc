@@ -65,6 +65,8 @@ void EachField(auto& visit, auto& check) {
          disabled,
          enable_sni,
          measure_latency,
+         keep_alive,
+         tls_resume,
          insufficient_data,
          alarm,
          health_threshold,
@@ -90,6 +92,8 @@ void EachField(auto& visit, auto& check) {
   visit("search", search_string);
   visit("sni", enable_sni);
   visit("measure_latency", measure_latency);
+  visit("keep_alive", keep_alive);
+  visit("tls_resume", tls_resume);
   visit("interval_ms", interval);
   visit("connect_timeout_ms", connect_timeout);
   visit("response_timeout_ms", response_timeout);

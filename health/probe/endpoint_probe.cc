@@ -14,6 +14,12 @@ constexpr const char* kNoConnection =
 }  // namespace
 
 void EndpointProbe::Begin() {
+  if (TakeConnection()) {
+    phase_ = Phase::kConnected;
+    OnConnected();
+    return;
+  }
+  phase_ = Phase::kResolving;
   BeginPhase(check().connect_timeout, kNoConnection);
   if (task().address.octets != 0) {
     Connect(task().address);

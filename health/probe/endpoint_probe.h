@@ -21,6 +21,10 @@ class EndpointProbe : public Probe {
   /// The connected socket is ready for what was waited for.
   virtual void OnSocketReady() = 0;
 
+  /// Goes on on a connection that stands already. @return false when there is none.
+  virtual bool TakeConnection() { return false; }
+  void OnTooSlow() override;
+
   /// Gives this connection up and makes another under the running deadline.
   void Reconnect();
   [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
@@ -29,7 +33,6 @@ class EndpointProbe : public Probe {
  private:
   void Begin() final;
   void OnReady() final;
-  void OnTooSlow() final;
   void OnResolved(Resolved resolved);
   void Connect(const SocketAddress& address);
   void OnConnectEnd();

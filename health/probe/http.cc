@@ -1,6 +1,8 @@
 // The HTTP(S) probe: after the connection, an optional handshake, the request, and the response
 // until its reader has seen enough. One deadline from the connection to the end of the header,
-// another for the body.
+// another for the body. Where the check allows it, connection and TLS session are left to the next
+// probe; what fails on either is tried once more without (Probe::BeginAnew).
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -21,19 +23,19 @@ constexpr int kReadsPerTurn = 8;
 class HttpProbe final : public StreamProbe {
  public:
   HttpProbe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done)
-      : StreamProbe(loop, std::move(task), std::move(done)),
-        reader_(this->task().pattern),
-        unsent_(this->task().request) {}
+      : StreamProbe(loop, std::move(task), std::move(done)) {}
 
  private:
   void OnStream() override;
   void OnHandshake(bool done) override;
   void OnStreamReady() override;
+  void OnTooSlow() override;
   void Receive();
+  void End();
 
   bool with_sni_ = false;
   bool retried_ = false;
-  ResponseReader reader_;
+  std::optional<ResponseReader> reader_;  // from the connection on
   std::string_view unsent_;
 };
 
@@ -41,25 +43,46 @@ void HttpProbe::OnStream() {
   if (!retried_) {
     BeginPhase(check().response_timeout, kNoResponse);
   }
-  if (!UsesTls(check().type)) {
+  reader_.emplace(task().pattern, check().keep_alive);
+  unsent_ = task().request;
+  if (!UsesTls(check().type) || has_tls()) {
     OnStreamReady();
     return;
   }
   with_sni_ = !retried_ && !task().sni.empty();
-  BeginTls({.sni = with_sni_ ? task().sni : std::string()});
+  TlsOptions options{.sni = with_sni_ ? task().sni : std::string()};
+  // Not without the name that is usually sent: who gets that far makes two handshakes each time.
+  if (reuse() != nullptr && check().tls_resume && !retried_) {
+    options.keep_session = true;
+    options.session = reuse()->session;
+    SetLeaning(!options.session.empty());
+  }
+  BeginTls(options);
 }
 
 void HttpProbe::OnHandshake(bool done) {
-  if (with_sni_ && (done ? !tls().CertificateCovers(task().sni) : tls().name_refused())) {
+  const bool resumed = done && tls().resumed();
+  if (with_sni_ && !resumed &&
+      (done ? !tls().CertificateCovers(task().sni) : tls().name_refused())) {
+    SetLeaning(false);
     retried_ = true;
     Reconnect();
     return;
+  }
+  if (done && !resumed) {
+    SetLeaning(false);
   }
   StreamProbe::OnHandshake(done);
 }
 
 void HttpProbe::OnStreamReady() {
-  if (SendAll(unsent_)) {
+  const bool sends = !unsent_.empty();
+  if (!SendAll(unsent_)) {
+    return;
+  }
+  if (sends && !has_tls()) {
+    AwaitReadable();  // nobody answers that fast
+  } else {
     Receive();
   }
 }
@@ -71,26 +94,52 @@ void HttpProbe::Receive() {
     if (Await(step)) {
       return;
     }
-    const auto before = reader_.progress();
+    const auto before = reader_->progress();
     if (step == IoStep::kDone) {
-      reader_.Feed(std::span(loop().buffer).first(moved));
-    } else if (step == IoStep::kEnd) {
-      reader_.Finish();
+      reader_->Feed(std::span(loop().buffer).first(moved));
+    } else if (step == IoStep::kEnd || before == ResponseReader::Progress::kRest) {
+      reader_->Finish();
     } else {
       FailTransport("receive the response");
       return;
     }
-    if (reader_.progress() == ResponseReader::Progress::kDone) {
-      Finish(reader_.outcome(), reader_.reason());
+    const auto now = reader_->progress();
+    if (now == ResponseReader::Progress::kDone) {
+      End();
       return;
     }
-    if (reader_.progress() != before) {
+    if (now != before && now == ResponseReader::Progress::kBody) {
       BeginPhase(check().body_timeout, kNoBody);
     }
   }
   // More lies ready perhaps, inside OpenSSL too where no event would tell: come back by way of the
   // loop, a writable socket is always ready.
   AwaitWritable();
+}
+
+// What was still read only for the next probe's sake decides nothing.
+void HttpProbe::OnTooSlow() {
+  if (reader_ && reader_->progress() == ResponseReader::Progress::kRest) {
+    reader_->Finish();
+    End();
+  } else {
+    StreamProbe::OnTooSlow();
+  }
+}
+
+void HttpProbe::End() {
+  const std::string reason = reader_->reason();
+  if (reader_->outcome() == Outcome::kPass && reuse() != nullptr) {
+    if (has_tls() && !retried_) {
+      if (std::string session = tls().TakeSession(); !session.empty()) {
+        reuse()->session = std::move(session);
+      }
+    }
+    if (reader_->reusable()) {
+      KeepConnection();
+    }
+  }
+  Finish(reader_->outcome(), reason);
 }
 
 }  // namespace

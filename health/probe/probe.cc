@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -50,12 +51,21 @@ ProbeMaker* MakerOf(CheckType type) {
 
 }  // namespace
 
+std::shared_ptr<const std::size_t> MostKept() {
+  rlimit limit{};
+  const bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+  return std::make_shared<const std::size_t>(known ? limit.rlim_cur / 2 : 0);
+}
+
 std::shared_ptr<Probe> Probe::Make(ProbeLoop& loop,
                                    std::shared_ptr<const ProbeTask> task,
-                                   Done done) {
+                                   Done done,
+                                   std::shared_ptr<Reuse> reuse) {
   ProbeMaker* maker = MakerOf(task->check.type);
   HF_CHECK(maker != nullptr);  // derived checks are never due
-  return maker(loop, std::move(task), std::move(done));
+  auto probe = maker(loop, std::move(task), std::move(done));
+  probe->reuse_ = std::move(reuse);
+  return probe;
 }
 
 Probe::Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done)
@@ -98,6 +108,14 @@ void Probe::Unwatch() noexcept {
   CloseDescriptor(false);
 }
 
+Descriptor Probe::TakeDescriptor() noexcept {
+  return std::move(descriptor_);
+}
+
+void Probe::Adopt(Descriptor descriptor) noexcept {
+  descriptor_ = std::move(descriptor);
+}
+
 void Probe::AwaitReadable() {
   Await(Descriptor::wait_read);
 }
@@ -107,8 +125,8 @@ void Probe::AwaitWritable() {
 }
 
 void Probe::Await(Descriptor::wait_type what) {
-  descriptor_.async_wait(what, [self = shared_from_this()](auto error) {
-    if (!error) {
+  descriptor_.async_wait(what, [self = shared_from_this(), attempt = attempt_](auto error) {
+    if (!error && self->attempt_ == attempt) {
       self->OnEvent();
     }
   });
@@ -162,9 +180,14 @@ void Probe::FinishSystemError(const char* doing, int error) {
 }
 
 void Probe::Finish(Outcome outcome, std::string reason) {
-  if (std::exchange(ended_, true)) {
+  if (ended_) {
     return;
   }
+  if (outcome == Outcome::kFail && std::exchange(leaning_, false)) {
+    BeginAnew();
+    return;
+  }
+  ended_ = true;
   Observation observation{.outcome = outcome,
                           .reason = std::move(reason),
                           .rtt = ProbeClock::now() - started_,
@@ -179,6 +202,15 @@ void Probe::Finish(Outcome outcome, std::string reason) {
       done(std::move(seen));
     }
   });
+}
+
+void Probe::BeginAnew() {
+  *reuse_ = {};
+  OnClose();
+  CloseDescriptor(true);
+  ++attempt_;
+  phases_ = {};
+  Begin();
 }
 
 void Probe::CloseDescriptor(bool reset) noexcept {

@@ -17,15 +17,21 @@
 #include "health/probe/deadline.h"
 #include "health/probe/request.h"
 #include "health/probe/resolver.h"
+#include "health/probe/reuse.h"
 #include "health/probe/tls.h"
 
 namespace holdfast::health {
+
+/// Half of the descriptors that this process may have.
+std::shared_ptr<const std::size_t> MostKept();
 
 /// What all probes of one loop share. Outlives them, but for those that the loop's end destroys.
 struct ProbeLoop {
   boost::asio::io_context& io;
   Resolver& resolver;
   TlsContext& tls;
+  /// How many connections may stay open between probes; each that does holds a copy.
+  std::shared_ptr<const std::size_t> most_kept = MostKept();
   std::array<std::byte, 16'384> buffer{};  // of whoever reads just now
 };
 
@@ -33,10 +39,13 @@ class Probe : public std::enable_shared_from_this<Probe> {
  public:
   using Done = std::function<void(Observation)>;
 
-  /// @param done  called once from the loop, never from within Start or Abandon.
+  /// @param done   called once from the loop, never from within Start or Abandon.
+  /// @param reuse  what earlier probes of the task left, and this one may leave; null: nothing is
+  ///               kept. What fails on something that was left is tried once more without.
   static std::shared_ptr<Probe> Make(ProbeLoop& loop,
                                      std::shared_ptr<const ProbeTask> task,
-                                     Done done);
+                                     Done done,
+                                     std::shared_ptr<Reuse> reuse = nullptr);
   virtual ~Probe();
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
@@ -49,7 +58,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
  protected:
   Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done);
 
-  /// Begins, with a first BeginPhase.
+  /// Begins, with a first BeginPhase; or begins once more, without what was left.
   virtual void Begin() = 0;
   /// What was waited for came, in time.
   virtual void OnReady() = 0;
@@ -65,6 +74,13 @@ class Probe : public std::enable_shared_from_this<Probe> {
   void Unwatch() noexcept;
   void AwaitReadable();
   void AwaitWritable();
+  /// The descriptor, still watched, for the next probe; and the other way round.
+  [[nodiscard]] boost::asio::posix::stream_descriptor TakeDescriptor() noexcept;
+  void Adopt(boost::asio::posix::stream_descriptor descriptor) noexcept;
+  /// Null: nothing is kept.
+  [[nodiscard]] Reuse* reuse() noexcept { return reuse_.get(); }
+  /// Whether a failure from now on may be the fault of what was left.
+  void SetLeaning(bool leaning) noexcept { leaning_ = leaning; }
   void Finish(Outcome outcome, std::string reason);
   /// Ends with a failure, or with kUnknown when `error` is a shortage of our own.
   void FinishSystemError(const char* doing, int error);
@@ -82,6 +98,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   void OnEvent();
   void ArmDeadline();
   void FinishTimeout();
+  void BeginAnew();
   void CloseDescriptor(bool reset) noexcept;
 
   ProbeLoop& loop_;
@@ -89,6 +106,9 @@ class Probe : public std::enable_shared_from_this<Probe> {
   Done done_;
   boost::asio::posix::stream_descriptor descriptor_;
   boost::asio::steady_timer timer_;
+  std::shared_ptr<Reuse> reuse_;
+  bool leaning_ = false;
+  std::uint8_t attempt_ = 0;  // tells events of a descriptor that is gone
   bool ended_ = false;
   ProbeClock::time_point started_;
   ProbeClock::time_point deadline_;

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/base/check.h"
+
 namespace holdfast::health {
 
 namespace {
@@ -53,7 +55,7 @@ std::string Request(const CheckConfig& check) {
   if (MatchesString(check.type)) {
     text += "\r\nAccept-Encoding: gzip, deflate";
   }
-  return text + "\r\nConnection: close\r\n\r\n";
+  return text + "\r\nConnection: " + (check.keep_alive ? "keep-alive" : "close") + "\r\n\r\n";
 }
 
 // What a native type needs beside its settings, read or compiled once.
@@ -65,13 +67,6 @@ Status PrepareNative(ProbeTask& task) {
   };
   if (const auto* udp = std::get_if<UdpSettings>(&check.native)) {
     task.request = udp->payload;
-    if (!udp->expect.empty()) {
-      auto pattern = Pattern::Compile(udp->expect);
-      if (!pattern) {
-        return named(std::move(pattern.error()));
-      }
-      task.pattern = std::move(*pattern);
-    }
   } else if (const auto* tls = std::get_if<TlsSettings>(&check.native); tls && tls->verify) {
     auto roots = CaBundle::Load(tls->ca_bundle, tls->ca_digest);
     if (!roots) {
@@ -111,8 +106,13 @@ std::string HostField(const CheckConfig& check) {
   return check.port == usual ? host : host + ":" + std::to_string(check.port);
 }
 
+const std::string& SearchedText(const CheckConfig& check) noexcept {
+  const auto* udp = std::get_if<UdpSettings>(&check.native);
+  return udp != nullptr ? udp->expect : check.search_string;
+}
+
 Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
-                                                  std::shared_ptr<const Pattern> pattern) {
+                                                  std::shared_ptr<const PatternSet> patterns) {
   HF_TRY(ValidateCheck(check));
   auto task = std::make_shared<ProbeTask>();
   task->check = check;
@@ -123,7 +123,17 @@ Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
     ParseAddress(check.ip_address, check.port, task->address);
   }
   task->sni = ServerName(check);
-  task->pattern = std::move(pattern);
+  if (const std::string& text = SearchedText(check); !text.empty()) {
+    if (patterns == nullptr) {
+      auto own = PatternSet::Compile({text});
+      if (!own) {
+        return std::unexpected(std::move(own.error()));
+      }
+      patterns = std::move(*own);
+    }
+    task->pattern = Pattern(std::move(patterns), text);
+    HF_CHECK(static_cast<bool>(task->pattern));
+  }
   if (check.type == CheckType::kTcp) {
     return task;
   }

@@ -27,20 +27,23 @@ struct SocketAddress {
 SocketAddress MakeAddress(in_addr address, std::uint16_t port) noexcept;
 
 struct ProbeTask {
-  CheckConfig check;                       // alone, for a derived one, which is not probed
-  SocketAddress address;                   // none: `check.fqdn` is resolved for each probe
-  std::string request;                     // of HTTP and UDP, whole; of others empty
-  std::string sni;                         // empty: the handshake carries no name
-  std::shared_ptr<const Pattern> pattern;  // null unless a reply must hold a string
-  std::shared_ptr<const CaBundle> roots;   // null unless the certificate is verified
-  std::optional<RunAs> run_as;             // EXEC: whom the program becomes
+  CheckConfig check;                      // alone, for a derived one, which is not probed
+  SocketAddress address;                  // none: `check.fqdn` is resolved for each probe
+  std::string request;                    // of HTTP and UDP, whole; of others empty
+  std::string sni;                        // empty: the handshake carries no name
+  Pattern pattern;                        // none unless a reply must hold a string
+  std::shared_ptr<const CaBundle> roots;  // null unless the certificate is verified
+  std::optional<RunAs> run_as;            // EXEC: whom the program becomes
 };
 
-/// @param pattern  compiled from check.search_string, or null. UDP's `expect` is compiled here.
+/// What a reply must hold, of HTTP's *_STR_MATCH and of UDP; empty: nothing.
+const std::string& SearchedText(const CheckConfig& check) noexcept;
+
+/// @param patterns  a set that has SearchedText; null: it becomes a set of its own.
 /// @return kInvalid when the check cannot be probed as it is written (ValidateCheck says why), for
 ///         a CA bundle that cannot be read and a user that does not exist.
 Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
-                                                  std::shared_ptr<const Pattern> pattern);
+                                                  std::shared_ptr<const PatternSet> patterns);
 
 /// The Host field: the name if there is one, else the address (IPv6 in brackets), and the port
 /// unless it is 80 for HTTP or 443 for HTTPS.

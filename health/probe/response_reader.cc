@@ -49,7 +49,7 @@ std::string Phrase(int status, Text sent) {
 
 class ResponseReader::State {
  public:
-  explicit State(std::shared_ptr<const Pattern> pattern);
+  State(Pattern pattern, bool to_reuse);
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -60,12 +60,17 @@ class ResponseReader::State {
   Progress progress = Progress::kHeader;
   Outcome outcome = Outcome::kFail;
   std::string reason;
+  bool reusable = false;
 
  private:
   class Parser;
 
-  void Advance();
+  std::size_t Advance(std::string_view octets);
+  void Bound();
+  void EndRest(bool whole);
   void OnHeaderEnd();
+  bool OpenSearch();
+  void OnMessageEnd();
   bool OnStatus(int status, Text phrase);
   void OnCoding(Text value);
   void OnBody(std::span<const std::byte> octets);
@@ -73,8 +78,9 @@ class ResponseReader::State {
   void EndBody();
   void End(Outcome how, std::string why);
 
-  std::shared_ptr<const Pattern> pattern_;
-  std::unique_ptr<PatternSearch> search_;
+  Pattern pattern_;
+  bool to_reuse_;  // once there is a header: whether that allows it
+  std::optional<PatternSearch> search_;
   std::unique_ptr<Inflate> inflate_;
   std::unique_ptr<Parser> parser_;
   std::string pending_;  // octets the parser wants to see again, with more behind them
@@ -135,8 +141,8 @@ class ResponseReader::State::Parser final : public http::basic_parser<false> {
 };
 
 // Both here, where Parser is complete.
-ResponseReader::State::State(std::shared_ptr<const Pattern> pattern)
-    : pattern_(std::move(pattern)) {}
+ResponseReader::State::State(Pattern pattern, bool to_reuse)
+    : pattern_(std::move(pattern)), to_reuse_(to_reuse) {}
 ResponseReader::State::~State() = default;
 
 void ResponseReader::State::Feed(std::span<const std::byte> octets) {
@@ -144,20 +150,28 @@ void ResponseReader::State::Feed(std::span<const std::byte> octets) {
   while (progress != Progress::kDone && !octets.empty()) {
     const auto piece = octets.first(std::min(octets.size(), kPieceOctets));
     octets = octets.subspan(piece.size());
-    pending_.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-    Advance();
+    const std::string_view text(reinterpret_cast<const char*>(piece.data()), piece.size());
+    if (pending_.empty()) {
+      pending_ = text.substr(Advance(text));
+    } else {
+      pending_ += text;
+      pending_.erase(0, Advance(pending_));
+    }
+    Bound();
   }
+  reusable = reusable && octets.empty() && pending_.empty();
 }
 
-void ResponseReader::State::Advance() {
+// @return how many of `octets` are done with; the rest must come again, with more behind it.
+std::size_t ResponseReader::State::Advance(std::string_view octets) {
   std::size_t used = 0;
-  while (progress != Progress::kDone && used < pending_.size()) {
+  while (progress != Progress::kDone && used < octets.size()) {
     if (parser_ == nullptr) {
       parser_ = std::make_unique<Parser>(*this);
     }
     ErrorCodeOf ec;
     const std::size_t taken =
-        parser_->put(boost::asio::const_buffer(pending_.data() + used, pending_.size() - used), ec);
+        parser_->put(boost::asio::const_buffer(octets.data() + used, octets.size() - used), ec);
     used += taken;
     if (progress == Progress::kDone) {
       break;  // the string was seen, or the window is full
@@ -165,8 +179,9 @@ void ResponseReader::State::Advance() {
     if (progress == Progress::kHeader) {
       header_octets_ += taken;
       const bool complete = parser_->is_header_done();
-      if (header_octets_ + (complete ? 0 : pending_.size() - used) > kMaxHeaderOctets) {
-        return End(Outcome::kFail, "Failure: The response header is longer than 16384 octets.");
+      if (header_octets_ + (complete ? 0 : octets.size() - used) > kMaxHeaderOctets) {
+        End(Outcome::kFail, "Failure: The response header is longer than 16384 octets.");
+        break;
       }
       if (complete && (!ec || ec == http::error::need_more)) {
         OnHeaderEnd();
@@ -178,21 +193,26 @@ void ResponseReader::State::Advance() {
     if (ec == http::error::need_more) {
       break;
     }
-    if (ec) {
-      return End(Outcome::kFail, "Failure: The response is malformed: " + ec.message() + ".");
-    }
-    if (parser_->is_done()) {
-      return EndBody();
-    }
-    if (taken == 0) {
+    if (ec && progress == Progress::kRest) {
+      EndRest(false);
+    } else if (ec) {
+      End(Outcome::kFail, "Failure: The response is malformed: " + ec.message() + ".");
+    } else if (parser_->is_done()) {
+      OnMessageEnd();
+    } else if (taken == 0) {
       break;
     }
   }
-  pending_.erase(0, used);
-  // A chunk header or trailer without an end; or framing without content.
-  if (progress == Progress::kBody &&
-      (pending_.size() > kMaxHeaderOctets || body_octets_ > kMaxBodyOctets)) {
+  return used;
+}
+
+// A chunk header or trailer without an end; or framing without content; or a rest that is long.
+void ResponseReader::State::Bound() {
+  const bool endless = pending_.size() > kMaxHeaderOctets;
+  if (progress == Progress::kBody && (endless || body_octets_ > kMaxBodyOctets)) {
     EndBody();
+  } else if (progress == Progress::kRest && (endless || body_octets_ > kMaxReuseOctets)) {
+    EndRest(false);
   }
 }
 
@@ -206,22 +226,43 @@ void ResponseReader::State::OnHeaderEnd() {
   if (status_ < 200 || status_ > 399) {
     return End(Outcome::kFail, "Failure: " + text);
   }
+  to_reuse_ = to_reuse_ && parser_->keep_alive() &&
+              parser_->content_length().value_or(0) <= kMaxReuseOctets;
+  parser_->eager(true);
   reason = "Success: " + text;
-  if (pattern_ == nullptr) {
-    return End(Outcome::kPass, std::move(reason));
+  if (!pattern_) {
+    End(Outcome::kPass, std::move(reason));
+  } else if (!OpenSearch()) {
+    End(Outcome::kUnknown, "Unknown: The health checker has no memory for a search.");
+  } else {
+    progress = Progress::kBody;
   }
-  search_ = PatternSearch::Open(pattern_);
-  if (search_ == nullptr) {
-    return End(Outcome::kUnknown, "Unknown: The health checker has no memory for a search.");
+  if (parser_->is_done()) {
+    OnMessageEnd();
+  }
+}
+
+bool ResponseReader::State::OpenSearch() {
+  if (auto search = PatternSearch::Open(pattern_)) {
+    search_.emplace(std::move(*search));
   }
   if (coding_ && codings_ == 1) {
     inflate_ = std::make_unique<Inflate>(*coding_);
   }
-  progress = Progress::kBody;
-  parser_->eager(true);
-  if (parser_->is_done()) {
+  return search_.has_value();
+}
+
+void ResponseReader::State::OnMessageEnd() {
+  if (progress == Progress::kBody) {
     EndBody();
+  } else if (progress == Progress::kRest) {
+    EndRest(true);
   }
+}
+
+void ResponseReader::State::EndRest(bool whole) {
+  progress = Progress::kDone;
+  reusable = whole;
 }
 
 void ResponseReader::State::OnCoding(Text value) {
@@ -246,6 +287,9 @@ void ResponseReader::State::OnBody(std::span<const std::byte> octets) {
   }
   const auto how =
       inflate_->Feed(octets, [this](std::span<const std::byte> plain) { return OnPlain(plain); });
+  if (progress != Progress::kBody) {
+    return;  // the string was seen
+  }
   if (how == Inflate::Progress::kDamaged) {
     End(Outcome::kFail, "Failure: The body cannot be decompressed.");
   } else if (how == Inflate::Progress::kEnd) {
@@ -274,17 +318,19 @@ void ResponseReader::State::Finish() {
     End(Outcome::kFail, "Failure: The endpoint closed the connection before a complete response.");
   } else if (progress == Progress::kBody) {
     EndBody();
+  } else {
+    progress = Progress::kDone;
   }
 }
 
 void ResponseReader::State::End(Outcome how, std::string why) {
-  progress = Progress::kDone;
+  progress = how == Outcome::kPass && to_reuse_ ? Progress::kRest : Progress::kDone;
   outcome = how;
   reason = std::move(why);
 }
 
-ResponseReader::ResponseReader(std::shared_ptr<const Pattern> pattern)
-    : state_(std::make_unique<State>(std::move(pattern))) {}
+ResponseReader::ResponseReader(Pattern pattern, bool to_reuse)
+    : state_(std::make_unique<State>(std::move(pattern), to_reuse)) {}
 
 ResponseReader::~ResponseReader() = default;
 
@@ -314,6 +360,10 @@ Outcome ResponseReader::outcome() const noexcept {
 
 const std::string& ResponseReader::reason() const noexcept {
   return state_->reason;
+}
+
+bool ResponseReader::reusable() const noexcept {
+  return state_->reusable;
 }
 
 }  // namespace holdfast::health

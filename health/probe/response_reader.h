@@ -21,17 +21,22 @@ inline constexpr std::size_t kBodyWindowOctets = 5'120;
 /// Octets read after the header before the probe gives up on a body that will not fill the window
 /// (chunk framing, compression that inflates to nothing).
 inline constexpr std::size_t kMaxBodyOctets = 1'048'576;
+/// A longer body is not read to its end for the sake of the next request: a new connection is less.
+inline constexpr std::size_t kMaxReuseOctets = 65'536;
 
 class ResponseReader {
  public:
   enum class Progress : std::uint8_t {
     kHeader,  // the header is not complete yet
     kBody,    // a passing header is complete, the body is being searched
+    kRest,    // outcome() and reason() stand; the rest of the body is taken for the next request
     kDone     // outcome() and reason() stand; further octets are ignored
   };
 
-  /// @param pattern  what the body must contain; null: the header alone decides.
-  explicit ResponseReader(std::shared_ptr<const Pattern> pattern);
+  /// @param pattern   what the body must contain; none: the header alone decides.
+  /// @param to_reuse  a passing response is read to its end, where that is near, so that its
+  ///                  connection can be used again.
+  explicit ResponseReader(Pattern pattern, bool to_reuse = false);
   ~ResponseReader();
   ResponseReader(const ResponseReader&) = delete;
   ResponseReader& operator=(const ResponseReader&) = delete;
@@ -46,6 +51,9 @@ class ResponseReader {
   /// kUnknown only when memory ran out. Meaningful when done.
   [[nodiscard]] Outcome outcome() const noexcept;
   [[nodiscard]] const std::string& reason() const noexcept;
+  /// Whether the connection is where it was before the request, and stays open: the response passed
+  /// and was whole, said where it ends and did not ask to close, and nothing came behind it.
+  [[nodiscard]] bool reusable() const noexcept;
 
  private:
   class State;  // keeps Beast out of this header

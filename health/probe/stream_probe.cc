@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <sys/socket.h>
+#include <utility>
 
 namespace holdfast::health {
 
@@ -9,8 +10,38 @@ int StreamProbe::OpenSocket(int family) noexcept {
   return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+// One on which something has arrived since is of no use: the endpoint has closed it, or says what
+// nobody asked for.
+bool StreamProbe::TakeConnection() {
+  is_kept_ = false;
+  if (reuse() == nullptr || !reuse()->connection) {
+    return false;
+  }
+  KeptConnection kept = std::move(*reuse()->connection);
+  reuse()->connection.reset();
+  char octet = 0;
+  if (recv(kept.descriptor.native_handle(), &octet, 1, MSG_PEEK) >= 0 || errno != EAGAIN) {
+    return false;
+  }
+  Adopt(std::move(kept.descriptor));
+  tls_ = std::move(kept.tls);
+  is_kept_ = true;
+  SetLeaning(true);
+  return true;
+}
+
+void StreamProbe::KeepConnection() {
+  const auto& most = loop().most_kept;
+  if (most.use_count() > static_cast<long>(*most)) {
+    return;
+  }
+  reuse()->connection.emplace(TakeDescriptor(), std::move(tls_), most);
+}
+
 void StreamProbe::OnConnected() {
-  phases().connect = ProbeClock::now() - connect_began();
+  if (!is_kept_) {
+    phases().connect = ProbeClock::now() - connect_began();
+  }
   OnStream();
 }
 
@@ -122,6 +153,7 @@ IoStep StreamProbe::Read(std::span<std::byte> room, std::size_t& moved) {
 }
 
 void StreamProbe::OnClose() noexcept {
+  in_handshake_ = false;
   if (tls_ != nullptr) {
     tls_->Close();
     tls_.reset();

@@ -15,7 +15,7 @@ class StreamProbe : public EndpointProbe {
  protected:
   using EndpointProbe::EndpointProbe;
 
-  /// The TCP connection stands.
+  /// The TCP connection stands; with TLS already on top where it is a kept one.
   virtual void OnStream() = 0;
   /// The handshake that BeginTls began came to an end: `done`, or the reason lies in tls().
   virtual void OnHandshake(bool done);
@@ -29,11 +29,16 @@ class StreamProbe : public EndpointProbe {
   /// Waits if that is what `step` asks for. @return whether it does.
   bool Await(IoStep step);
   void FailTransport(const char* doing);
+  /// Leaves the connection as it is to the next probe, if there is room. Then this one may only
+  /// finish.
+  void KeepConnection();
 
-  [[nodiscard]] const TlsSession& tls() const { return *tls_; }  // after BeginTls
+  [[nodiscard]] bool has_tls() const noexcept { return tls_ != nullptr; }
+  [[nodiscard]] TlsSession& tls() { return *tls_; }
 
  private:
   int OpenSocket(int family) noexcept final;
+  bool TakeConnection() final;
   void OnConnected() final;
   void OnSocketReady() final;
   void OnClose() noexcept final;
@@ -42,6 +47,7 @@ class StreamProbe : public EndpointProbe {
 
   std::unique_ptr<TlsSession> tls_;  // null: plain
   bool in_handshake_ = false;
+  bool is_kept_ = false;  // the connection stood before
   ProbeClock::time_point handshake_began_;
   ProbeClock::time_point sent_;
   int error_ = 0;

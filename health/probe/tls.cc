@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <utility>
 
 namespace holdfast::health {
 
@@ -42,7 +43,9 @@ Result<std::unique_ptr<TlsContext>> TlsContext::Create() {
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  // OpenSSL tells of sessions, but keeps none itself: whoever made the connection does.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, &TlsSession::OnNewSession);
   return made;
 }
 
@@ -108,12 +111,50 @@ std::unique_ptr<TlsSession> TlsSession::Open(TlsContext& context,
       (options.roots != nullptr && !VerifyAgainst(ssl, options.roots->store_, options.subject))) {
     return nullptr;
   }
+  if (options.keep_session) {
+    SSL_set_app_data(ssl, session.get());
+  }
+  if (!options.session.empty()) {
+    const auto* octets = reinterpret_cast<const unsigned char*>(options.session.data());
+    SSL_SESSION* known =
+        d2i_SSL_SESSION(nullptr, &octets, static_cast<long>(options.session.size()));
+    SSL_set_session(ssl, known);  // where it cannot be used, the handshake is a full one
+    SSL_SESSION_free(known);
+  }
   SSL_set_connect_state(ssl);
   return session;
 }
 
 TlsSession::~TlsSession() {
+  SSL_SESSION_free(session_);
   SSL_free(ssl_);
+}
+
+// Within a handshake (TLS 1.2) or a read behind it (1.3). @return 1 to keep `session`.
+int TlsSession::OnNewSession(SSL* ssl, SSL_SESSION* session) {
+  auto* self = static_cast<TlsSession*>(SSL_get_app_data(ssl));
+  if (self == nullptr || SSL_SESSION_is_resumable(session) != 1) {
+    return 0;
+  }
+  SSL_SESSION_free(std::exchange(self->session_, session));
+  return 1;
+}
+
+bool TlsSession::resumed() const {
+  return SSL_session_reused(ssl_) == 1;
+}
+
+std::string TlsSession::TakeSession() {
+  SSL_SESSION* session = std::exchange(session_, nullptr);
+  std::string octets;
+  const int length = session == nullptr ? 0 : i2d_SSL_SESSION(session, nullptr);
+  if (length > 0 && static_cast<std::size_t>(length) <= kMaxSessionOctets) {
+    octets.resize(static_cast<std::size_t>(length));
+    auto* to = reinterpret_cast<unsigned char*>(octets.data());
+    i2d_SSL_SESSION(session, &to);
+  }
+  SSL_SESSION_free(session);
+  return octets;
 }
 
 IoStep TlsSession::Handshake() {

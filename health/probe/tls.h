@@ -15,6 +15,7 @@
 #include "dataplane/base/result.h"
 
 struct ssl_ctx_st;
+struct ssl_session_st;
 struct ssl_st;
 struct x509_store_st;
 
@@ -42,12 +43,17 @@ class CaBundle {
   x509_store_st* store_;
 };
 
+/// Of a session that is kept: its ticket and the endpoint's certificate are most of it.
+inline constexpr std::size_t kMaxSessionOctets = 4'096;
+
 /// What one handshake asks for.
 struct TlsOptions {
   std::string sni;                        // empty: no name is sent
   bool http2 = false;                     // offers "h2" and nothing else (ALPN)
   std::shared_ptr<const CaBundle> roots;  // null: the certificate is not verified
   std::string subject;                    // with `roots`: a name, or a literal address
+  bool keep_session = false;              // so that TakeSession has something to give
+  std::string session;                    // of TakeSession, to be resumed; empty: none
 };
 
 /// Settings shared by all sessions of one thread.
@@ -81,6 +87,12 @@ class TlsSession {
   /// Says goodbye without waiting for the answer.
   void Close() noexcept;
 
+  /// Whether the handshake went on from TlsOptions::session; then no certificate was shown in it.
+  [[nodiscard]] bool resumed() const;
+  /// What a later handshake with the same endpoint may resume, in OpenSSL's own form: at most
+  /// kMaxSessionOctets; empty when the endpoint gave nothing (yet) or more than that.
+  [[nodiscard]] std::string TakeSession();
+
   /// Whether the certificate shown in the handshake is for `name`.
   [[nodiscard]] bool CertificateCovers(const std::string& name) const;
   /// When the certificate shown begins and ceases to be valid, from now; nothing when there is none
@@ -101,10 +113,13 @@ class TlsSession {
   [[nodiscard]] bool name_refused() const noexcept { return name_refused_; }
 
  private:
+  friend class TlsContext;
   explicit TlsSession(ssl_st* ssl) noexcept : ssl_(ssl) {}
+  static int OnNewSession(ssl_st* ssl, ssl_session_st* session);
   IoStep Judge(int result);
 
   ssl_st* ssl_;
+  ssl_session_st* session_ = nullptr;  // the last that the endpoint gave
   std::string problem_;
   bool name_refused_ = false;
 };

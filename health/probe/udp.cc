@@ -31,7 +31,7 @@ class UdpProbe final : public EndpointProbe {
 };
 
 void UdpProbe::OnConnected() {
-  BeginPhase(check().response_timeout, task().pattern == nullptr ? kNoReply : kNoString);
+  BeginPhase(check().response_timeout, task().pattern ? kNoString : kNoReply);
   if (send(fd(), task().request.data(), task().request.size(), 0) < 0) {
     FinishSystemError("send a UDP datagram", errno);
     return;
@@ -55,9 +55,9 @@ bool UdpProbe::Judge(std::span<const std::byte> reply) {
   if (phases().first_byte.count() == 0) {
     phases().first_byte = ProbeClock::now() - sent_;
   }
-  if (task().pattern != nullptr) {
-    const auto search = PatternSearch::Open(task().pattern);
-    if (search == nullptr) {
+  if (task().pattern) {
+    auto search = PatternSearch::Open(task().pattern);
+    if (!search) {
       Finish(Outcome::kUnknown, "Unknown: the health checker has no memory for a search.");
       return true;
     }

@@ -23,6 +23,7 @@ void CheckVerdict::SetRules(const CheckConfig& check) {
   quorum_ = check.quorum;
   quorum_.report_ttl = ReportTtl(check);
   damping_rule_ = check.damping;
+  measure_latency_ = check.measure_latency;
 }
 
 bool CheckVerdict::healthy() const noexcept {
@@ -35,7 +36,7 @@ bool CheckVerdict::Assign(const std::vector<std::uint32_t>& checkers, Moment now
 }
 
 bool CheckVerdict::Take(std::uint32_t checker, State side, const Observation& seen, Moment now) {
-  if (!votes_.Take(checker, side, seen)) {
+  if (!votes_.Take(checker, side, seen, measure_latency_)) {
     return false;
   }
   observed_ns_ = std::max(observed_ns_.value_or(0), seen.at_ns);

@@ -84,6 +84,7 @@ class CheckVerdict {
   bool disabled_;
   bool inverted_;
   bool verified_ = false;
+  bool measure_latency_ = false;
   Quorum quorum_;  // its report_ttl resolved
   DampingRule damping_rule_;
   Votes votes_;

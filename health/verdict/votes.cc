@@ -36,7 +36,7 @@ void Votes::Forget() noexcept {
   }
 }
 
-bool Votes::Take(std::uint32_t checker, State side, const Observation& seen) {
+bool Votes::Take(std::uint32_t checker, State side, const Observation& seen, bool measured) {
   const auto vote = std::ranges::find(votes_, checker, &Vote::checker);
   if (vote == votes_.end()) {
     return false;
@@ -46,6 +46,14 @@ bool Votes::Take(std::uint32_t checker, State side, const Observation& seen) {
   vote->at_ns = seen.outcome == Outcome::kUnknown ? vote->at_ns : seen.at_ns;
   vote->rtt = seen.rtt;
   vote->reason = seen.reason;
+  if (!measured) {
+    vote->latencies = nullptr;
+  } else if (seen.outcome == Outcome::kPass) {
+    if (vote->latencies == nullptr) {
+      vote->latencies = std::make_unique<Latencies>();
+    }
+    vote->latencies->Add(seen.phases);
+  }
   return true;
 }
 

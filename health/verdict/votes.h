@@ -5,12 +5,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "health/check.h"
 #include "health/observation.h"
+#include "health/verdict/latency.h"
 
 namespace holdfast::health {
 
@@ -25,6 +27,7 @@ class Votes {
     std::uint64_t seen_ns = 0;       // of the last observation of any outcome; 0: none yet
     std::chrono::nanoseconds rtt{};  // of the last observation
     std::string reason;              // of the last observation
+    std::unique_ptr<Latencies> latencies;  // of what passed; null: not measured, or nothing yet
   };
   struct Tally {
     std::size_t assigned = 0;
@@ -37,7 +40,8 @@ class Votes {
   /// Nobody has said anything.
   void Forget() noexcept;
   /// @return false for a checker that is not assigned; nothing happens then.
-  bool Take(std::uint32_t checker, State side, const Observation& seen);
+  /// @param measured  the phases of a pass are counted.
+  bool Take(std::uint32_t checker, State side, const Observation& seen, bool measured = false);
 
   [[nodiscard]] Tally Count(const Quorum& quorum, std::uint64_t now_ns) const noexcept;
   /// The state that follows, or nothing while there is too little to decide on: then what was

@@ -307,6 +307,22 @@ TEST(Overlays, ChangeOnlyWhatTheySay) {
   EXPECT_EQ(check.jitter_percent, 50U);
 }
 
+TEST(Overlays, SayWhatProbesLeaveToTheNext) {
+  const std::string https = R"("Type": "HTTPS_STR_MATCH", "SearchString": "x", "IPAddress": )"
+                            R"("192.0.2.1")";
+  auto read = ReadOverlaid(https, "");
+  EXPECT_FALSE(read->checks.at(0).keep_alive);
+  EXPECT_TRUE(read->checks.at(0).tls_resume);
+  read = ReadOverlaid(https, "keep_alive = true\ntls_resume = false");
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  EXPECT_TRUE(read->checks.at(0).keep_alive);
+  EXPECT_FALSE(read->checks.at(0).tls_resume);
+  EXPECT_TRUE(ValidateCheck(read->checks.at(0)));
+  read =
+      ReadOverlaid(R"("Type": "HTTP", "FullyQualifiedDomainName": "a.test")", "keep_alive = false");
+  EXPECT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+}
+
 TEST(Overlays, GiveDerivedChecksANameAndNothingElse) {
   for (const std::string& derived :
        {std::string(R"("Type": "CALCULATED", "HealthThreshold": 0)"),
@@ -319,7 +335,9 @@ TEST(Overlays, GiveDerivedChecksANameAndNothingElse) {
                             "body_timeout_ms = 100",
                             "healthy_threshold = 1",
                             "unhealthy_threshold = 1",
-                            "jitter_percent = 1"}) {
+                            "jitter_percent = 1",
+                            "keep_alive = true",
+                            "tls_resume = false"}) {
       const auto read = ReadOverlaid(derived, key);
       ASSERT_FALSE(read->findings.Ok()) << key;
       EXPECT_THAT(
@@ -352,6 +370,13 @@ TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {
       {http, "body_timeout_ms = 10", "key 'body_timeout_ms' is given; expected none unless"},
       {tcp, "response_timeout_ms = 10", "key 'response_timeout_ms' is given; expected none for"},
       {tcp, "unhealthy_threshold = 1\ninterval_ms = 10000", "key 'connect_timeout_ms' is 10000"},
+      {tcp,
+       "keep_alive = true",
+       "key 'keep_alive' is given; expected none unless the type is of HTTP or HTTPS"},
+      {R"("Type": "HTTP", "FullyQualifiedDomainName": "a.test")",
+       "keep_alive = true",
+       "key 'keep_alive' is true; expected false without IPAddress"},
+      {http, "tls_resume = true", "key 'tls_resume' is given; expected none unless the type is of"},
   };
   for (const auto& [config, toml, part] : table) {
     const auto read = ReadOverlaid(config, toml);

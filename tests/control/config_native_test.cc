@@ -58,7 +58,7 @@ TEST(NativeChecks, HaveTheirDefaults) {
   EXPECT_EQ(udp.healthy_threshold, 3U);
   EXPECT_EQ(udp.unhealthy_threshold, 3U);
   EXPECT_EQ(udp.jitter_percent, 10U);
-  EXPECT_FALSE(udp.inverted || udp.disabled);
+  EXPECT_FALSE(udp.inverted || udp.disabled || udp.measure_latency);
   EXPECT_EQ(std::get<health::UdpSettings>(udp.native), health::UdpSettings{});
   EXPECT_EQ(Read(kDns).port, 53);
   EXPECT_EQ(SettingsOf<health::DnsSettings>(kDns),
@@ -78,6 +78,7 @@ TEST(NativeChecks, TakeWhatIsWritten) {
            "interval_ms = 50\nconnect_timeout_ms = 10\nresponse_timeout_ms = 11\nhealthy_threshold "
            "= 100\n"
            "unhealthy_threshold = 1\njitter_percent = 0\ninverted = true\ndisabled = true\n"
+           "measure_latency = true\n"
            "payload = 'A\\x00\\xfF\\r\\n\\t\\\\'\nexpect = \"ok\"\n");
   EXPECT_EQ(check.interval, Milliseconds(50));
   EXPECT_EQ(check.connect_timeout, Milliseconds(10));
@@ -85,7 +86,7 @@ TEST(NativeChecks, TakeWhatIsWritten) {
   EXPECT_EQ(check.healthy_threshold, 100U);
   EXPECT_EQ(check.unhealthy_threshold, 1U);
   EXPECT_EQ(check.jitter_percent, 0U);
-  EXPECT_TRUE(check.inverted && check.disabled);
+  EXPECT_TRUE(check.inverted && check.disabled && check.measure_latency);
   EXPECT_EQ(std::get<health::UdpSettings>(check.native),
             (health::UdpSettings{.payload = std::string("A\0\xFF\r\n\t\\", 7), .expect = "ok"}));
   const auto dns = SettingsOf<health::DnsSettings>(
@@ -241,6 +242,10 @@ TEST(NativeChecks, RefuseEachFaultWithItsPlaceKeyValueAndRange) {
       {kExec + "arguments = [\"" + Letters(4097) + "\"]\n", "expected at most 4096 octets each"},
       {kExec + "user = \"" + Letters(33) + "\"\n", "key 'user' has 33 characters; expected 0..32"},
       {kExec + "address = \"192.0.2.1\"\n", "key 'address' is given; expected none for type EXEC"},
+      {kExec + "measure_latency = true\n",
+       "key 'measure_latency' is given; expected none for type EXEC"},
+      {kUdp + "measure_latency = 1\n", "key 'measure_latency' is 1; expected true or false"},
+      {kTls + "keep_alive = true\n", "keep_alive"},
       {kExec + "connect_timeout_ms = 100\n",
        "key 'connect_timeout_ms' is given; expected none for type EXEC"},
   };

@@ -102,6 +102,39 @@ TEST(Exposition, HasEveryFamily) {
   }
 }
 
+TEST(Exposition, HasAHistogramOfEachPhaseThatAProbeHas) {
+  NodeFigures figures = Example();
+  figures.checks[0].latencies = {
+      {.checker = "local",
+       .region = "",
+       .connect = {.buckets = {{0.001, 2}, {0.01, 3}}, .count = 4, .sum = 0.5},
+       .tls = {},
+       .first_byte = {.buckets = {{0.001, 0}, {0.01, 1}}, .count = 1, .sum = 0.004}},
+      {.checker = "far",
+       .region = "eu-1",
+       .connect = {.buckets = {{0.001, 0}, {0.01, 0}}, .count = 1, .sum = 2},
+       .tls = {},
+       .first_byte = {}}};
+  const std::string page = Exposition(figures);
+  const std::string web = R"({id="web",name="first \"web\"\n",type="HTTP",checker="local")";
+  const std::string far =
+      R"({id="web",name="first \"web\"\n",type="HTTP",checker="far",region="eu-1")";
+  for (const std::string& line : std::vector<std::string>{
+           "# TYPE holdfast_health_check_connect_seconds histogram\n",
+           "holdfast_health_check_connect_seconds_count" + web + "} 4\n",
+           "holdfast_health_check_connect_seconds_sum" + web + "} 0.5\n",
+           "holdfast_health_check_connect_seconds_bucket" + web + ",le=\"0.001\"} 2\n",
+           "holdfast_health_check_connect_seconds_bucket" + web + ",le=\"0.01\"} 3\n",
+           "holdfast_health_check_connect_seconds_bucket" + web + ",le=\"+Inf\"} 4\n",
+           "holdfast_health_check_connect_seconds_bucket" + far + ",le=\"+Inf\"} 1\n",
+           "holdfast_health_check_first_byte_seconds_count" + web + "} 1\n",
+       }) {
+    EXPECT_THAT(page, HasSubstr(line));
+  }
+  EXPECT_THAT(page, Not(HasSubstr("tls_seconds")));
+  EXPECT_THAT(page, Not(HasSubstr("first_byte_seconds_count" + far)));
+}
+
 TEST(Exposition, LeavesOutFamiliesWithoutASeries) {
   const std::string page = Exposition({.node = "n", .version = "v"});
   EXPECT_THAT(page, HasSubstr("holdfast_generation 0\n"));

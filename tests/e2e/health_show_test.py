@@ -2,11 +2,14 @@
 survive a crash, and an own uplink that is gone."""
 
 import json
+import shutil
 import signal
 import socket
+import subprocess
 import time
 
-from holdfast_node import Check, needs_programs, until
+from holdfast_node import Check, free_port, needs_programs, until
+from monitoring import get
 
 pytestmark = needs_programs
 
@@ -110,3 +113,48 @@ def test_nothing_goes_down_while_this_node_has_no_uplink(make_one):
         print(f"D7: 0 false transitions in {state['unknowns']} failed probes")
         with socket.create_server(("127.0.0.1", int(address.rsplit(":", 1)[1]))):
             node.await_checks(web="unhealthy")  # now it is known to be the endpoint
+
+
+class Measured(Keyed):
+    def json(self):
+        made = super().json()
+        made["HealthCheckConfig"]["MeasureLatency"] = True
+        return made
+
+
+def test_latencies_are_shown_and_scraped_for_checks_that_measure_them(make_one):
+    port = free_port()
+    web = make_one.endpoint(mode="pass")
+    kept = make_one.endpoint(mode="pass")
+    node = make_one.node(ZONE, [Measured("web", web), Keyed("other", web),
+                                Measured("kept", kept, "keep_alive = true\n")],
+                         tail=f'[http]\nlisten = ["127.0.0.1:{port}"]\n')
+    node.start()
+    node.await_checks(web="healthy", kept="healthy")
+    took = until(lambda: (shown(node, "web")["views"][0]["latency"] or {}).get("connect"))
+    assert took["count"] >= 1 and 0 < took["mean_ms"] < 1000
+    assert 0 < took["p50_ms"] <= took["p99_ms"]
+    latency = shown(node, "web")["views"][0]["latency"]
+    assert set(latency) == {"connect", "first_byte"}
+    assert shown(node, "other")["views"][0]["latency"] is None
+    text = node.call("health", "show", "web").stdout
+    assert "latency of probes that passed" in text and "first_byte" in text
+
+    def page():
+        return get(f"http://127.0.0.1:{port}/metrics")[1]
+
+    series = 'holdfast_health_check_first_byte_seconds_count{id="web",type="HTTP",checker="local"} '
+    until(lambda: series in page())
+    assert 'connect_seconds_bucket{id="web",type="HTTP",checker="local",le="+Inf"}' in page()
+    assert 'connect_seconds_count{id="other"' not in page() and "tls_seconds" not in page()
+    if shutil.which("promtool"):
+        checked = subprocess.run(["promtool", "check", "metrics"], input=page(), text=True,
+                                 capture_output=True, timeout=60, check=False)
+        assert "histogram" not in checked.stdout + checked.stderr, checked.stdout + checked.stderr
+        assert "error" not in checked.stderr, checked.stderr
+    # A gap while probes fail.
+    web.set("fail")
+    node.await_checks(web="unhealthy")
+    before = shown(node, "web")
+    until(lambda: shown(node, "web")["failures"] >= before["failures"] + 5)
+    assert shown(node, "web")["views"][0]["latency"] == before["views"][0]["latency"]

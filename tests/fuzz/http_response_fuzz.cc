@@ -15,13 +15,14 @@ namespace {
 
 using Progress = ResponseReader::Progress;
 
-const std::shared_ptr<const Pattern>& Wanted() {
-  static const std::shared_ptr<const Pattern> kWanted = Pattern::Compile("hold").value();
+// Others occur too, and one is the beginning of the wanted one.
+const Pattern& Wanted() {
+  static const Pattern kWanted(PatternSet::Compile({"hold", "ho", "old", "HTTP"}).value(), "hold");
   return kWanted;
 }
 
-Outcome Judge(std::span<const std::byte> octets, bool search, std::size_t piece) {
-  ResponseReader reader(search ? Wanted() : nullptr);
+Outcome Judge(std::span<const std::byte> octets, bool search, bool to_reuse, std::size_t piece) {
+  ResponseReader reader(search ? Wanted() : Pattern(), to_reuse);
   Progress last = Progress::kHeader;
   while (!octets.empty()) {
     const auto now = octets.first(std::min(piece, octets.size()));
@@ -29,10 +30,12 @@ Outcome Judge(std::span<const std::byte> octets, bool search, std::size_t piece)
     const Progress progress = reader.Feed(now);
     HF_CHECK(progress >= last && progress == reader.progress());
     HF_CHECK(search || progress != Progress::kBody);
+    HF_CHECK(to_reuse || progress != Progress::kRest);
     last = progress;
   }
   reader.Finish();
   HF_CHECK(reader.progress() == Progress::kDone);
+  HF_CHECK(!reader.reusable() || (to_reuse && reader.outcome() == Outcome::kPass));
   const std::string& reason = reader.reason();
   if (reader.outcome() == Outcome::kPass) {
     HF_CHECK(reason.starts_with("Success: HTTP Status Code 2") ||
@@ -57,10 +60,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool search = (data[0] & 1U) != 0;
   const std::size_t piece = 1 + (data[0] >> 1U);
   const auto octets = std::as_bytes(std::span(data, size)).subspan(1);
-  const Outcome whole = Judge(octets, search, octets.size());
+  const Outcome whole = Judge(octets, search, false, octets.size());
+  HF_CHECK(Judge(octets, search, true, octets.size()) == whole);
   // Beyond this, where a chunk's framing is given up depends on how it came.
   if (size <= kMaxHeaderOctets) {
-    HF_CHECK(Judge(octets, search, piece) == whole);
+    HF_CHECK(Judge(octets, search, false, piece) == whole);
+    HF_CHECK(Judge(octets, search, true, piece) == whole);
   }
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <atomic>
 #include <chrono>
 #include <gtest/gtest.h>
 #include <map>
@@ -13,12 +14,15 @@
 #include <unistd.h>
 
 #include "tests/health/probe_run.h"
+#include "tests/health/scripted_server.h"
 
 namespace holdfast::health {
 namespace {
 
 using std::chrono::milliseconds;
+using testing::Answer;
 using testing::LoopbackCheck;
+using testing::ScriptedServer;
 
 /// Takes TCP connections as long as it lives: the kernel does.
 class Listener {
@@ -119,6 +123,89 @@ TEST_F(Watching, ProbesOnceWhatSeveralChecksLookAtAndCountsForEach) {
   }
   EXPECT_EQ(a[0].version, 1U);
   EXPECT_EQ(b[0].version, 2U);
+}
+
+TEST_F(Watching, SearchesForManyStringsAndProbesOnWhileMoreAreAdded) {
+  ScriptedServer server(Answer(testing::Response(200, "it is holdfast here")));
+  const auto match = [&server](const std::string& id, const std::string& text) {
+    CheckConfig check = Fast(id, server.port());
+    check.type = CheckType::kHttpStrMatch;
+    check.search_string = text;
+    check.response_timeout = check.body_timeout = Milliseconds(5000);
+    return check;
+  };
+  const auto checker = Make();
+  // A prefix, the same in two checks (one of them slower, so a target of its own), and a stranger.
+  CheckConfig again = match("c", "holdfast");
+  again.interval = Milliseconds(60);
+  std::vector<Assignment> checks{{0, 1, match("a", "hold")},
+                                 {1, 2, match("b", "holdfast")},
+                                 {2, 3, again},
+                                 {3, 4, match("d", "holdfaster")}};
+  ASSERT_TRUE(checker->Assign(checks));
+  EXPECT_EQ(checker->targets(), 4U);
+  ASSERT_TRUE(checker->Start());
+  for (const std::uint32_t slot : {0U, 1U, 2U}) {
+    EXPECT_TRUE(Says(slot, State::kHealthy)) << slot;
+  }
+  EXPECT_TRUE(Says(3, State::kUnhealthy));
+  // A thousand more; those that were there go on while they are compiled, and after.
+  for (std::uint32_t n = 0; n < 1000; ++n) {
+    CheckConfig slow = match("x" + std::to_string(n), "holdfast number " + std::to_string(n));
+    slow.interval = Milliseconds(300'000);
+    slow.port = 1;
+    checks.push_back({4 + n, 5, slow});
+  }
+  const auto before = Of(0).size();
+  const auto from = std::chrono::steady_clock::now();
+  ASSERT_TRUE(checker->Assign(checks));
+  const auto took = std::chrono::steady_clock::now() - from;
+  std::printf("1,000 checks with strings of their own added in %.0f ms, %zu probes meanwhile\n",
+              std::chrono::duration<double, std::milli>(took).count(),
+              Of(0).size() - before);
+  ASSERT_TRUE(Within([&] { return Of(0).size() > before + 4 && Of(3).size() > before; }));
+  for (const std::uint32_t slot : {0U, 1U, 2U}) {
+    for (const Report& report : Of(slot)) {
+      EXPECT_NE(report.seen.outcome, Outcome::kFail) << report.seen.reason;
+    }
+  }
+  EXPECT_EQ(Of(3).back().side, State::kUnhealthy);
+  checks.resize(1);
+  ASSERT_TRUE(checker->Assign(checks));
+  const auto alone = Of(0).size();
+  ASSERT_TRUE(Within([&] { return Of(0).size() > alone + 2; }));
+  EXPECT_EQ(Of(0).back().side, State::kHealthy);
+}
+
+TEST_F(Watching, KeepsConnectionsOverNewAssignmentsAndLetsThemGoAtTheEnd) {
+  Listener other;
+  std::atomic<int> asked = 0;
+  const ScriptedServer server([&asked](testing::Peer& peer) {
+    while (!peer.ReadRequest().empty() && peer.Send(testing::Response(200))) {
+      ++asked;
+    }
+  });
+  const auto checker = Make();
+  CheckConfig check = Fast("a", server.port());
+  check.type = CheckType::kHttp;
+  check.keep_alive = true;
+  check.response_timeout = Milliseconds(2000);
+  ASSERT_TRUE(checker->Assign({{0, 1, check}}));
+  ASSERT_TRUE(checker->Start());
+  ASSERT_TRUE(Within([&asked] { return asked > 3; }));
+  ASSERT_TRUE(checker->Assign({{0, 1, check}, {1, 2, Fast("b", other.port())}}));
+  const int before = asked;
+  ASSERT_TRUE(Within([&asked, before] { return asked > before + 3; }));
+  EXPECT_EQ(server.connections(), 1);
+  checker->Stop();
+  ASSERT_TRUE(checker->Start());
+  ASSERT_TRUE(Within([&server] { return server.connections() == 2; }));
+  ASSERT_TRUE(checker->Assign({}));  // with the check goes its connection
+  ASSERT_TRUE(checker->Assign({{0, 3, Fast("c", server.port())}}));
+  EXPECT_TRUE(Within([&server] { return server.connections() > 2; }));
+  for (const Report& report : Of(0)) {
+    EXPECT_EQ(report.seen.outcome, Outcome::kPass) << report.seen.reason;
+  }
 }
 
 TEST_F(Watching, KeepsTheSideOverNewSettingsAndForgetsItWithAnotherType) {

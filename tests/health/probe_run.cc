@@ -38,11 +38,7 @@ std::vector<Observation> Probes(const std::vector<CheckConfig>& checks, RunOptio
   std::vector<std::vector<Observation>> seen(checks.size());
   std::vector<std::shared_ptr<Probe>> probes;
   for (std::size_t n = 0; n < checks.size(); ++n) {
-    std::shared_ptr<const Pattern> pattern;
-    if (MatchesString(checks[n].type)) {
-      pattern = Pattern::Compile(checks[n].search_string).value();
-    }
-    const auto task = MakeTask(checks[n], pattern);
+    const auto task = MakeTask(checks[n], nullptr);
     HF_CHECK(task.has_value());
     probes.push_back(Probe::Make(loop, *task, [&seen, n](Observation observation) {
       seen[n].push_back(std::move(observation));

@@ -27,8 +27,7 @@ long ResidentKb() {
 }
 
 std::string Request(const CheckConfig& check) {
-  std::shared_ptr<const Pattern> pattern;
-  return MakeTask(check, pattern).value()->request;
+  return MakeTask(check, nullptr).value()->request;
 }
 
 TEST(ProbeRequest, NamesTheHostAsTheSpecificationSays) {

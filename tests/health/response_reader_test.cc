@@ -15,8 +15,8 @@ using testing::Compress;
 using testing::Squeeze;
 using Progress = ResponseReader::Progress;
 
-std::shared_ptr<const Pattern> Wanted(const std::string& text) {
-  return Pattern::Compile(text).value();
+Pattern Wanted(const std::string& text) {
+  return {PatternSet::Compile({text}).value(), text};
 }
 
 struct Judged {
@@ -26,7 +26,7 @@ struct Judged {
 };
 
 Judged Read(const std::string& octets,
-            const std::shared_ptr<const Pattern>& pattern = nullptr,
+            const Pattern& pattern = {},
             std::size_t piece = std::string::npos) {
   ResponseReader reader(pattern);
   for (std::string_view rest = octets; !rest.empty() && reader.progress() != Progress::kDone;) {
@@ -83,7 +83,7 @@ TEST(ResponseReader, JudgesTheStatusAlone) {
   };
   for (const auto& c : cases) {
     for (const std::size_t piece : {std::string::npos, std::size_t{1}, std::size_t{7}}) {
-      EXPECT_EQ(Read(c.response, nullptr, piece), (Judged{c.outcome, c.reason})) << c.response;
+      EXPECT_EQ(Read(c.response, {}, piece), (Judged{c.outcome, c.reason})) << c.response;
     }
   }
 }
@@ -106,7 +106,7 @@ TEST(ResponseReader, RefusesMalformedHeaders) {
     const Judged judged = Read(response);
     EXPECT_EQ(judged.outcome, Outcome::kFail) << response;
     EXPECT_TRUE(judged.reason.starts_with("Failure: The response is malformed")) << judged.reason;
-    EXPECT_EQ(Read(response, nullptr, 1).outcome, Outcome::kFail) << response;
+    EXPECT_EQ(Read(response, {}, 1).outcome, Outcome::kFail) << response;
   }
 }
 
@@ -134,7 +134,7 @@ TEST(ResponseReader, TakesAHeaderOfTheLimitAndRefusesOneOctetMore) {
     for (const std::string& response : {one_field, many_fields, interim}) {
       ASSERT_EQ(response.size(), total);
       for (const std::size_t piece : {std::string::npos, std::size_t{1}, std::size_t{1000}}) {
-        const Judged judged = Read(response + "body", nullptr, piece);
+        const Judged judged = Read(response + "body", {}, piece);
         if (total <= kMaxHeaderOctets) {
           EXPECT_EQ(judged.outcome, Outcome::kPass) << judged.reason;
         } else {
@@ -146,7 +146,7 @@ TEST(ResponseReader, TakesAHeaderOfTheLimitAndRefusesOneOctetMore) {
 }
 
 TEST(ResponseReader, StopsAnEndlessHeaderAtTheLimit) {
-  ResponseReader reader(nullptr);
+  ResponseReader reader({});
   const std::string field = "X-Endless: 0123456789abcdef\r\n";
   reader.Feed(std::as_bytes(std::span(kHead)));
   std::size_t fed = kHead.size();
@@ -204,7 +204,7 @@ TEST(ResponseReader, SearchesOctetsOfAnyValueAndOfAnyLength) {
 
 TEST(ResponseReader, RefusesPatternsItCannotSearch) {
   for (const std::size_t octets : {std::size_t{0}, std::size_t{256}}) {
-    const auto pattern = Pattern::Compile(std::string(octets, 'x'));
+    const auto pattern = PatternSet::Compile({std::string(octets, 'x')});
     ASSERT_FALSE(pattern.has_value());
     EXPECT_EQ(pattern.error().code, ErrorCode::kInvalid);
   }
@@ -266,6 +266,56 @@ TEST(ResponseReader, SaysAtOnceWhenTheStringWasSeenThoughTheBodyGoesOn) {
   EXPECT_EQ(reader.Feed(std::as_bytes(std::span(std::string_view("fast")))), Progress::kDone);
   EXPECT_EQ(reader.outcome(), Outcome::kPass);
   EXPECT_EQ(reader.reason(), "Success: HTTP Status Code 200, OK");
+}
+
+TEST(ResponseReader, SaysWhetherTheConnectionCanBeUsedAgain) {
+  const std::string of_ten = "Content-Length: 10\r\n\r\n";
+  const struct {
+    std::string response;
+    bool reusable;
+  } cases[] = {
+      {kHead + of_ten + "..holdfast", true},
+      {kHead + of_ten + "holdfast..", true},
+      {kHead + of_ten + "holdfast.", false},    // the last octet is missing
+      {kHead + of_ten + "holdfast...", false},  // one too many
+      {Chunked("..holdfast..", 3), true},
+      {Chunked("holdfast", 3) + "x", false},
+      {kHead + "Connection: close\r\n" + of_ten + "..holdfast", false},
+      {"HTTP/1.0 200 OK\r\n" + of_ten + "..holdfast", false},
+      {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n" + of_ten + "..holdfast", true},
+      {kHead + "\r\nholdfast", false},
+      {"HTTP/1.1 100 Continue\r\n\r\n" + kHead + of_ten + "..holdfast", true},
+      {Chunked("holdfast" + std::string(kMaxReuseOctets + 8192, '.'), 1000), false},
+  };
+  for (const auto& c : cases) {
+    for (const bool search : {false, true}) {
+      for (const std::size_t piece : {std::string::npos, std::size_t{1}, std::size_t{7}}) {
+        ResponseReader reader(search ? Wanted("holdfast") : Pattern(), true);
+        for (std::string_view rest = c.response; !rest.empty();) {
+          const std::string_view now = rest.substr(0, piece);
+          rest.remove_prefix(now.size());
+          reader.Feed(std::as_bytes(std::span(now)));
+        }
+        reader.Finish();
+        EXPECT_EQ(reader.outcome(), Outcome::kPass) << c.response;
+        EXPECT_EQ(reader.reusable(), c.reusable) << c.response << search << piece;
+      }
+    }
+  }
+  ResponseReader silent({}, true);
+  const std::string none = "HTTP/1.1 204 No\r\n\r\n";
+  EXPECT_EQ(silent.Feed(std::as_bytes(std::span(none))), Progress::kDone);
+  EXPECT_TRUE(silent.reusable());
+}
+
+TEST(ResponseReader, TellsItsOutcomeBeforeTheRestIsThere) {
+  ResponseReader reader({}, true);
+  const std::string start = kHead + "Content-Length: 5\r\n\r\n";
+  EXPECT_EQ(reader.Feed(std::as_bytes(std::span(start))), Progress::kRest);
+  EXPECT_EQ(reader.outcome(), Outcome::kPass);
+  EXPECT_FALSE(reader.reusable());
+  EXPECT_EQ(reader.Feed(std::as_bytes(std::span(std::string_view("12345")))), Progress::kDone);
+  EXPECT_TRUE(reader.reusable());
 }
 
 TEST(ResponseReader, FindsNothingWhereThereIsNoBody) {

@@ -80,6 +80,9 @@ SSL_CTX* ServerContext(const TlsSetup& setup) {
     HF_CHECK(SSL_CTX_set_min_proto_version(context, TLS1_VERSION) == 1);
     HF_CHECK(SSL_CTX_set_max_proto_version(context, TLS1_VERSION) == 1);
   }
+  if (setup.tls12) {
+    HF_CHECK(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1);
+  }
   if (setup.http2) {
     SSL_CTX_set_alpn_select_cb(context, &ChooseHttp2, nullptr);
   }
@@ -143,6 +146,10 @@ std::string Peer::ServerName() const {
   const char* name =
       ssl_ != nullptr ? SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name) : nullptr;
   return name != nullptr ? name : "";
+}
+
+bool Peer::resumed() const {
+  return ssl_ != nullptr && SSL_session_reused(ssl_) == 1;
 }
 
 ScriptedServer::ScriptedServer(Script script) : script_(std::move(script)) {

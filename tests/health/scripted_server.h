@@ -35,6 +35,8 @@ class Peer {
   [[nodiscard]] milliseconds lateness() const { return lateness_; }
   /// Name in the TLS handshake; empty if none.
   [[nodiscard]] std::string ServerName() const;
+  /// Whether the handshake went on from an earlier session.
+  [[nodiscard]] bool resumed() const;
 
  private:
   int fd_;
@@ -52,6 +54,7 @@ struct TlsSetup {
   bool http2 = false;      // agrees on "h2" (ALPN)
   bool needs_sni = false;  // alert handshake_failure without a name
   bool old = false;        // TLS 1.0 and nothing newer
+  bool tls12 = false;      // nothing newer than that
 };
 
 class ScriptedServer {

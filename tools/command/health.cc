@@ -57,6 +57,23 @@ std::string Views(const json& check, std::int64_t now_ms) {
   return rows.size() > 1 ? "\ncheckers\n" + Columns(rows) : "";
 }
 
+std::string Latency(const json& check) {
+  Rows rows = {{"checker", "phase", "probes", "mean", "p50", "p99"}};
+  for (const json& view : Elements(check, "views")) {
+    for (const char* phase : {"connect", "tls", "first_byte"}) {
+      if (const json& took = Member(Member(view, "latency"), phase); took.is_object()) {
+        rows.push_back({Text(view, "checker"),
+                        phase,
+                        Text(took, "count"),
+                        Text(took, "mean_ms") + " ms",
+                        Text(took, "p50_ms") + " ms",
+                        Text(took, "p99_ms") + " ms"});
+      }
+    }
+  }
+  return rows.size() > 1 ? "\nlatency of probes that passed\n" + Columns(rows) : "";
+}
+
 std::string History(const json& check, std::int64_t now_ms) {
   Rows rows = {{"when", "what", "reason"}};
   for (const json& line : Elements(check, "history")) {
@@ -108,7 +125,7 @@ std::string HealthText(const json& check, std::int64_t now_ms) {
   if (const json& children = Member(check, "children"); children.is_object()) {
     line("children", Text(children, "healthy") + " of " + Text(children, "all") + " healthy");
   }
-  return text + Views(check, now_ms) + History(check, now_ms);
+  return text + Views(check, now_ms) + Latency(check) + History(check, now_ms);
 }
 
 }  // namespace holdfast::tools
