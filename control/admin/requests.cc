@@ -220,6 +220,14 @@ Json AnswersJson(std::span<const ExplainedAnswer> answers) {
   return out;
 }
 
+Json ChecksJson(const health::Monitor& monitor) {
+  Json checks = Json::array();
+  for (const health::CheckStatus& check : monitor.Statuses()) {
+    checks.push_back(CheckJson(check));
+  }
+  return checks;
+}
+
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms) {
   const TableUse use = core.publisher().Use();
   Json zones = Json::array();
@@ -231,10 +239,6 @@ Json StatusResult(Core& core, const Instruments& instruments, std::int64_t start
                      {"source", zone.source},
                      {"model", zone.stored ? "stored" : "parsed"},
                      {"loaded_ms", zone.loaded_ms}});
-  }
-  Json checks = Json::array();
-  for (const health::CheckStatus& check : core.monitor().Statuses()) {
-    checks.push_back(CheckJson(check));
   }
   Json readers = Json::array();
   for (const table::ReaderInfo& reader : table::ListReaders(core.node().run_dir)) {
@@ -263,7 +267,6 @@ Json StatusResult(Core& core, const Instruments& instruments, std::int64_t start
           {"scrub", ScrubJson(core.scrub(), core.node().tables.scrub_seconds)},
           {"transitions", TransitionsJson(core.publish_times())},
           {"zones", zones},
-          {"checks", checks},
           {"ports", ports},
           {"readers", readers},
           {"warnings", core.warnings()}};

@@ -42,7 +42,9 @@ const char* ErrorCodeText(ErrorCode code) noexcept;
 /// Permitted answers: [{"share", "ttl", "records", "take" where not all are answered}].
 Json AnswersJson(std::span<const ExplainedAnswer> answers);
 
-/// The result of "status". Control core.
+/// The "checks" of "status". Any thread.
+Json ChecksJson(const health::Monitor& monitor);
+/// The result of "status" without them. Control core.
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms);
 /// The result of "explain". Any thread, on copies. @param client  address of who asks; empty:
 /// anyone. @param client_subnet  [location] client_subnet: false leaves replies without a scope.

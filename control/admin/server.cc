@@ -77,10 +77,10 @@ class Server {
         acceptor_(io_) {}
   ~Server() {
     ending_.request_stop();
-    for (auto* worker : {&jobs_, &plans_, &explains_}) {
+    for (auto* worker : {&jobs_, &plans_, &explains_, &views_}) {
       worker->stop();  // what waits for its turn; a load under way is given up in Loop::Run
     }
-    for (auto* worker : {&jobs_, &plans_, &explains_, &disk_}) {
+    for (auto* worker : {&jobs_, &plans_, &explains_, &views_, &disk_}) {
       worker->join();
     }
     unlink(socket_path_.c_str());
@@ -151,6 +151,7 @@ class Server {
   asio::thread_pool jobs_{1};
   asio::thread_pool plans_{1};
   asio::thread_pool explains_{1};
+  asio::thread_pool views_{1};
   asio::thread_pool disk_{1};
   std::stop_source ending_;
   KeptRows kept_rows_;     // explains_ alone
@@ -437,7 +438,15 @@ void Server::Dispatch(const Json& request, const std::string& who, Reply reply) 
     status["webhooks"] = outside_->WebhooksJson();
     status["mass_event"] = outside_->mass();
     status["checkers"] = outside_->checkers().StatusJson();
-    return reply(LineOf(Success(std::move(status))));
+    // Many checks take a while to be put into words: transitions must not wait for that.
+    return asio::post(views_,
+                      Replying(
+                          [this, status = std::move(status)] {
+                            Json whole = status;
+                            whole["checks"] = ChecksJson(core_.monitor());
+                            return Success(std::move(whole));
+                          },
+                          std::move(reply)));
   }
   if (op == "health_show") {
     Json shown = HealthShow(core_, text("check"), text("history") == "yes");

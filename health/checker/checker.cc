@@ -578,9 +578,9 @@ Status Checker::Validate(const CheckerOptions& options) {
 
 Status Checker::CanProbe(const CheckConfig& check) {
   HF_TRY(ValidateCheck(check));
-  std::shared_ptr<const Pattern> pattern;
+  std::shared_ptr<const PatternSet> pattern;
   if (MatchesString(check.type)) {
-    auto compiled = Pattern::Compile(check.search_string);
+    auto compiled = PatternSet::Compile({check.search_string});
     if (!compiled) {
       return std::unexpected(std::move(compiled.error()));
     }
