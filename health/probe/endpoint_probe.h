@@ -30,7 +30,7 @@ class EndpointProbe : public Probe {
   void Begin() final;
   void OnReady() final;
   void OnTooSlow() final;
-  void OnResolved(Resolved resolved);
+  void OnResolved(const Resolved& resolved);
   void Connect(const SocketAddress& address);
   void OnConnectEnd();
 

@@ -17,6 +17,7 @@
 #include "health/probe/deadline.h"
 #include "health/probe/request.h"
 #include "health/probe/resolver.h"
+#include "health/probe/target_rules.h"
 #include "health/probe/tls.h"
 
 namespace holdfast::health {
@@ -26,6 +27,7 @@ struct ProbeLoop {
   boost::asio::io_context& io;
   Resolver& resolver;
   TlsContext& tls;
+  TargetRules targets{};                   // where probes may connect to
   std::array<std::byte, 16'384> buffer{};  // of whoever reads just now
 };
 
