@@ -315,6 +315,20 @@ const char* CheckTypeText(CheckType type) noexcept {
       return "ICMP";
     case CheckType::kExec:
       return "EXEC";
+    case CheckType::kPush:
+      return "PUSH";
+  }
+  return "?";
+}
+
+const char* AddressFamilyText(AddressFamily family) noexcept {
+  switch (family) {
+    case AddressFamily::kV4:
+      return "v4";
+    case AddressFamily::kV6:
+      return "v6";
+    case AddressFamily::kAny:
+      return "any";
   }
   return "?";
 }
@@ -368,6 +382,9 @@ Status ValidateCheck(const CheckConfig& check) {
     return name.empty() || name.size() > kMaxTextOctets
                ? refuse("RoutingControlArn", Shown(name), "1 to 255 characters")
                : Status{};
+  }
+  if (check.type == CheckType::kPush) {
+    return ValidateTiming(check, refuse);
   }
   if (HasEndpoint(check.type)) {
     HF_TRY(ValidateTarget(check, refuse));
@@ -431,6 +448,9 @@ std::string TargetText(const CheckConfig& check) {
   if (check.type == CheckType::kRecoveryControl) {
     return "routing control " + check.routing_control;
   }
+  if (check.type == CheckType::kPush) {
+    return "heartbeats at /heartbeat/" + check.id;
+  }
   if (check.type == CheckType::kExec) {
     return "exec:" + std::get<ExecSettings>(check.native).command;
   }
@@ -444,6 +464,9 @@ std::string TargetText(const CheckConfig& check) {
   text += asked;
   if (!check.ip_address.empty() && !check.fqdn.empty()) {
     text += " (host " + check.fqdn + ")";
+  }
+  if (check.ip_address.empty() && check.address_family != AddressFamily::kV4) {
+    text += check.address_family == AddressFamily::kV6 ? " (IPv6)" : " (IPv4 or IPv6)";
   }
   return text;
 }

@@ -27,8 +27,14 @@ enum class CheckType : std::uint8_t {
   kTls,
   kGrpc,
   kIcmp,
-  kExec
+  kExec,
+  kPush
 };
+
+/// Which addresses of a name are looked at.
+enum class AddressFamily : std::uint8_t { kV4, kV6, kAny };
+/// "v4", "v6", "any".
+const char* AddressFamilyText(AddressFamily family) noexcept;
 
 /// What a metric check is while its alarm has too little data to be judged.
 enum class InsufficientData : std::uint8_t { kHealthy, kUnhealthy, kLastKnownStatus };
@@ -44,7 +50,7 @@ bool MatchesString(CheckType type) noexcept;
 /// True for types that nothing is probed for: their state follows from something else.
 constexpr bool IsDerived(CheckType type) noexcept {
   return type == CheckType::kCalculated || type == CheckType::kCloudwatchMetric ||
-         type == CheckType::kRecoveryControl;
+         type == CheckType::kRecoveryControl || type == CheckType::kPush;
 }
 
 /// True for types that look at an address or a name; EXEC and derived ones look at none.
@@ -135,11 +141,12 @@ using NativeSettings = std::variant<std::monostate,
 struct CheckConfig {
   std::string id;  // 1..64 characters, unique
   CheckType type = CheckType::kHttp;
-  std::uint16_t port = 80;    // 1..65535; ICMP: none, 0
-  std::string ip_address;     // literal IPv4 or IPv6; empty: `fqdn` is resolved (A only)
-  std::string fqdn;           // Host header and SNI; or the name to resolve
-  std::string resource_path;  // with its leading "/"; "/" when not given
-  std::string search_string;  // 1..255 octets, *_STR_MATCH only
+  std::uint16_t port = 80;  // 1..65535; ICMP: none, 0
+  std::string ip_address;   // literal IPv4 or IPv6; empty: `fqdn` is resolved
+  std::string fqdn;         // Host header and SNI; or the name to resolve
+  AddressFamily address_family = AddressFamily::kV4;  // of a name that is resolved
+  std::string resource_path;                          // with its leading "/"; "/" when not given
+  std::string search_string;                          // 1..255 octets, *_STR_MATCH only
   bool inverted = false;
   bool disabled = false;
   bool enable_sni = true;  // HTTPS* only
@@ -162,7 +169,8 @@ struct CheckConfig {
   NativeSettings native;             // those of `type`; none for Route 53's types
 
   // Effective timing: Route 53's values unless the native extension changed them.
-  Milliseconds interval{30000};           // 50 ms..300 s, gap from response to next request
+  Milliseconds interval{30000};           // 50 ms..300 s, from response to next request; of PUSH,
+                                          // from heartbeat to heartbeat
   Milliseconds connect_timeout{4000};     // 10 ms..60 s; 10 s for TCP by default
   Milliseconds response_timeout{2000};    // after connect, handshake inside; EXEC: for all of it
   Milliseconds body_timeout{2000};        // after the header, *_STR_MATCH only
@@ -187,7 +195,8 @@ Status ValidateCheck(const CheckConfig& check);
 Milliseconds ReportTtl(const CheckConfig& check);
 
 /// Where the check looks, for people: "https://192.0.2.1:8443/up (host www.example.)",
-/// "tcp://[2001:db8::1]:22", "dns://192.0.2.1:53 www.example. A", "exec:/usr/local/bin/probe".
+/// "tcp://[2001:db8::1]:22", "dns://192.0.2.1:53 www.example. A", "exec:/usr/local/bin/probe",
+/// "heartbeats at /heartbeat/backup".
 std::string TargetText(const CheckConfig& check);
 
 }  // namespace holdfast::health

@@ -16,6 +16,7 @@
 
 #include "dataplane/base/clock.h"
 #include "health/verdict/calculated.h"
+#include "health/verdict/heartbeat.h"
 
 namespace holdfast::health {
 
@@ -72,6 +73,8 @@ class Monitor::Core {
   Status SetOverride(const std::string& id, Override ordered);
   Status Release(const std::string& id);
   Status ReportAlarm(const std::string& id, AlarmState alarm, std::string reason);
+  Status ReportHeartbeat(const std::string& id, bool pass, std::string reason);
+  void ListenForHeartbeats();
   void SetRoutingControls(std::map<std::string, bool> controls);
   std::vector<CheckStatus> Statuses() const;
   Result<std::vector<CheckerView>> Views(const std::string& id) const;
@@ -90,6 +93,7 @@ class Monitor::Core {
     std::uint64_t version;
     CheckVerdict verdict;
     std::optional<std::uint64_t> review_ns;  // its place in reviews_
+    std::optional<Heartbeat> heartbeat;      // of an enabled PUSH check
     bool has_quorum = false;
     bool had_quorum = false;  // ever, so that it can be lost
   };
@@ -115,6 +119,8 @@ class Monitor::Core {
   bool JudgeByControl(Entry& entry);
   void JudgeAll();
   void CountQuorum(const std::string& id, Entry& entry);
+  void SetHeartbeat(Entry& entry);
+  bool Review(Entry& entry);
   void Offer(const std::string& id, const Entry& entry);
   void OfferAgain();
   void ReviewLater(Entry& entry);
@@ -137,6 +143,7 @@ class Monitor::Core {
   std::set<std::pair<std::uint64_t, std::uint32_t>> reviews_;  // when, slot
   std::map<std::string, bool> routing_controls_;               // On?
   std::set<std::string> unsent_;                               // told nobody: the queue was full
+  bool listens_ = false;                                       // for heartbeats
   bool runs_ = false;
   std::condition_variable wake_;
   std::thread thread_;
@@ -246,13 +253,15 @@ void Monitor::Core::Set(const Wanted& wanted) {
                             .slot = wanted.slot,
                             .version = wanted.version,
                             .verdict = CheckVerdict(check, Now()),
-                            .review_ns = {}})
+                            .review_ns = {},
+                            .heartbeat = {}})
              .first;
     if (wanted.slot >= by_slot_.size()) {
       by_slot_.resize(wanted.slot + 1, entries_.end());
     }
     by_slot_[wanted.slot] = at;
     at->second.verdict.Assign(CheckersOf(check), Now());
+    SetHeartbeat(at->second);
     return;
   }
   Entry& entry = at->second;
@@ -263,6 +272,7 @@ void Monitor::Core::Set(const Wanted& wanted) {
   entry.version = wanted.version;
   const bool assigned = entry.verdict.Assign(CheckersOf(check), Now());
   const bool reconfigured = entry.verdict.Reconfigure(check, Now());
+  SetHeartbeat(entry);
   if (assigned || reconfigured) {
     Offer(check.id, entry);
   }
@@ -368,8 +378,11 @@ Status Monitor::Core::Restore(const std::string& id,
   if (at == entries_.end()) {
     return NoCheck(id);
   }
-  at->second.verdict.Restore(
-      at->second.check.disabled ? State::kUnknown : raw, ordered, since_ms, counters, Now());
+  const State state = at->second.check.disabled ? State::kUnknown : raw;
+  at->second.verdict.Restore(state, ordered, since_ms, counters, Now());
+  if (at->second.heartbeat) {
+    at->second.heartbeat->Restore(state);
+  }
   return {};
 }
 
@@ -481,6 +494,62 @@ ChildCount Monitor::Core::CountChildren(const CheckConfig& check) const {
   return count;
 }
 
+Status Monitor::Core::ReportHeartbeat(const std::string& id, bool pass, std::string reason) {
+  const std::lock_guard lock(mutex_);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) {
+    return NoCheck(id);
+  }
+  Entry& entry = at->second;
+  if (entry.check.type != CheckType::kPush) {
+    return Fail(
+        ErrorCode::kInvalid,
+        "health check \"" + id + "\" is " + CheckTypeText(entry.check.type) + ", expected PUSH");
+  }
+  if (entry.heartbeat) {
+    const State state = entry.heartbeat->Beat(pass, MonotonicNs());
+    Settled(at, entry.verdict.Judge(state, std::move(reason), Now()));
+  }
+  return {};
+}
+
+void Monitor::Core::ListenForHeartbeats() {
+  const std::lock_guard lock(mutex_);
+  listens_ = true;
+  for (auto& [id, entry] : entries_) {
+    if (entry.heartbeat) {
+      entry.heartbeat->Listen(MonotonicNs());
+      ReviewLater(entry);
+    }
+  }
+}
+
+// After its settings were taken over. What it was before a change, or before a restart, stays until
+// heartbeats or silence speak against it.
+void Monitor::Core::SetHeartbeat(Entry& entry) {
+  if (entry.check.type != CheckType::kPush || entry.check.disabled) {
+    entry.heartbeat.reset();
+    return;
+  }
+  if (entry.heartbeat) {
+    entry.heartbeat->Reconfigure(entry.check, MonotonicNs());
+  } else {
+    entry.heartbeat.emplace(entry.check);
+    if (listens_) {
+      entry.heartbeat->Listen(MonotonicNs());
+    }
+  }
+  ReviewLater(entry);
+}
+
+// Time has passed. @return true when others are to hear of it.
+bool Monitor::Core::Review(Entry& entry) {
+  if (auto silence = entry.heartbeat ? entry.heartbeat->Review(MonotonicNs()) : std::nullopt) {
+    return entry.verdict.Judge(State::kUnhealthy, std::move(*silence), Now());
+  }
+  return entry.verdict.Review(Now());
+}
+
 void Monitor::Core::SetRoutingControls(std::map<std::string, bool> controls) {
   const std::lock_guard lock(mutex_);
   routing_controls_ = std::move(controls);
@@ -555,7 +624,10 @@ void Monitor::Core::OfferAgain() {
 // Reports move the moment back all the time: only one that comes earlier is noted, and when it is
 // there what is true by then is asked.
 void Monitor::Core::ReviewLater(Entry& entry) {
-  const auto next = entry.verdict.ReviewNs(MonotonicNs());
+  auto next = entry.verdict.ReviewNs(MonotonicNs());
+  if (const auto due = entry.heartbeat ? entry.heartbeat->DueNs() : std::nullopt) {
+    next = std::min(next.value_or(*due), *due);
+  }
   if (!next || (entry.review_ns && *entry.review_ns <= *next)) {
     return;
   }
@@ -579,7 +651,7 @@ void Monitor::Core::ReviewDue() {
     const auto at = by_slot_[reviews_.begin()->second];
     reviews_.erase(reviews_.begin());
     at->second.review_ns.reset();
-    Settled(at, at->second.verdict.Review(Now()));
+    Settled(at, Review(at->second));
   }
 }
 
@@ -787,6 +859,14 @@ Status Monitor::ReportAlarm(const std::string& id, AlarmState alarm, std::string
 
 Status Monitor::Release(const std::string& id) {
   return core_->Release(id);
+}
+
+Status Monitor::ReportHeartbeat(const std::string& id, bool pass, std::string reason) {
+  return core_->ReportHeartbeat(id, pass, std::move(reason));
+}
+
+void Monitor::ListenForHeartbeats() {
+  core_->ListenForHeartbeats();
 }
 
 void Monitor::SetRoutingControls(std::map<std::string, bool> controls) {

@@ -133,6 +133,14 @@ class Monitor {
   /// @return kNotFound for an unknown id, kInvalid for a check of another type.
   Status ReportAlarm(const std::string& id, AlarmState alarm, std::string reason);
 
+  /// Takes a heartbeat of a PUSH check. A disabled check hears nothing.
+  /// @param reason  "Success: ..." or "Failure: ...".
+  /// @return kNotFound for an unknown id, kInvalid for a check of another type.
+  Status ReportHeartbeat(const std::string& id, bool pass, std::string reason);
+  /// Heartbeats can be heard from now on: before, no silence counts, and then a whole patience of
+  /// each check at first (see verdict/heartbeat.h).
+  void ListenForHeartbeats();
+
   /// On and Off of routing controls, all of them: checks of those that are not among them have no
   /// verdict. Before the checks that go by them are configured, then with every change.
   void SetRoutingControls(std::map<std::string, bool> controls);

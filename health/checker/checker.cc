@@ -32,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr Milliseconds kAskUplinkAgain{1000};
+constexpr std::uint32_t kMaxQueries = 100'000;
 constexpr const char* kNoUplink =
     "Unknown: the health checker has no uplink, none of its control targets answered.";
 
@@ -42,11 +43,12 @@ struct Loop {
   Loop(std::unique_ptr<asio::io_context> made,
        std::unique_ptr<Resolver> names,
        std::unique_ptr<TlsContext> context,
+       TargetRules targets,
        std::vector<Task> control_targets)
       : io(std::move(made)),
         resolver(std::move(names)),
         tls(std::move(context)),
-        shared{.io = *io, .resolver = *resolver, .tls = *tls},
+        shared{.io = *io, .resolver = *resolver, .tls = *tls, .targets = std::move(targets)},
         due(*io),
         again(*io),
         uplink(shared, std::move(control_targets)) {}
@@ -66,9 +68,16 @@ Result<std::unique_ptr<Loop>> MakeLoop(const CheckerOptions& options) {
   if (!control_targets) {
     return std::unexpected(std::move(control_targets.error()));
   }
+  auto targets = TargetRules::Create(options.targets);
+  if (!targets) {
+    return std::unexpected(std::move(targets.error()));
+  }
   try {
     auto io = std::make_unique<asio::io_context>(1);
-    auto resolver = Resolver::Create(*io, options.resolvers);
+    auto resolver = Resolver::Create(*io,
+                                     {.servers = options.resolvers,
+                                      .max_stale = options.name_max_stale,
+                                      .queries_per_second = options.name_queries_per_second});
     if (!resolver) {
       return std::unexpected(std::move(resolver.error()));
     }
@@ -76,8 +85,11 @@ Result<std::unique_ptr<Loop>> MakeLoop(const CheckerOptions& options) {
     if (!tls) {
       return std::unexpected(std::move(tls.error()));
     }
-    return std::make_unique<Loop>(
-        std::move(io), std::move(*resolver), std::move(*tls), std::move(*control_targets));
+    return std::make_unique<Loop>(std::move(io),
+                                  std::move(*resolver),
+                                  std::move(*tls),
+                                  std::move(*targets),
+                                  std::move(*control_targets));
   } catch (const std::exception& thrown) {
     return Fail(ErrorCode::kExhausted,
                 std::string("health: cannot make an event loop: ") + thrown.what());
@@ -571,6 +583,11 @@ Checker::~Checker() = default;
 Status Checker::Validate(const CheckerOptions& options) {
   if (options.max_in_flight == 0) {
     return Fail(ErrorCode::kInvalid, "health: probes at a time is 0, expected at least 1");
+  }
+  if (options.name_queries_per_second < 1 || options.name_queries_per_second > kMaxQueries) {
+    return Fail(ErrorCode::kInvalid,
+                "health: queries a second are " + std::to_string(options.name_queries_per_second) +
+                    ", expected 1 to 100000");
   }
   HF_TRY(MakeLoop(options));  // tells now what Start would have to tell
   return {};

@@ -3,6 +3,7 @@
 // those who decide take its reports. The same in control and in a checker of its own.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,7 @@
 #include "dataplane/base/result.h"
 #include "health/check.h"
 #include "health/observation.h"
+#include "health/probe/target_rules.h"
 
 namespace holdfast::health {
 
@@ -22,6 +24,9 @@ struct CheckerOptions {
   /// "192.0.2.1:80", "[2001:db8::1]:53": while none of them takes a TCP connection, this checker
   /// has lost its own uplink and turns nothing down. None: failures are always believed.
   std::vector<std::string> control_targets;
+  std::chrono::seconds name_max_stale{86'400};  // 0..604800; see ResolverOptions
+  std::uint32_t name_queries_per_second = 200;  // 1..100000
+  TargetSettings targets;                       // what may be probed; control targets always may
 };
 
 /// One check to watch. `version` says which settings a report is about.

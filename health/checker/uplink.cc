@@ -46,7 +46,7 @@ Result<std::vector<std::shared_ptr<const ProbeTask>>> Uplink::Read(
     if (!check) {
       return std::unexpected(check.error());
     }
-    auto task = MakeTask(*check, nullptr);
+    auto task = MakeTask(*check, nullptr, true);
     if (!task) {
       return std::unexpected(std::move(task.error()));
     }

@@ -59,6 +59,7 @@ void EachField(auto& visit, auto& check) {
          port,
          ip_address,
          fqdn,
+         address_family,
          resource_path,
          search_string,
          inverted,  // from here on, where nothing is visited: what only verdicts need
@@ -88,6 +89,7 @@ void EachField(auto& visit, auto& check) {
   visit("port", port);
   visit("address", ip_address);
   visit("fqdn", fqdn);
+  visit("family", address_family);
   visit("path", resource_path);
   visit("search", search_string);
   visit("sni", enable_sni);
@@ -119,6 +121,9 @@ struct Writer {
     }
   }
   void operator()(const char* name, CheckType type) const { out[name] = CheckTypeText(type); }
+  void operator()(const char* name, AddressFamily family) const {
+    out[name] = AddressFamilyText(family);
+  }
   void operator()(const char* name, Milliseconds time) const {
     out[name] = static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
   }
@@ -186,6 +191,16 @@ struct Reader {
       }
     }
     Refuse(name, "a type of checks that this program knows");
+  }
+  void operator()(const char* name, AddressFamily& into) {
+    const json* value = Find(name);
+    for (const auto family : {AddressFamily::kV4, AddressFamily::kV6, AddressFamily::kAny}) {
+      if (value != nullptr && *value == AddressFamilyText(family)) {
+        into = family;
+        return;
+      }
+    }
+    Refuse(name, "a family of addresses");
   }
   void operator()(const char* name, Milliseconds& into) {
     std::uint32_t count = 0;

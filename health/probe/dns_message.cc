@@ -4,9 +4,9 @@
 #include <array>
 #include <string_view>
 
-#include "dataplane/base/bytes.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
+#include "health/probe/dns_reader.h"
 
 namespace holdfast::health {
 
@@ -22,82 +22,6 @@ void Append16(std::string& to, std::uint16_t host) {
   to += static_cast<char>(host >> 8U);
   to += static_cast<char>(host & 0xFFU);
 }
-
-// Walks one message. Every step says whether the message was long enough; none goes past its end.
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> message) : message_(message) {}
-
-  [[nodiscard]] std::size_t at() const noexcept { return at_; }
-
-  bool Read16(std::uint16_t& host) {
-    if (message_.size() - at_ < 2) {
-      return false;
-    }
-    host = LoadBe16(message_.data() + at_);
-    at_ += 2;
-    return true;
-  }
-
-  bool Skip(std::size_t octets) {
-    if (message_.size() - at_ < octets) {
-      return false;
-    }
-    at_ += octets;
-    return true;
-  }
-
-  bool Copy(std::size_t octets, std::string& to) {
-    const std::size_t from = at_;
-    if (!Skip(octets)) {
-      return false;
-    }
-    to.append(reinterpret_cast<const char*>(message_.data()) + from, octets);
-    return true;
-  }
-
-  // Appends the name uncompressed. Pointers lead backwards only, so every name ends.
-  bool ReadName(std::string& to) {
-    std::size_t from = at_;
-    std::size_t limit = at_;  // pointers lead before this
-    std::size_t octets = 0;
-    bool jumped = false;
-    for (;;) {
-      if (from >= message_.size()) {
-        return false;
-      }
-      const auto length = std::to_integer<std::size_t>(message_[from]);
-      if (length >= 0xC0) {
-        if (message_.size() - from < 2) {
-          return false;
-        }
-        const std::size_t target = LoadBe16(message_.data() + from) & 0x3FFFU;
-        if (target >= limit) {
-          return false;
-        }
-        at_ = jumped ? at_ : from + 2;
-        jumped = true;
-        from = limit = target;
-        continue;
-      }
-      octets += length + 1;
-      if (length > wire::kMaxLabelOctets || octets > wire::kMaxNameOctets ||
-          message_.size() - from < length + 1) {
-        return false;
-      }
-      to.append(reinterpret_cast<const char*>(message_.data()) + from, length + 1);
-      from += length + 1;
-      if (length == 0) {
-        at_ = jumped ? at_ : from;
-        return true;
-      }
-    }
-  }
-
- private:
-  std::span<const std::byte> message_;
-  std::size_t at_ = 0;
-};
 
 // How rdata of a type is built that may be compressed (RFC 3597, 4): octets before its names, how
 // many names, the rest as it is.
@@ -120,7 +44,7 @@ const Layout* LayoutOf(std::uint16_t type) {
 }
 
 // Uncompressed, names folded: two are the same record when they are equal (RFC 4034, 6.2).
-bool ReadRdata(Reader& reader, std::uint16_t type, std::size_t octets, std::string& rdata) {
+bool ReadRdata(DnsReader& reader, std::uint16_t type, std::size_t octets, std::string& rdata) {
   const Layout* layout = LayoutOf(type);
   if (layout == nullptr) {
     return reader.Copy(octets, rdata);
@@ -143,8 +67,8 @@ enum class Found : std::uint8_t { kYes, kNo, kMalformed };
 
 // Looks through the answer section for one record of the type with that rdata, under any owner: the
 // answer may have come by way of aliases.
-Found FindRdata(Reader& reader, std::uint16_t records, const DnsSettings& settings) {
-  Reader given(std::as_bytes(std::span(settings.rdata)));
+Found FindRdata(DnsReader& reader, std::uint16_t records, const DnsSettings& settings) {
+  DnsReader given(std::as_bytes(std::span(settings.rdata)));
   std::string wanted;
   ReadRdata(given, settings.type, settings.rdata.size(), wanted);
   for (unsigned record = 0; record < records; ++record) {
@@ -172,7 +96,7 @@ Found FindRdata(Reader& reader, std::uint16_t records, const DnsSettings& settin
   return Found::kNo;
 }
 
-DnsJudgement JudgeAnswer(Reader& reader, std::uint16_t records, const DnsSettings& settings) {
+DnsJudgement JudgeAnswer(DnsReader& reader, std::uint16_t records, const DnsSettings& settings) {
   switch (FindRdata(reader, records, settings)) {
     case Found::kYes:
       return {Outcome::kPass, ", with the expected answer"};
@@ -200,7 +124,7 @@ std::string DnsQuery(const DnsSettings& settings, std::uint16_t id) {
 std::optional<DnsJudgement> JudgeDnsReply(std::span<const std::byte> message,
                                           const DnsSettings& settings,
                                           std::uint16_t id) {
-  Reader reader(message);
+  DnsReader reader(message);
   std::array<std::uint16_t, 6> header{};  // id, flags, four counts
   for (std::uint16_t& field : header) {
     if (!reader.Read16(field)) {

@@ -25,14 +25,15 @@ void EndpointProbe::Begin() {
     Connect(task().address);
     return;
   }
-  loop().resolver.Resolve(check().fqdn, [weak = weak_from_this()](Resolved resolved) {
-    if (const auto probe = weak.lock()) {
-      static_cast<EndpointProbe&>(*probe).OnResolved(resolved);
-    }
-  });
+  loop().resolver.Resolve(
+      check().fqdn, check().address_family, [weak = weak_from_this()](const Resolved& resolved) {
+        if (const auto probe = weak.lock()) {
+          static_cast<EndpointProbe&>(*probe).OnResolved(resolved);
+        }
+      });
 }
 
-void EndpointProbe::OnResolved(Resolved resolved) {
+void EndpointProbe::OnResolved(const Resolved& resolved) {
   if (ended() || phase_ != Phase::kResolving) {
     return;
   }
@@ -49,7 +50,17 @@ void EndpointProbe::OnResolved(Resolved resolved) {
   }
 }
 
+// Here all ways to a connection meet: a literal address, what a name has led to just now, a second
+// connection. An address that may not be probed gets no packet.
 void EndpointProbe::Connect(const SocketAddress& address) {
+  if (!task().trusted) {
+    const IpAddress target = AddressOf(address);
+    if (const auto rule = loop().targets.Refusal(target)) {
+      Finish(Outcome::kFail,
+             "Failure: The address " + target.Text() + " may not be probed: " + *rule + ".");
+      return;
+    }
+  }
   phase_ = Phase::kConnecting;
   address_ = address;
   connect_began_ = ProbeClock::now();

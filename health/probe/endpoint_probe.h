@@ -33,7 +33,7 @@ class EndpointProbe : public Probe {
  private:
   void Begin() final;
   void OnReady() final;
-  void OnResolved(Resolved resolved);
+  void OnResolved(const Resolved& resolved);
   void Connect(const SocketAddress& address);
   void OnConnectEnd();
 

@@ -44,6 +44,7 @@ ProbeMaker* MakerOf(CheckType type) {
     case CheckType::kCalculated:
     case CheckType::kCloudwatchMetric:
     case CheckType::kRecoveryControl:
+    case CheckType::kPush:
       break;
   }
   return nullptr;

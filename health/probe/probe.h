@@ -18,6 +18,7 @@
 #include "health/probe/request.h"
 #include "health/probe/resolver.h"
 #include "health/probe/reuse.h"
+#include "health/probe/target_rules.h"
 #include "health/probe/tls.h"
 
 namespace holdfast::health {
@@ -30,6 +31,7 @@ struct ProbeLoop {
   boost::asio::io_context& io;
   Resolver& resolver;
   TlsContext& tls;
+  TargetRules targets{};  // where probes may connect to
   /// How many connections may stay open between probes; each that does holds a copy.
   std::shared_ptr<const std::size_t> most_kept = MostKept();
   std::array<std::byte, 16'384> buffer{};  // of whoever reads just now

@@ -1,7 +1,6 @@
 // From a check's settings to the octets that go out.
 #include "health/probe/request.h"
 
-#include <arpa/inet.h>
 #include <cstring>
 #include <utility>
 
@@ -11,23 +10,6 @@ namespace holdfast::health {
 
 namespace {
 
-bool ParseAddress(const std::string& text, std::uint16_t port, SocketAddress& address) {
-  in_addr v4{};
-  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) {
-    address = MakeAddress(v4, port);
-    return true;
-  }
-  sockaddr_in6 v6{};
-  if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) != 1) {
-    return false;
-  }
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  std::memcpy(&address.storage, &v6, sizeof(v6));
-  address.octets = sizeof(v6);
-  return true;
-}
-
 bool MayUseTls(const CheckConfig& check) {
   const auto* grpc = std::get_if<GrpcSettings>(&check.native);
   return UsesTls(check.type) || check.type == CheckType::kTls || (grpc != nullptr && grpc->tls);
@@ -35,8 +17,7 @@ bool MayUseTls(const CheckConfig& check) {
 
 // A server name is a name (RFC 6066, 3): literal addresses are not sent, nor is the root's dot.
 std::string ServerName(const CheckConfig& check) {
-  SocketAddress ignored;
-  if (!MayUseTls(check) || !check.enable_sni || ParseAddress(check.fqdn, 0, ignored)) {
+  if (!MayUseTls(check) || !check.enable_sni || IpAddress::FromText(check.fqdn)) {
     return {};
   }
   std::string name = check.fqdn;
@@ -85,14 +66,38 @@ Status PrepareNative(ProbeTask& task) {
 
 }  // namespace
 
-SocketAddress MakeAddress(in_addr address, std::uint16_t port) noexcept {
-  sockaddr_in v4{};
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(port);
-  v4.sin_addr = address;
+SocketAddress MakeAddress(const IpAddress& address, std::uint16_t port) noexcept {
   SocketAddress made;
-  std::memcpy(&made.storage, &v4, sizeof(v4));
-  made.octets = sizeof(v4);
+  if (address.v6) {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    std::memcpy(&v6.sin6_addr, address.octets.data(), sizeof(v6.sin6_addr));
+    std::memcpy(&made.storage, &v6, sizeof(v6));
+    made.octets = sizeof(v6);
+  } else {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    std::memcpy(&v4.sin_addr, address.octets.data(), sizeof(v4.sin_addr));
+    std::memcpy(&made.storage, &v4, sizeof(v4));
+    made.octets = sizeof(v4);
+  }
+  return made;
+}
+
+IpAddress AddressOf(const SocketAddress& address) noexcept {
+  IpAddress made;
+  made.v6 = address.storage.ss_family == AF_INET6;
+  if (made.v6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address.storage, sizeof(v6));
+    std::memcpy(made.octets.data(), &v6.sin6_addr, sizeof(v6.sin6_addr));
+  } else {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address.storage, sizeof(v4));
+    std::memcpy(made.octets.data(), &v4.sin_addr, sizeof(v4.sin_addr));
+  }
   return made;
 }
 
@@ -112,15 +117,17 @@ const std::string& SearchedText(const CheckConfig& check) noexcept {
 }
 
 Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
-                                                  std::shared_ptr<const PatternSet> patterns) {
+                                                  std::shared_ptr<const PatternSet> patterns,
+                                                  bool trusted) {
   HF_TRY(ValidateCheck(check));
   auto task = std::make_shared<ProbeTask>();
   task->check = check;
+  task->trusted = trusted;
   if (IsDerived(check.type)) {
     return task;
   }
-  if (!check.ip_address.empty()) {
-    ParseAddress(check.ip_address, check.port, task->address);
+  if (const auto address = IpAddress::FromText(check.ip_address)) {
+    task->address = MakeAddress(*address, check.port);
   }
   task->sni = ServerName(check);
   if (const std::string& text = SearchedText(check); !text.empty()) {

@@ -1,18 +1,17 @@
-// c-ares drives its own sockets; here they are watched on the loop, one Watch per socket, and one
-// timer serves its retries.
+// The cache of names: what is known of each, who waits for it, and the queue of questions that
+// keeps the resolvers from being asked too often.
 #include "health/probe/resolver.h"
 
 #include <algorithm>
-#include <ares.h>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <chrono>
-#include <cstring>
-#include <netdb.h>
+#include <deque>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "health/probe/name_channel.h"
+#include "health/probe/name_reply.h"
 
 namespace holdfast::health {
 
@@ -24,263 +23,307 @@ using std::chrono::seconds;
 
 constexpr seconds kTtlFloor{1};
 constexpr seconds kTtlCeiling{300};
-constexpr seconds kNegativeTtl{1};
-constexpr std::size_t kMaxAddresses = 64;
-constexpr std::size_t kSweepAbove = 4096;  // names in the cache before expired ones are dropped
-constexpr int kTryMs = 1000;
+constexpr seconds kNegativeTtl{5};  // without an SOA that says so
+constexpr seconds kNegativeCeiling{60};
+constexpr seconds kAskAgain{1};  // after no answer
+constexpr seconds kHostsTtl{10};
+// How long probes wait for an answer rather than use the last one, once that has run out.
+constexpr std::chrono::milliseconds kPatience{250};
 constexpr int kTries = 2;
+constexpr std::size_t kAtATime = 64;
+// What a loop that was late may catch up with at once.
+constexpr std::chrono::milliseconds kCatchUp{10};
+// A longer reply came over TCP, after a truncated one: two queries were sent.
+constexpr std::size_t kMaxDatagram = 512;
+
+std::string KeyOf(const std::string& name, AddressFamily family) {
+  std::string key = name;
+  std::ranges::transform(key, key.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  if (key.ends_with('.')) {
+    key.pop_back();
+  }
+  return key + " " + AddressFamilyText(family);
+}
 
 }  // namespace
 
 class Resolver::State {
  public:
-  explicit State(asio::io_context& io) : io_(io), timer_(io) {}
-  ~State();
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
+  State(asio::io_context& io, const ResolverOptions& options, std::unique_ptr<NameChannel> channel)
+      : options_(options),
+        gap_(std::chrono::nanoseconds(seconds(1)) / options.queries_per_second),
+        channel_(std::move(channel)),
+        pace_(io) {}
 
-  Status Start(const std::string& servers);
-  void Resolve(const std::string& name, Callback callback);
+  void Resolve(const std::string& name, AddressFamily family, Callback callback);
 
  private:
-  struct Watch {
-    explicit Watch(asio::io_context& io) : descriptor(io) {}
-    asio::posix::stream_descriptor descriptor;
-    bool want_read = false;
-    bool want_write = false;
-    bool reading = false;
-    bool writing = false;
-  };
+  /// One name in one family.
   struct Entry {
-    ResolveOutcome outcome = ResolveOutcome::kUnavailable;
-    std::vector<in_addr> addresses;
-    std::size_t turn = 0;
-    Clock::time_point expires;
-    std::vector<Callback> waiting;  // not empty: a query is under way
-  };
-  struct Query {
-    State* state;
     std::string name;
+    AddressFamily family = AddressFamily::kV4;
+    ResolveOutcome outcome = ResolveOutcome::kUnavailable;  // of what was learnt last
+    std::vector<IpAddress> addresses;                       // the last good ones
+    std::size_t turn = 0;
+    Clock::time_point expires;     // nobody is asked before
+    Clock::time_point good_until;  // for `addresses`, when there is no answer
+    Clock::time_point used;
+    std::vector<Callback> waiting;
+    // While it is asked for, what came so far; "any" asks two questions.
+    int open = 0;  // questions without an end; 0: it is not asked for
+    Clock::time_point asked;
+    std::vector<IpAddress> found;
+    std::optional<seconds> ttl;
+    bool silent = false;
+  };
+  struct Question {
+    Entry* entry;  // stays where it is as long as it is asked for
+    bool v6 = false;
+    int tries = 0;
   };
 
-  static void OnSocket(void* self, ares_socket_t fd, int readable, int writable);
-  static void OnAnswer(void* query, int status, int timeouts, ares_addrinfo* answer);
-  void Arm(ares_socket_t fd, const std::shared_ptr<Watch>& watch);
-  void Ready(ares_socket_t fd, const std::shared_ptr<Watch>& watch, bool readable);
-  void ArmTimer();
-  void Store(const std::string& name, int status, const ares_addrinfo* answer);
-  static Resolved Next(Entry& entry);
-  void Sweep();
+  Entry* Find(const std::string& name, AddressFamily family);
+  bool MakeRoom();
+  static bool HasGood(const Entry& entry, Clock::time_point now) {
+    return !entry.addresses.empty() && now < entry.good_until;
+  }
+  static Resolved Next(Entry& entry, Clock::time_point now);
+  void Want(Entry& entry);
+  bool TakeFromHosts(Entry& entry);
+  void Pump();
+  void OnAnswer(Question question, NameAnswer answer, std::span<const std::byte> reply);
+  static void Gather(Question question, NameAnswer answer, std::span<const std::byte> reply);
+  void Settle(Entry& entry);
 
-  asio::io_context& io_;
-  asio::steady_timer timer_;
-  ares_channel channel_ = nullptr;
-  bool library_ = false;
-  bool ending_ = false;
-  std::unordered_map<ares_socket_t, std::shared_ptr<Watch>> watches_;
-  std::unordered_map<std::string, Entry> cache_;
+  const ResolverOptions options_;
+  const std::chrono::nanoseconds gap_;  // between two questions
+  std::unordered_map<std::string, Entry> names_;
+  std::deque<Question> queue_;
+  std::size_t in_flight_ = 0;
+  bool pumping_ = false;
+  Clock::time_point next_;  // when the next question may be asked
+  std::unique_ptr<NameChannel> channel_;
+  asio::steady_timer pace_;
 };
 
-Status Resolver::State::Start(const std::string& servers) {
-  if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
-    return Fail(ErrorCode::kUnavailable, "health: c-ares does not start");
-  }
-  library_ = true;
-  ares_options options{};
-  options.flags = ARES_FLAG_NOSEARCH;
-  options.timeout = kTryMs;
-  options.tries = kTries;
-  options.sock_state_cb = &State::OnSocket;
-  options.sock_state_cb_data = this;
-  const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
-  if (const int code = ares_init_options(&channel_, &options, mask); code != ARES_SUCCESS) {
-    channel_ = nullptr;
-    return Fail(ErrorCode::kUnavailable,
-                std::string("health: c-ares does not start: ") + ares_strerror(code));
-  }
-  if (!servers.empty() && ares_set_servers_ports_csv(channel_, servers.c_str()) != ARES_SUCCESS) {
-    return Fail(ErrorCode::kInvalid,
-                "health: resolvers are \"" + servers +
-                    "\", expected addresses with ports, comma-separated");
-  }
-  return {};
-}
-
-Resolver::State::~State() {
-  ending_ = true;
-  if (channel_ != nullptr) {
-    ares_destroy(channel_);  // ends every query: OnAnswer with ARES_EDESTRUCTION
-  }
-  for (auto& [fd, watch] : watches_) {
-    watch->want_read = watch->want_write = false;
-    watch->descriptor.release();
-  }
-  if (library_) {
-    ares_library_cleanup();
-  }
-}
-
-void Resolver::State::Resolve(const std::string& name, Callback callback) {
-  Entry& entry = cache_[name];
-  if (!entry.waiting.empty()) {
-    entry.waiting.push_back(std::move(callback));
+void Resolver::State::Resolve(const std::string& name, AddressFamily family, Callback callback) {
+  if (const auto literal = IpAddress::FromText(name)) {
+    const bool fits =
+        family == AddressFamily::kAny || literal->v6 == (family == AddressFamily::kV6);
+    callback({fits ? ResolveOutcome::kFound : ResolveOutcome::kNoAddress, *literal});
     return;
   }
-  if (Clock::now() < entry.expires) {
-    callback(Next(entry));
+  Entry* entry = Find(name, family);
+  if (entry == nullptr) {
+    callback({});
     return;
   }
-  entry.waiting.push_back(std::move(callback));
-  ares_addrinfo_hints hints{};
-  hints.ai_family = AF_INET;
-  hints.ai_flags = ARES_AI_NOSORT;
-  // May answer before it returns (a literal, the hosts file, no server at all).
-  ares_getaddrinfo(channel_,
-                   name.c_str(),
-                   nullptr,
-                   &hints,
-                   &State::OnAnswer,
-                   new Query{.state = this, .name = name});
-  ArmTimer();
+  const auto now = Clock::now();
+  entry->used = now;
+  if (now < entry->expires) {
+    callback(Next(*entry, now));
+    return;
+  }
+  // Who is asked has not answered last time, or takes too long now: the probe does not wait for it.
+  const bool late = entry->open != 0 && now - entry->asked >= kPatience;
+  if (HasGood(*entry, now) && (late || entry->outcome == ResolveOutcome::kUnavailable)) {
+    const Resolved good = Next(*entry, now);
+    Want(*entry);
+    callback(good);
+    return;
+  }
+  entry->waiting.push_back(std::move(callback));
+  Want(*entry);
 }
 
-void Resolver::State::OnAnswer(void* query, int status, int /*timeouts*/, ares_addrinfo* answer) {
-  const std::unique_ptr<Query> mine(static_cast<Query*>(query));
-  if (!mine->state->ending_) {
-    mine->state->Store(mine->name, status, answer);
+// @return null when the cache is full of names that are being asked for.
+Resolver::State::Entry* Resolver::State::Find(const std::string& name, AddressFamily family) {
+  std::string key = KeyOf(name, family);
+  if (const auto known = names_.find(key); known != names_.end()) {
+    return &known->second;
   }
-  if (answer != nullptr) {
-    ares_freeaddrinfo(answer);
+  if (names_.size() >= options_.max_names && !MakeRoom()) {
+    return nullptr;
   }
+  Entry& entry = names_[std::move(key)];
+  entry.name = name;
+  entry.family = family;
+  return &entry;
 }
 
-void Resolver::State::Store(const std::string& name, int status, const ares_addrinfo* answer) {
-  Entry& entry = cache_[name];
-  entry.addresses.clear();
-  seconds ttl = kTtlCeiling;
-  for (const ares_addrinfo_node* node = answer != nullptr ? answer->nodes : nullptr;
-       node != nullptr && entry.addresses.size() < kMaxAddresses;
-       node = node->ai_next) {
-    if (node->ai_family == AF_INET) {
-      sockaddr_in address{};
-      std::memcpy(&address, node->ai_addr, sizeof(address));
-      entry.addresses.push_back(address.sin_addr);
-      ttl = std::min(ttl, seconds(node->ai_ttl));
+// The one that nobody has asked for longest goes.
+bool Resolver::State::MakeRoom() {
+  auto oldest = names_.end();
+  for (auto at = names_.begin(); at != names_.end(); ++at) {
+    if (at->second.open == 0 && (oldest == names_.end() || at->second.used < oldest->second.used)) {
+      oldest = at;
     }
   }
-  // c-ares asks the next server after a SERVFAIL or REFUSED, and reports the last as ECONNREFUSED.
-  const bool silent = status == ARES_ETIMEOUT || status == ARES_ECONNREFUSED ||
-                      status == ARES_ENOMEM || status == ARES_ECANCELLED;
-  if (!entry.addresses.empty()) {
-    entry.outcome = ResolveOutcome::kFound;
-    entry.expires = Clock::now() + std::max(ttl, kTtlFloor);
+  if (oldest == names_.end()) {
+    return false;
+  }
+  names_.erase(oldest);
+  return true;
+}
+
+Resolved Resolver::State::Next(Entry& entry, Clock::time_point now) {
+  const bool found = entry.outcome == ResolveOutcome::kFound ||
+                     (entry.outcome == ResolveOutcome::kUnavailable && HasGood(entry, now));
+  if (!found) {
+    return {.outcome = entry.outcome, .address = {}};
+  }
+  return {.outcome = ResolveOutcome::kFound,
+          .address = entry.addresses[entry.turn++ % entry.addresses.size()]};
+}
+
+void Resolver::State::Want(Entry& entry) {
+  if (entry.open != 0) {
+    return;
+  }
+  entry.asked = Clock::now();
+  entry.found.clear();
+  entry.ttl.reset();
+  entry.silent = false;
+  entry.open = entry.family == AddressFamily::kAny ? 2 : 1;
+  if (TakeFromHosts(entry)) {
+    return;
+  }
+  for (const bool v6 : {false, true}) {
+    if (entry.family == AddressFamily::kAny || v6 == (entry.family == AddressFamily::kV6)) {
+      queue_.push_back({.entry = &entry, .v6 = v6});
+    }
+  }
+  Pump();
+}
+
+bool Resolver::State::TakeFromHosts(Entry& entry) {
+  for (const bool v6 : {false, true}) {
+    if (entry.family == AddressFamily::kAny || v6 == (entry.family == AddressFamily::kV6)) {
+      for (const IpAddress& address : channel_->InHostsFile(entry.name, v6)) {
+        entry.found.push_back(address);
+      }
+    }
+  }
+  if (entry.found.empty()) {
+    return false;
+  }
+  entry.ttl = kHostsTtl;
+  entry.open = 0;
+  Settle(entry);
+  return true;
+}
+
+// Asks what may be asked now. Questions may end before Ask returns.
+void Resolver::State::Pump() {
+  if (std::exchange(pumping_, true)) {
+    return;
+  }
+  while (!queue_.empty() && in_flight_ < kAtATime) {
+    const auto now = Clock::now();
+    if (now < next_) {
+      pace_.expires_at(next_);
+      pace_.async_wait([this](auto error) {
+        if (!error) {
+          Pump();
+        }
+      });
+      break;
+    }
+    next_ = std::max(next_, now - kCatchUp) + gap_;
+    const Question question = queue_.front();
+    queue_.pop_front();
+    ++in_flight_;
+    channel_->Ask(question.entry->name,
+                  question.v6,
+                  [this, question](NameAnswer answer, std::span<const std::byte> reply) {
+                    OnAnswer(question, answer, reply);
+                  });
+  }
+  pumping_ = false;
+}
+
+void Resolver::State::OnAnswer(Question question,
+                               NameAnswer answer,
+                               std::span<const std::byte> reply) {
+  --in_flight_;
+  if (reply.size() > kMaxDatagram) {
+    next_ += gap_;
+  }
+  if (answer == NameAnswer::kTimeout && ++question.tries < kTries) {
+    queue_.push_back(question);
   } else {
-    entry.outcome = silent ? ResolveOutcome::kUnavailable : ResolveOutcome::kNoAddress;
-    entry.expires = Clock::now() + kNegativeTtl;
+    Gather(question, answer, reply);
+    if (--question.entry->open == 0) {
+      Settle(*question.entry);
+    }
+  }
+  Pump();
+}
+
+void Resolver::State::Gather(Question question,
+                             NameAnswer answer,
+                             std::span<const std::byte> reply) {
+  Entry& entry = *question.entry;
+  if (answer == NameAnswer::kNoSuchName) {
+    return;
+  }
+  const auto read = answer == NameAnswer::kReply ? ReadNameReply(reply, question.v6) : std::nullopt;
+  if (!read) {
+    entry.silent = true;
+    return;
+  }
+  // Of addresses the least TTL; of their lack too, but addresses that there are go before.
+  if (entry.found.empty() && !read->addresses.empty()) {
+    entry.ttl.reset();
+  }
+  if (read->ttl && (entry.found.empty() || !read->addresses.empty())) {
+    entry.ttl = std::min(entry.ttl.value_or(seconds(*read->ttl)), seconds(*read->ttl));
+  }
+  entry.found.insert(entry.found.end(), read->addresses.begin(), read->addresses.end());
+}
+
+void Resolver::State::Settle(Entry& entry) {
+  const auto now = Clock::now();
+  if (!entry.found.empty()) {
+    entry.outcome = ResolveOutcome::kFound;
+    entry.addresses = std::exchange(entry.found, {});
+    entry.expires = now + std::clamp(entry.ttl.value_or(kTtlFloor), kTtlFloor, kTtlCeiling);
+    entry.good_until = entry.expires + options_.max_stale;
+  } else if (entry.silent) {
+    entry.outcome = ResolveOutcome::kUnavailable;
+    entry.expires = now + kAskAgain;
+  } else {
+    entry.outcome = ResolveOutcome::kNoAddress;
+    entry.addresses.clear();
+    entry.expires = now + std::clamp(entry.ttl.value_or(kNegativeTtl), kTtlFloor, kNegativeCeiling);
   }
   // A callback may resolve again and move the cache about: nothing of it is held across the calls.
+  std::vector<std::pair<Callback, Resolved>> told;
   for (Callback& callback : std::exchange(entry.waiting, {})) {
-    callback(Next(cache_[name]));
+    told.emplace_back(std::move(callback), Next(entry, now));
   }
-  Sweep();
-}
-
-Resolved Resolver::State::Next(Entry& entry) {
-  Resolved resolved{.outcome = entry.outcome};
-  if (!entry.addresses.empty()) {
-    resolved.address = entry.addresses[entry.turn++ % entry.addresses.size()];
+  for (const auto& [callback, resolved] : told) {
+    callback(resolved);
   }
-  return resolved;
-}
-
-void Resolver::State::Sweep() {
-  if (cache_.size() > kSweepAbove) {
-    std::erase_if(cache_, [now = Clock::now()](const auto& item) {
-      return item.second.waiting.empty() && item.second.expires < now;
-    });
-  }
-}
-
-void Resolver::State::OnSocket(void* self, ares_socket_t fd, int readable, int writable) {
-  auto& state = *static_cast<State*>(self);
-  if (readable == 0 && writable == 0) {
-    if (const auto at = state.watches_.find(fd); at != state.watches_.end()) {
-      at->second->want_read = at->second->want_write = false;
-      at->second->descriptor.release();  // c-ares closes it
-      state.watches_.erase(at);
-    }
-    return;
-  }
-  auto& watch = state.watches_[fd];
-  if (watch == nullptr) {
-    watch = std::make_shared<Watch>(state.io_);
-    boost::system::error_code ignored;  // unwatched, the query ends by its timeout
-    static_cast<void>(watch->descriptor.assign(fd, ignored));
-  }
-  watch->want_read = readable != 0;
-  watch->want_write = writable != 0;
-  state.Arm(fd, watch);
-}
-
-void Resolver::State::Arm(ares_socket_t fd, const std::shared_ptr<Watch>& watch) {
-  using Descriptor = asio::posix::stream_descriptor;
-  if (!watch->descriptor.is_open()) {
-    return;
-  }
-  if (watch->want_read && !watch->reading) {
-    watch->reading = true;
-    watch->descriptor.async_wait(Descriptor::wait_read, [this, fd, watch](auto error) {
-      watch->reading = false;
-      if (!error && watch->want_read) {
-        Ready(fd, watch, true);
-      }
-    });
-  }
-  if (watch->want_write && !watch->writing) {
-    watch->writing = true;
-    watch->descriptor.async_wait(Descriptor::wait_write, [this, fd, watch](auto error) {
-      watch->writing = false;
-      if (!error && watch->want_write) {
-        Ready(fd, watch, false);
-      }
-    });
-  }
-}
-
-void Resolver::State::Ready(ares_socket_t fd, const std::shared_ptr<Watch>& watch, bool readable) {
-  ares_process_fd(channel_, readable ? fd : ARES_SOCKET_BAD, readable ? ARES_SOCKET_BAD : fd);
-  Arm(fd, watch);
-  ArmTimer();
-}
-
-void Resolver::State::ArmTimer() {
-  timeval wait{};
-  if (ares_timeout(channel_, nullptr, &wait) == nullptr) {
-    timer_.cancel();
-    return;
-  }
-  timer_.expires_after(seconds(wait.tv_sec) + std::chrono::microseconds(wait.tv_usec) +
-                       std::chrono::milliseconds(1));
-  timer_.async_wait([this](auto error) {
-    if (!error) {
-      ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-      ArmTimer();
-    }
-  });
 }
 
 Resolver::Resolver(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Resolver::~Resolver() = default;
 
 Result<std::unique_ptr<Resolver>> Resolver::Create(asio::io_context& io,
-                                                   const std::string& servers) {
-  auto state = std::make_unique<State>(io);
-  HF_TRY(state->Start(servers));
-  return std::unique_ptr<Resolver>(new Resolver(std::move(state)));
+                                                   const ResolverOptions& options) {
+  auto channel = NameChannel::Create(io, options.servers);
+  if (!channel) {
+    return std::unexpected(std::move(channel.error()));
+  }
+  return std::unique_ptr<Resolver>(
+      new Resolver(std::make_unique<State>(io, options, std::move(*channel))));
 }
 
-void Resolver::Resolve(const std::string& name, Callback callback) {
-  state_->Resolve(name, std::move(callback));
+void Resolver::Resolve(const std::string& name, AddressFamily family, Callback callback) {
+  state_->Resolve(name, family, std::move(callback));
 }
 
 }  // namespace holdfast::health

@@ -43,6 +43,17 @@ TEST(CheckConfig, AcceptsTheEdgesOfEveryRange) {
   }
 }
 
+TEST(CheckConfig, ShowsWhichAddressesOfANameItLooksAt) {
+  CheckConfig check = Good();
+  check.ip_address.clear();
+  check.fqdn = "www.test";
+  EXPECT_EQ(TargetText(check), "http://www.test:80/");
+  check.address_family = AddressFamily::kV6;
+  EXPECT_EQ(TargetText(check), "http://www.test:80/ (IPv6)");
+  check.address_family = AddressFamily::kAny;
+  EXPECT_EQ(TargetText(check), "http://www.test:80/ (IPv4 or IPv6)");
+}
+
 TEST(CheckConfig, RefusesWhatLiesBeyondAndNamesTheField) {
   const struct {
     const char* word;  // must stand in the message
@@ -200,6 +211,11 @@ TEST(NativeSettings, AreRefusedBeyondAndNameTheField) {
     EXPECT_NE(verdict.error().message.find(": " + native.part + " is "), std::string::npos)
         << verdict.error().message;
   }
+  CheckConfig push = NativeCheck({CheckType::kPush, std::monostate(), ""});
+  EXPECT_TRUE(ValidateCheck(push));
+  EXPECT_EQ(TargetText(push), "heartbeats at /heartbeat/b2f1c3");
+  push.interval = Milliseconds(49);
+  EXPECT_NE(ValidateCheck(push).error().message.find("interval is 49 ms"), std::string::npos);
   CheckConfig check = NativeCheck({CheckType::kIcmp, IcmpSettings{}, ""});
   check.port = 7;
   EXPECT_NE(ValidateCheck(check).error().message.find("Port is 7"), std::string::npos);

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <gtest/gtest.h>
 #include <map>
 #include <mutex>
@@ -54,6 +55,7 @@ class Watching : public ::testing::Test {
  protected:
   std::unique_ptr<Checker> Make(CheckerOptions options = {}) {
     options.resolvers = "127.0.0.1:1";
+    options.targets = testing::Loopback();
     auto made = Checker::Create(std::move(options), [this](const Report& report) {
       const std::lock_guard lock(mutex_);
       reports_[report.slot].push_back(report);
@@ -301,6 +303,27 @@ TEST_F(Watching, BelievesAFailureWhenOneControlTargetAnswers) {
     EXPECT_NE(report.seen.outcome, Outcome::kUnknown);
   }
   EXPECT_EQ(Of(1).back().side, State::kHealthy);
+}
+
+// Fault matrix D12: what has an address is probed, what has a name waits, nothing becomes down.
+TEST_F(Watching, D12_GoesOnWithoutAnyResolver) {
+  Listener server;
+  const auto checker = Make();  // nobody listens where it asks
+  CheckConfig named = Fast("b", server.port());
+  named.ip_address.clear();
+  named.fqdn = "web.example.test";
+  ASSERT_TRUE(checker->Assign({{0, 1, Fast("a", server.port())}, {1, 2, named}}));
+  ASSERT_TRUE(checker->Start());
+  ASSERT_TRUE(Says(0, State::kHealthy));
+  ASSERT_TRUE(Within([&] { return Of(1).size() >= 10; }));
+  checker->Stop();
+  for (const Report& report : Of(1)) {
+    EXPECT_EQ(report.side, State::kUnknown);
+    EXPECT_EQ(report.seen.outcome, Outcome::kUnknown) << report.seen.reason;
+  }
+  std::printf("D12: %zu reports by address, healthy; %zu by name, 0 of them down\n",
+              Of(0).size(),
+              Of(1).size());
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ CheckConfig Fast(std::string id, std::uint16_t port, CheckType type = CheckType:
 
 std::unique_ptr<Monitor> Make(MonitorOptions options = {}) {
   options.local.resolvers = "127.0.0.1:1";
+  options.local.targets = Loopback();
   auto monitor = Monitor::Create(options);
   EXPECT_TRUE(monitor.has_value()) << monitor.error().message;
   return std::move(*monitor);

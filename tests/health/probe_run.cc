@@ -13,6 +13,10 @@
 
 namespace holdfast::health::testing {
 
+TargetSettings Loopback() {
+  return {.allow = {"127.0.0.0/8", "::1"}, .deny = {}, .own = {}};
+}
+
 CheckConfig LoopbackCheck(CheckType type, std::uint16_t port) {
   CheckConfig check;
   check.id = "c1";
@@ -32,9 +36,12 @@ std::vector<Observation> Probes(const std::vector<CheckConfig>& checks, RunOptio
 
   boost::asio::io_context io;
   auto tls = TlsContext::Create();
-  auto resolver = Resolver::Create(io, options.dns_servers);
+  auto resolver = Resolver::Create(io, {.servers = options.dns_servers});
   HF_CHECK(tls.has_value() && resolver.has_value());
-  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
+  ProbeLoop loop{.io = io,
+                 .resolver = **resolver,
+                 .tls = **tls,
+                 .targets = TargetRules::Create(options.targets).value()};
   std::vector<std::vector<Observation>> seen(checks.size());
   std::vector<std::shared_ptr<Probe>> probes;
   for (std::size_t n = 0; n < checks.size(); ++n) {
@@ -73,8 +80,11 @@ Observation ProbeWithoutDescriptors(const CheckConfig& check, int spare) {
   HF_CHECK(getrlimit(RLIMIT_NOFILE, &usual) == 0);
   boost::asio::io_context io;
   auto tls = TlsContext::Create();
-  auto resolver = Resolver::Create(io, "127.0.0.1:1");
-  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
+  auto resolver = Resolver::Create(io, {.servers = "127.0.0.1:1"});
+  ProbeLoop loop{.io = io,
+                 .resolver = **resolver,
+                 .tls = **tls,
+                 .targets = TargetRules::Create(Loopback()).value()};
   std::vector<Observation> seen;
   const auto probe = Probe::Make(loop,
                                  MakeTask(check, nullptr).value(),
@@ -95,8 +105,11 @@ int ProbeAndAbandon(const CheckConfig& check,
                     std::chrono::milliseconds after) {
   boost::asio::io_context io;
   auto tls = TlsContext::Create();
-  auto resolver = Resolver::Create(io, "127.0.0.1:1");
-  ProbeLoop loop{.io = io, .resolver = **resolver, .tls = **tls};
+  auto resolver = Resolver::Create(io, {.servers = "127.0.0.1:1"});
+  ProbeLoop loop{.io = io,
+                 .resolver = **resolver,
+                 .tls = **tls,
+                 .targets = TargetRules::Create(Loopback()).value()};
   int spoken = 0;
   const auto probe = Probe::Make(
       loop, MakeTask(check, nullptr).value(), [&spoken](const Observation&) { ++spoken; });

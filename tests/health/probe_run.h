@@ -9,14 +9,19 @@
 
 #include "health/check.h"
 #include "health/observation.h"
+#include "health/probe/target_rules.h"
 
 namespace holdfast::health::testing {
 
 /// A check of 127.0.0.1 with generous timeouts.
 CheckConfig LoopbackCheck(CheckType type, std::uint16_t port);
 
+/// What tests on loopback have to allow.
+TargetSettings Loopback();
+
 struct RunOptions {
   std::string dns_servers = "127.0.0.1:1";  // nobody there
+  TargetSettings targets = Loopback();
   /// Called on the loop right after the probes were started.
   std::function<void(boost::asio::io_context&)> meanwhile;
 };
