@@ -147,6 +147,8 @@ class Monitor {
 
   /// All checks, in order of id; each is consistent in itself.
   [[nodiscard]] std::vector<CheckStatus> Statuses() const;
+  /// One of them. kNotFound.
+  [[nodiscard]] Result<CheckStatus> StatusOf(const std::string& id) const;
   /// What each checker says of one check; empty where nothing is probed. kNotFound.
   [[nodiscard]] Result<std::vector<CheckerView>> Views(const std::string& id) const;
   /// What led to its status, oldest first. kNotFound.

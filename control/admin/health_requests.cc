@@ -1,6 +1,5 @@
 #include "control/admin/health_requests.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -118,8 +117,10 @@ Json HealthShow(Core& core, const std::string& check, bool history) {
   if (!views) {
     return Failure(views.error());
   }
-  const auto statuses = core.monitor().Statuses();
-  const auto status = std::ranges::find(statuses, check, &health::CheckStatus::id);
+  const auto status = core.monitor().StatusOf(check);
+  if (!status) {
+    return Failure(status.error());
+  }
   Json json = CheckJson(*status);
   json["views"] = Json::array();
   for (const health::CheckerView& view : *views) {
