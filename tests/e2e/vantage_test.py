@@ -143,6 +143,7 @@ def test_what_three_see_becomes_an_answer_and_is_shown(site):
 
 
 def test_d8_one_of_three_that_sees_failure_changes_nothing(site):
+    until(lambda: site.node.tally("web")["healthy"] == 3, seconds=40)
     before = site.node.transitions()
     site.lan.hide("ep", "a")
     try:
@@ -162,6 +163,7 @@ def test_d8_one_of_three_that_sees_failure_changes_nothing(site):
 
 @pytest.mark.parametrize("gone", [("a",), ("b", "c")])
 def test_checkers_that_are_cut_off_take_nothing_with_them(site, gone):
+    until(lambda: site.node.tally("web")["healthy"] == 3, seconds=40)
     before, rest = site.node.transitions(), [one for one in CHECKERS if one not in gone]
     site.lan.cut(*gone)
     try:
@@ -250,8 +252,10 @@ def test_d9_a_quorum_that_is_lost_freezes_and_is_told(site):
 
 
 def test_a_checker_goes_on_while_control_is_away_and_tells_what_it_found(site):
-    site.node.kill("control")
+    killed = site.node.kill("control")
     site.good.set("fail")
+    until(lambda: site.node.pid("control") not in (0, killed), seconds=30)
+    until(lambda: site.node.log().count("holdfast-control info ready") == 2, seconds=30)
     site.node.await_checks(web="unhealthy")
     site.good.set("pass")
     site.await_all()
