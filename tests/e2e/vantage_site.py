@@ -72,9 +72,10 @@ class Lan:
         self.ip("lan", "link", "add", "name", "bridge0", "type", "bridge")
         self.ip("lan", "link", "set", "bridge0", "up")
         for name, address in self.addresses.items():
-            self.ip("lan", "link", "add", "name", f"to-{name}", "type", "veth", "peer", "name", "e0",
+            port = f"to-{name}"
+            self.ip("lan", "link", "add", "name", port, "type", "veth", "peer", "name", "e0",
                     "netns", self.space(name))
-            self.ip("lan", "link", "set", f"to-{name}", "master", "bridge0", "up")
+            self.ip("lan", "link", "set", port, "master", "bridge0", "up")
             self.ip(name, "addr", "add", f"{address}/24", "dev", "e0")
             self.ip(name, "link", "set", "e0", "up")
 
@@ -145,6 +146,10 @@ class SpaceNode(Node):
 
     def await_up(self, *names):
         until(lambda: all(self.checkers()[name]["connected"] for name in names), seconds=40)
+
+    def raw(self, check):
+        """What the reports alone come to."""
+        return next(one["raw"] for one in self.status()["checks"] if one["id"] == check)
 
     def tally(self, check):
         return next(one["checkers"] for one in self.status()["checks"] if one["id"] == check)
