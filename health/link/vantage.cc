@@ -145,7 +145,10 @@ void Vantage::Set(std::size_t control, const AssignedCheck& assigned, std::strin
   if (!is_probed) {
     Put(mine, place, Unprobed(problem));
   } else if (watched.last) {
-    Put(mine, place, std::move(*watched.last));
+    // Under the number that it had: who has taken it already passes over it.
+    watched.last->slot = watched.slot;
+    watched.last->version = watched.version;
+    Await(mine, place);
   }
 }
 
@@ -179,7 +182,11 @@ void Vantage::Put(Control& control, std::uint32_t place, Report report) {
   report.version = watched.version;
   watched.last = std::move(report);
   watched.sequence = ++sequence_;
-  if (!std::exchange(watched.waits, true)) {
+  Await(control, place);
+}
+
+void Vantage::Await(Control& control, std::uint32_t place) {
+  if (!std::exchange(watched_[place]->waits, true)) {
     control.ready.push_back(place);
   }
 }
@@ -207,9 +214,8 @@ void Vantage::TellAgain(std::size_t control) {
   const std::lock_guard lock(mutex_);
   Control& mine = controls_[control];
   for (const auto& [slot, place] : mine.places) {
-    Watched& watched = *watched_[place];
-    if (watched.last && !std::exchange(watched.waits, true)) {
-      mine.ready.push_back(place);
+    if (watched_[place]->last) {
+      Await(mine, place);
     }
   }
 }

@@ -79,6 +79,7 @@ class Vantage {
   void Set(std::size_t control, const AssignedCheck& assigned, std::string problem);
   void Drop(std::uint32_t place);
   void Put(Control& control, std::uint32_t place, Report report);
+  void Await(Control& control, std::uint32_t place);
   void OnReport(const Report& report);
 
   const bool allow_exec_;

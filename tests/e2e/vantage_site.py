@@ -51,8 +51,11 @@ class Certificates:
 class Lan:
     """Namespaces on one bridge. Each has one address; the bridge has none."""
 
+    made = 0  # one test's is not gone when the next one's is made
+
     def __init__(self, names):
-        self.prefix = f"hfv{os.getpid()}"
+        Lan.made += 1
+        self.prefix = f"hfv{os.getpid()}-{Lan.made}"
         self.names = ["lan", *names]
         self.addresses = {name: f"198.18.80.{number + 1}" for number, name in enumerate(names)}
 
@@ -66,22 +69,23 @@ class Lan:
         for name in self.names:
             netpair.ip("netns", "add", self.space(name))
             self.ip(name, "link", "set", "lo", "up")
-        self.ip("lan", "link", "add", "br", "type", "bridge")
-        self.ip("lan", "link", "set", "br", "up")
+        self.ip("lan", "link", "add", "name", "bridge0", "type", "bridge")
+        self.ip("lan", "link", "set", "bridge0", "up")
         for name, address in self.addresses.items():
-            self.ip("lan", "link", "add", name, "type", "veth", "peer", "name", "e0",
+            port = f"to-{name}"
+            self.ip("lan", "link", "add", "name", port, "type", "veth", "peer", "name", "e0",
                     "netns", self.space(name))
-            self.ip("lan", "link", "set", name, "master", "br", "up")
+            self.ip("lan", "link", "set", port, "master", "bridge0", "up")
             self.ip(name, "addr", "add", f"{address}/24", "dev", "e0")
             self.ip(name, "link", "set", "e0", "up")
 
     def cut(self, *names):
         for name in names:
-            self.ip("lan", "link", "set", name, "down")
+            self.ip("lan", "link", "set", f"to-{name}", "down")
 
     def heal(self, *names):
         for name in names:
-            self.ip("lan", "link", "set", name, "up")
+            self.ip("lan", "link", "set", f"to-{name}", "up")
 
     def hide(self, whom, who):
         """`who` sends to `whom` what nobody takes, in silence."""
@@ -142,6 +146,10 @@ class SpaceNode(Node):
 
     def await_up(self, *names):
         until(lambda: all(self.checkers()[name]["connected"] for name in names), seconds=40)
+
+    def raw(self, check):
+        """What the reports alone come to."""
+        return next(one["raw"] for one in self.status()["checks"] if one["id"] == check)
 
     def tally(self, check):
         return next(one["checkers"] for one in self.status()["checks"] if one["id"] == check)

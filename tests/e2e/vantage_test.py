@@ -143,6 +143,7 @@ def test_what_three_see_becomes_an_answer_and_is_shown(site):
 
 
 def test_d8_one_of_three_that_sees_failure_changes_nothing(site):
+    until(lambda: site.node.tally("web")["healthy"] == 3, seconds=40)
     before = site.node.transitions()
     site.lan.hide("ep", "a")
     try:
@@ -162,6 +163,7 @@ def test_d8_one_of_three_that_sees_failure_changes_nothing(site):
 
 @pytest.mark.parametrize("gone", [("a",), ("b", "c")])
 def test_checkers_that_are_cut_off_take_nothing_with_them(site, gone):
+    until(lambda: site.node.tally("web")["healthy"] == 3, seconds=40)
     before, rest = site.node.transitions(), [one for one in CHECKERS if one not in gone]
     site.lan.cut(*gone)
     try:
@@ -250,8 +252,10 @@ def test_d9_a_quorum_that_is_lost_freezes_and_is_told(site):
 
 
 def test_a_checker_goes_on_while_control_is_away_and_tells_what_it_found(site):
-    site.node.kill("control")
+    killed = site.node.kill("control")
     site.good.set("fail")
+    until(lambda: site.node.pid("control") not in (0, killed), seconds=30)
+    until(lambda: site.node.log().count("holdfast-control info ready") == 2, seconds=30)
     site.node.await_checks(web="unhealthy")
     site.good.set("pass")
     site.await_all()
@@ -284,17 +288,20 @@ def test_a_reload_brings_and_takes_checkers(site):
 
 
 def test_d10_an_impaired_channel_decides_as_one_in_order_does(tmp_path):
-    flips, seed = 6, 20
+    flips, seed = 12, 20
     with lan(("one", "two", *CHECKERS, "ep")) as net, contextlib.ExitStack() as stack:
         keys = Certificates(tmp_path / "keys")
-        end = Inside(net, "ep")
+        end, calm = Inside(net, "ep"), Inside(net, "ep")
         stack.callback(end.close)
+        stack.callback(calm.close)
+        # Seen so seldom that a new connection has nothing new to say of it.
+        slow = Check("calm", calm, interval_ms=20_000, rise=1, fall=1)
         nodes = {}
         for name in ("one", "two"):
             home, address = tmp_path / name, net.addresses[name]
             home.mkdir()
             nodes[name] = SpaceNode(
-                net, name, home, {ORIGIN: (ZONE, ())}, [Watched("web", end, "")],
+                net, name, home, {ORIGIN: (ZONE, ())}, [Watched("web", end, ""), slow],
                 tail=checkers_table(address, keys.issue(name, f"IP:{address}"),
                                     more="local = false\n"))
             stack.callback(nodes[name].close)
@@ -311,14 +318,21 @@ def test_d10_an_impaired_channel_decides_as_one_in_order_does(tmp_path):
         for number in range(flips):
             to = ("healthy", "unhealthy")[number % 2]
             end.set("pass" if to == "healthy" else "fail")
+            # What was decided stays until all three have said so to both.
+            healthy = 3 if to == "healthy" else 0
             for node in nodes.values():
-                until(lambda n=node, s=to: n.check_states().get("web") == s, seconds=60)
+                until(lambda n=node, s=to: n.raw("web") == s, seconds=60)
+                until(lambda n=node, h=healthy: (n.tally("web")["reporting"],
+                                                 n.tally("web")["healthy"]) == (3, h), seconds=60)
             if number == 2:  # a dissenter in between
                 net.hide("ep", "a")
                 until(lambda: nodes["one"].tally("web")["healthy"] == 2, seconds=40)
                 until(lambda: nodes["two"].tally("web")["healthy"] == 2, seconds=60)
                 net.show("ep", "a")
-        decided = {name: node.transitions() for name, node in nodes.items()}
+        until(lambda: nodes["two"].raw("calm") == "healthy", seconds=60)
+        told = {name: node.transitions() for name, node in nodes.items()}
+        assert [one for one in told["two"] if one[0] == "calm"] == [("calm", True)], told
+        decided = {name: [one for one in list_ if one[0] == "web"] for name, list_ in told.items()}
         dropped = {}
         for one in nodes["two"].checkers().values():
             for reason, count in one["dropped"].items():
@@ -332,4 +346,4 @@ def test_d10_an_impaired_channel_decides_as_one_in_order_does(tmp_path):
         assert decided["one"] == decided["two"], decided
         assert len(decided["one"]) == flips
         assert proxy.cut >= 3 and proxy.replayed >= 3
-        assert refused >= 1
+        assert refused >= 1 and dropped["repeated"] >= 1
