@@ -69,6 +69,9 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
   health::MonitorOptions options;
   options.local.resolvers = core->node_.health.resolvers;
   options.local.control_targets = core->node_.health.control_targets;
+  options.local.name_max_stale = std::chrono::seconds(core->node_.health.name_max_stale_s);
+  options.local.name_queries_per_second = core->node_.health.name_queries_per_second;
+  options.local.targets = TargetsOf(core->node_);
   auto monitor = health::Monitor::Create(options);
   if (!monitor) {
     return std::unexpected(monitor.error());

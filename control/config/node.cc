@@ -54,6 +54,7 @@ class NodeReader {
   void ReadWebhook(Fields& fields) { ReadWebhookTable(fields, path_, node_.webhooks); }
   void ReadOverlay(const Value& table);
   void CheckWhole(Fields& top);
+  void CheckHeartbeats(Fields& top);
 
   std::string PathOf(Fields& fields, std::string_view name, const std::string& fallback);
   std::optional<std::string> Address(Fields& fields, std::string_view name, const Value& value);
@@ -356,19 +357,29 @@ void NodeReader::ReadZone(Fields& fields) {
 }
 
 void NodeReader::ReadHealth(Fields& fields) {
-  if (fields.Require("checks", "a JSON file of health checks")) {
+  if (fields.Has("checks")) {
     node_.checks_file = PathOf(fields, "checks", "");
   }
-  node_.health.control_targets = fields.Strings("control_targets");
+  HealthConfig& health = node_.health;
+  const auto number = [&fields](std::string_view name, Range range, std::uint32_t& into) {
+    into = static_cast<std::uint32_t>(fields.Integer(name, range).value_or(into));
+  };
+  number("name_max_stale_s", {0, 604'800}, health.name_max_stale_s);
+  number("name_queries_per_second", {1, 100'000}, health.name_queries_per_second);
+  health.allow_targets = fields.Strings("allow_targets");
+  health.deny_targets = fields.Strings("deny_targets");
+  health.control_targets = fields.Strings("control_targets");
   std::string resolvers;
   for (const std::string& resolver : fields.Strings("resolvers")) {
     resolvers += (resolvers.empty() ? "" : ",") + resolver;
   }
-  node_.health.resolvers = resolvers;
+  health.resolvers = resolvers;
+  using Options = health::CheckerOptions;
   for (const auto& [key, options] :
-       {std::pair("control_targets",
-                  health::CheckerOptions{.control_targets = node_.health.control_targets}),
-        std::pair("resolvers", health::CheckerOptions{.resolvers = node_.health.resolvers})}) {
+       {std::pair("control_targets", Options{.control_targets = health.control_targets}),
+        std::pair("resolvers", Options{.resolvers = health.resolvers}),
+        std::pair("allow_targets", Options{.targets = {.allow = health.allow_targets}}),
+        std::pair("deny_targets", Options{.targets = {.deny = health.deny_targets}})}) {
     if (const auto checked = health::Checker::Validate(options); !checked) {
       fields.Refuse(key, "cannot be used: " + checked.error().message);
     }
@@ -394,6 +405,7 @@ void NodeReader::ReadOverlay(const Value& table) {
   number("healthy_threshold", {1, 100}, overlay.healthy_threshold);
   number("unhealthy_threshold", {1, 100}, overlay.unhealthy_threshold);
   number("jitter_percent", {0, 50}, overlay.jitter_percent);
+  overlay.address_family = ReadAddressFamily(fields);
   overlay.verdict = ReadVerdictKeys(fields);
   fields.RefuseUnknown();
   node_.check_overlays.push_back(std::move(overlay));
@@ -408,6 +420,16 @@ void NodeReader::CheckWhole(Fields& top) {
   }
   if (!sockets_udp_given_) {
     node_.sockets.udp = node_.dataplane.enabled ? SocketsUdp::kFallback : SocketsUdp::kAlways;
+  }
+}
+
+void NodeReader::CheckHeartbeats(Fields& top) {
+  const auto push = std::ranges::find(
+      node_.native_checks, health::CheckType::kPush, [](const auto& n) { return n.check.type; });
+  if (push != node_.native_checks.end() && node_.http.listen.empty()) {
+    top.Refuse("http",
+               "has no 'listen'; expected an address, since [check.\"" + push->check.id +
+                   "\"] of type PUSH is told there");
   }
 }
 
@@ -445,6 +467,7 @@ Result<NodeConfig> NodeReader::Read() {
   top.RefuseUnknown();
   CheckWhole(top);
   CheckHttpWhole(top, node_.http, node_.metrics);
+  CheckHeartbeats(top);
   if (!findings_.Ok()) {
     return std::unexpected(findings_.ToError());
   }
@@ -469,6 +492,18 @@ Result<NodeConfig> LoadNode(const std::string& path) {
   return ParseNode(*text, path);
 }
 
+health::TargetSettings TargetsOf(const NodeConfig& node) {
+  health::TargetSettings targets{
+      .allow = node.health.allow_targets, .deny = node.health.deny_targets, .own = {}};
+  for (const ListenConfig& listen : node.listen) {
+    targets.own.push_back(listen.address);
+  }
+  for (const HttpAddress& at : node.http.listen) {
+    targets.own.push_back(at.address);
+  }
+  return targets;
+}
+
 std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfig& wanted) {
   std::vector<std::string> sentences;
   const auto compare = [&](bool same, const char* what, const char* when = "at a restart") {
@@ -488,7 +523,7 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
   compare(running.location.client_subnet == wanted.location.client_subnet,
           "[location] client_subnet");
   compare(running.health == wanted.health,
-          "[health] resolvers or control_targets",
+          "[health] other than checks",
           "when holdfast-control starts again");
   compare(running.http == wanted.http, "[http]", "when holdfast-control starts again");
   return sentences;

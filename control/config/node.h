@@ -17,6 +17,7 @@
 #include "control/model/model.h"
 #include "dataplane/base/limits.h"
 #include "dataplane/base/result.h"
+#include "health/probe/target_rules.h"
 
 namespace holdfast::control {
 
@@ -97,14 +98,19 @@ struct CheckOverlay {
   std::optional<std::uint32_t> healthy_threshold;    // 1..100
   std::optional<std::uint32_t> unhealthy_threshold;  // 1..100
   std::optional<std::uint32_t> jitter_percent;       // 0..50
+  std::optional<health::AddressFamily> address_family;
   VerdictKeys verdict;
   std::string place;  // "FILE:LINE:COL" of the table
 };
 
 /// How this node's own checker looks at the world.
 struct HealthConfig {
-  std::string resolvers;                     // of endpoint names; empty: the system's
-  std::vector<std::string> control_targets;  // "ADDRESS:PORT": see health::CheckerOptions
+  std::string resolvers;                        // of endpoint names; empty: the system's
+  std::uint32_t name_max_stale_s = 86'400;      // 0..604800: addresses are used as much longer
+  std::uint32_t name_queries_per_second = 200;  // 1..100000
+  std::vector<std::string> control_targets;     // "ADDRESS:PORT": see health::CheckerOptions
+  std::vector<std::string> allow_targets;       // see health::TargetRules
+  std::vector<std::string> deny_targets;        //
   bool operator==(const HealthConfig&) const = default;
 };
 
@@ -139,6 +145,9 @@ Result<NodeConfig> LoadNode(const std::string& path);
 
 /// As LoadNode, from text; `path` is for messages and relative paths only.
 Result<NodeConfig> ParseNode(std::string_view text, const std::string& path);
+
+/// What its checks may look at: the addresses that it serves at are its own.
+health::TargetSettings TargetsOf(const NodeConfig& node);
 
 /// What of `wanted` a node that was started with `running` does not do by a reload: a sentence
 /// each.
