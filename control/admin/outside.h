@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "control/admin/requests.h"
+#include "control/alarms/heartbeats.h"
 #include "control/alarms/sources.h"
 #include "control/core.h"
 #include "control/http/client.h"
@@ -79,6 +80,7 @@ class Outside {
 
   // The order matters at the end: who calls goes before what is called.
   std::unique_ptr<AlarmSources> alarms_;
+  std::unique_ptr<Heartbeats> heartbeats_;
   std::unique_ptr<Webhooks> webhooks_;
   std::unique_ptr<HttpClient> client_;
   std::unique_ptr<HttpListener> listener_;
