@@ -69,8 +69,8 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
   }
   core->store_ = std::move(*store);
   health::MonitorOptions options;
-  options.local.resolvers = core->node_.health.resolvers;
-  options.local.control_targets = core->node_.health.control_targets;
+  options.local = core->node_.health;
+  options.local.targets = TargetsOf(core->node_);
   auto monitor = health::Monitor::Create(options);
   if (!monitor) {
     return std::unexpected(monitor.error());

@@ -161,6 +161,10 @@ Result<std::unique_ptr<Outside>> Outside::Start(Core& core,
         (void)monitor.ReportAlarm(
             check, alarm, reason);  // a check that is gone by now hears nothing
       });
+  outside->heartbeats_ = std::make_unique<Heartbeats>(
+      [&monitor = core.monitor()](const auto& check, bool pass, std::string reason) {
+        return monitor.ReportHeartbeat(check, pass, std::move(reason));
+      });
   outside->webhooks_ = std::make_unique<Webhooks>(
       *outside->client_, Sender{.node = core.node().id, .started_ms = started_ms});
   outside->Loaded();
@@ -179,7 +183,13 @@ void Outside::Loaded() {
       names->emplace(overlay.id, overlay.name);
     }
   }
+  for (const NativeCheck& native : node.native_checks) {
+    if (!native.name.empty()) {
+      names->emplace(native.check.id, native.name);
+    }
+  }
   alarms_->Configure(node.metrics, core_.model()->checks);
+  heartbeats_->Configure(node.native_checks);
   std::vector<CheckWords> words;
   for (const health::CheckStatus& status : core_.monitor().Statuses()) {
     words.push_back({.id = status.id,
@@ -259,6 +269,7 @@ void Outside::Listen() {
   if (listener) {
     listener_ = std::move(*listener);
     problem_.clear();
+    core_.monitor().ListenForHeartbeats();
     for (const HttpAddress& at : http_.listen) {
       spdlog::info("http on {}", at.Text());
     }
@@ -297,9 +308,17 @@ std::vector<HttpRoute> Outside::Routes() {
           {.method = HttpRoute::Method::kPost,
            .path = "/v1/alerts/",
            .guarded = true,
-           .handle = [this](std::string_view alarm, const std::string& body) {
-             return alarms_->Receive(alarm, body);
-           }}};
+           .handle = [this](std::string_view alarm,
+                            const std::string& body) { return alarms_->Receive(alarm, body); }},
+          {.method = HttpRoute::Method::kPost,
+           .path = "/heartbeat/",
+           .permits = [this](std::string_view check,
+                             std::string_view token) { return heartbeats_->Permits(check, token); },
+           .body_octets = Heartbeats::kMaxBody,
+           .handle =
+               [this](std::string_view check, const std::string& body) {
+                 return heartbeats_->Receive(check, body, Clock::now());
+               }}};
 }
 
 HttpReply Outside::Metrics() {

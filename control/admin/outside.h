@@ -11,6 +11,7 @@
 
 #include "control/admin/remote_checkers.h"
 #include "control/admin/requests.h"
+#include "control/alarms/heartbeats.h"
 #include "control/alarms/sources.h"
 #include "control/core.h"
 #include "control/http/client.h"
@@ -86,6 +87,7 @@ class Outside {
   // The order matters at the end: who calls goes before what is called.
   RemoteCheckers checkers_;
   std::unique_ptr<AlarmSources> alarms_;
+  std::unique_ptr<Heartbeats> heartbeats_;
   std::unique_ptr<Webhooks> webhooks_;
   std::unique_ptr<HttpClient> client_;
   std::unique_ptr<HttpListener> listener_;

@@ -38,8 +38,13 @@ std::string TextMember(const Value& table, std::string_view name) {
 // Reads one HealthCheckConfig; gives nothing when a part of it was refused.
 class CheckReader {
  public:
-  CheckReader(const Value& config, const std::string& file, std::string id, Findings& findings)
+  CheckReader(const Value& config,
+              const std::string& file,
+              std::string id,
+              const health::TargetRules& targets,
+              Findings& findings)
       : findings_(findings),
+        targets_(targets),
         errors_before_(findings.ErrorCount()),
         fields_(config, file, "health check '" + id + "'", findings) {
     check_.id = std::move(id);
@@ -60,6 +65,7 @@ class CheckReader {
   std::string Plain(std::string_view name, Range length);
 
   Findings& findings_;
+  const health::TargetRules& targets_;
   std::size_t errors_before_;
   Fields fields_;
   CheckConfig check_;
@@ -139,6 +145,10 @@ void CheckReader::ReadEndpoint() {
       fields_.Refuse("FullyQualifiedDomainName",
                      "is \"" + check_.fqdn + "\": " + name.error().message);
     }
+  }
+  if (const auto expected = ExpectedTarget(check_, targets_)) {
+    const char* name = check_.ip_address.empty() ? "FullyQualifiedDomainName" : "IPAddress";
+    fields_.Expected(name, *fields_.Find(name), *expected);
   }
   if (!fields_.Has("IPAddress") && !fields_.Has("FullyQualifiedDomainName")) {
     fields_.Refuse("IPAddress", "and FullyQualifiedDomainName are missing; expected one or both");
@@ -310,6 +320,7 @@ class Overlayer {
     check_.jitter_percent = overlay_.jitter_percent.value_or(check_.jitter_percent);
     check_.keep_alive = overlay_.keep_alive.value_or(check_.keep_alive);
     check_.tls_resume = overlay_.tls_resume.value_or(check_.tls_resume);
+    check_.address_family = overlay_.address_family.value_or(check_.address_family);
     CheckTimeout("connect_timeout_ms", check_.connect_timeout);
     if (check_.type != CheckType::kTcp) {
       CheckTimeout("response_timeout_ms", check_.response_timeout);
@@ -332,8 +343,9 @@ class Overlayer {
     return overlay_.interval_ms || overlay_.connect_timeout_ms || overlay_.response_timeout_ms ||
            overlay_.body_timeout_ms || overlay_.healthy_threshold || overlay_.unhealthy_threshold ||
            overlay_.jitter_percent || overlay_.keep_alive || overlay_.tls_resume ||
-           overlay_.verdict.quorum_percent || overlay_.verdict.min_reporters ||
-           overlay_.verdict.report_ttl_ms || overlay_.verdict.on_stale;
+           overlay_.address_family || overlay_.verdict.quorum_percent ||
+           overlay_.verdict.min_reporters || overlay_.verdict.report_ttl_ms ||
+           overlay_.verdict.on_stale;
   }
   void RefuseUseless() {
     if (IsDerived(check_.type) && SetsWhatIsOfProbes()) {
@@ -342,6 +354,9 @@ class Overlayer {
     }
     if (overlay_.response_timeout_ms && check_.type == CheckType::kTcp) {
       Refuse("key 'response_timeout_ms' is given; expected none for type TCP");
+    }
+    if (overlay_.address_family && !check_.ip_address.empty()) {
+      Refuse("key 'address_family' is given; expected none for a check that has an IPAddress");
     }
     if (overlay_.body_timeout_ms && !Matches(check_.type)) {
       Refuse("key 'body_timeout_ms' is given; expected none unless the type ends in _STR_MATCH");
@@ -424,9 +439,22 @@ void CheckAlarms(const std::vector<CheckConfig>& checks,
 
 }  // namespace
 
+std::optional<std::string> ExpectedTarget(const CheckConfig& check,
+                                          const health::TargetRules& targets) {
+  const auto literal =
+      health::IpAddress::FromText(check.ip_address.empty() ? check.fqdn : check.ip_address);
+  const auto rule = literal ? targets.Refusal(*literal) : std::nullopt;
+  if (!rule) {
+    return std::nullopt;
+  }
+  return "an address that may be probed: " + *rule +
+         " is refused unless [health] allow_targets of the node's file has it";
+}
+
 void ReadChecksText(std::string_view text,
                     const std::string& file,
                     std::span<const MetricSource> sources,
+                    const health::TargetRules& targets,
                     std::vector<CheckConfig>& checks,
                     Findings& findings) {
   std::unordered_map<std::string, std::uint32_t> lines;
@@ -458,7 +486,7 @@ void ReadChecksText(std::string_view text,
     if (native.contains(*id)) {
       fields.Refuse("Id", "is that of a [check.\"ID\"] with a type in the node's file too");
     }
-    if (auto check = CheckReader(*config, file, *id, findings).Read()) {
+    if (auto check = CheckReader(*config, file, *id, targets, findings).Read()) {
       checks.push_back(std::move(*check));
     }
   };
@@ -469,6 +497,7 @@ void ReadChecksText(std::string_view text,
 
 void ReadChecks(const std::string& path,
                 std::span<const MetricSource> sources,
+                const health::TargetRules& targets,
                 std::vector<CheckConfig>& checks,
                 Findings& findings) {
   const auto text = ReadFile(path, kMaxJsonOctets);
@@ -476,7 +505,7 @@ void ReadChecks(const std::string& path,
     findings.AddError("", text.error().message);
     return;
   }
-  ReadChecksText(*text, path, sources, checks, findings);
+  ReadChecksText(*text, path, sources, targets, checks, findings);
 }
 
 void ApplyOverlays(const std::vector<CheckOverlay>& overlays,

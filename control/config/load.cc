@@ -18,9 +18,14 @@ namespace {
 void ReadNodeChecks(const NodeConfig& node,
                     std::vector<health::CheckConfig>& checks,
                     Findings& findings) {
-  AddNativeChecks(node.native_checks, checks, findings);
+  const auto targets = health::TargetRules::Create(TargetsOf(node));
+  if (!targets) {
+    findings.AddError(node.path + ": [health]", targets.error().message);
+    return;
+  }
+  AddNativeChecks(node.native_checks, *targets, checks, findings);
   if (!node.checks_file.empty()) {
-    ReadChecks(node.checks_file, node.metrics, checks, findings);
+    ReadChecks(node.checks_file, node.metrics, *targets, checks, findings);
   }
   for (const health::CheckConfig& check : checks) {
     if (check.type == health::CheckType::kRecoveryControl &&

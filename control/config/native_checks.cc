@@ -1,5 +1,6 @@
 #include "control/config/native_checks.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <utility>
 
+#include "control/config/checks.h"
 #include "control/config/rdata.h"
 #include "control/config/text_file.h"
 #include "control/config/verdict_keys.h"
@@ -35,18 +37,27 @@ constexpr unsigned kTls = Bit(CheckType::kTls);
 constexpr unsigned kGrpc = Bit(CheckType::kGrpc);
 constexpr unsigned kIcmp = Bit(CheckType::kIcmp);
 constexpr unsigned kExec = Bit(CheckType::kExec);
+constexpr unsigned kPush = Bit(CheckType::kPush);
 constexpr unsigned kPorts = kUdp | kDns | kTls | kGrpc;
+constexpr unsigned kProbed = kPorts | kIcmp | kExec;
 
 // The keys that not every native type has.
 struct KeyOfTypes {
   const char* key;
   unsigned types;  // a Bit each
 };
-constexpr std::array<KeyOfTypes, 21> kKeysOfTypes{{
+constexpr std::array<KeyOfTypes, 29> kKeysOfTypes{{
     {"address", kPorts | kIcmp},
     {"name", kPorts | kIcmp},
+    {"address_family", kPorts | kIcmp},
     {"connect_timeout_ms", kPorts | kIcmp},
     {"measure_latency", kPorts | kIcmp},
+    {"response_timeout_ms", kProbed},
+    {"jitter_percent", kProbed},
+    {"quorum_percent", kProbed},
+    {"min_reporters", kProbed},
+    {"report_ttl_ms", kProbed},
+    {"on_stale", kProbed},
     {"port", kPorts},
     {"payload", kUdp},
     {"expect", kUdp},
@@ -64,6 +75,7 @@ constexpr std::array<KeyOfTypes, 21> kKeysOfTypes{{
     {"command", kExec},
     {"arguments", kExec},
     {"user", kExec},
+    {"token", kPush},
 }};
 
 // `\xNN`, `\r`, `\n`, `\t` and `\\` of a text become octets. @return nothing for other escapes.
@@ -121,6 +133,7 @@ class NativeReader {
   health::GrpcSettings ReadGrpc();
   health::IcmpSettings ReadIcmp();
   health::ExecSettings ReadExec();
+  void ReadToken();
   std::string Octets(std::string_view name, std::size_t least, std::size_t most);
   void CheckTimeout(std::string_view name, Milliseconds timeout);
   std::uint32_t Number(std::string_view name, Range range, std::uint32_t usual) {
@@ -131,6 +144,7 @@ class NativeReader {
   const std::string& path_;
   Findings& findings_;
   CheckConfig check_;
+  std::string token_;
 };
 
 void NativeReader::Read(std::vector<NativeCheck>& checks) {
@@ -145,6 +159,7 @@ void NativeReader::Read(std::vector<NativeCheck>& checks) {
   ReadPort();
   ReadTiming();
   ReadSettings();
+  const std::string label = fields_.Text("label", {1, 256}).value_or("");
   check_.inverted = fields_.Bool("inverted").value_or(false);
   check_.disabled = fields_.Bool("disabled").value_or(false);
   check_.measure_latency = fields_.Bool("measure_latency").value_or(false);
@@ -156,19 +171,21 @@ void NativeReader::Read(std::vector<NativeCheck>& checks) {
       findings_.AddError(place, valid.error().message);
       return;
     }
-    checks.push_back({std::move(check_), place});
+    checks.push_back(
+        {.check = std::move(check_), .name = label, .token = std::move(token_), .place = place});
   }
 }
 
 bool NativeReader::ReadType() {
-  const auto word = fields_.Word("type", {"UDP", "DNS", "TLS", "GRPC", "ICMP", "EXEC"});
+  const auto word = fields_.Word("type", {"UDP", "DNS", "TLS", "GRPC", "ICMP", "EXEC", "PUSH"});
   if (word) {
     constexpr std::array kTypes{CheckType::kUdp,
                                 CheckType::kDns,
                                 CheckType::kTls,
                                 CheckType::kGrpc,
                                 CheckType::kIcmp,
-                                CheckType::kExec};
+                                CheckType::kExec,
+                                CheckType::kPush};
     check_.type = kTypes.at(*word);
   }
   return word.has_value();
@@ -209,6 +226,10 @@ void NativeReader::ReadEndpoint() {
   if (!fields_.Has("address") && !has_name) {
     fields_.Refuse("address", "and 'name' are missing; expected one of them");
   }
+  check_.address_family = ReadAddressFamily(fields_).value_or(check_.address_family);
+  if (fields_.Has("address") && fields_.Has("address_family")) {
+    fields_.Refuse("address_family", "is given beside 'address'; expected none");
+  }
   // Elsewhere a name beside an address is what the endpoint is asked as.
   const bool asked_as = check_.type == CheckType::kTls || check_.type == CheckType::kGrpc;
   if (fields_.Has("address") && has_name && !asked_as) {
@@ -247,7 +268,9 @@ void NativeReader::ReadTiming() {
     milliseconds("connect_timeout_ms", {10, 60'000}, check_.connect_timeout);
     CheckTimeout("connect_timeout_ms", check_.connect_timeout);
   }
-  CheckTimeout("response_timeout_ms", check_.response_timeout);
+  if (!IsDerived(check_.type)) {
+    CheckTimeout("response_timeout_ms", check_.response_timeout);
+  }
 }
 
 void NativeReader::CheckTimeout(std::string_view name, Milliseconds timeout) {
@@ -276,6 +299,9 @@ void NativeReader::ReadSettings() {
       break;
     case CheckType::kIcmp:
       check_.native = ReadIcmp();
+      break;
+    case CheckType::kPush:
+      ReadToken();
       break;
     default:
       check_.native = ReadExec();
@@ -404,6 +430,17 @@ health::ExecSettings NativeReader::ReadExec() {
   return exec;
 }
 
+// Shown in no message.
+void NativeReader::ReadToken() {
+  constexpr const char* kExpected = "16..128 characters of ASCII without blanks";
+  if (fields_.Require("token", kExpected)) {
+    token_ = fields_.Text("token", {16, 128}).value_or("");
+    if (!std::ranges::all_of(token_, [](unsigned char c) { return c > 0x20 && c < 0x7f; })) {
+      fields_.Refuse("token", std::string("has other characters; expected ") + kExpected);
+    }
+  }
+}
+
 // What of the machine a check names and cannot have; empty: nothing is wrong.
 std::string LookAtProgram(const health::ExecSettings& exec) {
   struct stat file{};
@@ -448,6 +485,7 @@ void ReadNativeCheck(const Value& table,
 }
 
 void AddNativeChecks(const std::vector<NativeCheck>& native,
+                     const health::TargetRules& targets,
                      std::vector<CheckConfig>& checks,
                      Findings& findings) {
   for (const NativeCheck& one : native) {
@@ -457,6 +495,11 @@ void AddNativeChecks(const std::vector<NativeCheck>& native,
       wrong = LookAtProgram(*exec);
     } else if (auto* tls = std::get_if<health::TlsSettings>(&check.native)) {
       wrong = LookAtBundle(*tls);
+    }
+    if (const auto expected = ExpectedTarget(check, targets); expected && HasEndpoint(check.type)) {
+      const bool named = check.ip_address.empty();
+      wrong = NotAsExpected(
+          named ? "key 'name'" : "key 'address'", named ? check.fqdn : check.ip_address, *expected);
     }
     if (!wrong.empty()) {
       findings.AddError(one.place, "check '" + check.id + "': " + wrong);

@@ -9,11 +9,14 @@
 #include "control/config/fields.h"
 #include "control/model/findings.h"
 #include "health/check.h"
+#include "health/probe/target_rules.h"
 
 namespace holdfast::control {
 
 struct NativeCheck {
   health::CheckConfig check;
+  std::string name;   // for people; 1..256 characters, or empty
+  std::string token;  // of PUSH: what its agent must know, 16..128 characters
   std::string place;  // "FILE:LINE:COL" of the table
 };
 
@@ -26,8 +29,10 @@ void ReadNativeCheck(const Value& table,
                      Findings& findings);
 
 /// Adds them to `checks`, after a look at what they name on this machine. Errors: a command that is
-/// no executable file, a user that does not exist, a CA bundle that cannot be read.
+/// no executable file, a user that does not exist, a CA bundle that cannot be read, an address that
+/// `targets` refuse.
 void AddNativeChecks(const std::vector<NativeCheck>& native,
+                     const health::TargetRules& targets,
                      std::vector<health::CheckConfig>& checks,
                      Findings& findings);
 

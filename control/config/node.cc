@@ -10,11 +10,11 @@
 #include <utility>
 
 #include "control/config/fields.h"
+#include "control/config/probing_keys.h"
 #include "control/config/text_file.h"
 #include "control/config/toml.h"
 #include "dataplane/table/format.h"
 #include "dataplane/wire/name.h"
-#include "health/checker/checker.h"
 
 namespace holdfast::control {
 namespace {
@@ -55,6 +55,7 @@ class NodeReader {
   void ReadWebhook(Fields& fields) { ReadWebhookTable(fields, path_, node_.webhooks); }
   void ReadOverlay(const Value& table);
   void CheckWhole(Fields& top);
+  void CheckHeartbeats(Fields& top);
 
   std::string PathOf(Fields& fields, std::string_view name, const std::string& fallback);
   std::optional<std::string> Address(Fields& fields, std::string_view name, const Value& value);
@@ -357,25 +358,12 @@ void NodeReader::ReadZone(Fields& fields) {
 }
 
 void NodeReader::ReadHealth(Fields& fields) {
-  if (fields.Require("checks", "a JSON file of health checks")) {
+  if (fields.Has("checks")) {
     node_.checks_file = PathOf(fields, "checks", "");
   }
   node_.mass_changes = static_cast<std::uint32_t>(
       fields.Integer("mass_changes", {0, 100'000}).value_or(node_.mass_changes));
-  node_.health.control_targets = fields.Strings("control_targets");
-  std::string resolvers;
-  for (const std::string& resolver : fields.Strings("resolvers")) {
-    resolvers += (resolvers.empty() ? "" : ",") + resolver;
-  }
-  node_.health.resolvers = resolvers;
-  for (const auto& [key, options] :
-       {std::pair("control_targets",
-                  health::CheckerOptions{.control_targets = node_.health.control_targets}),
-        std::pair("resolvers", health::CheckerOptions{.resolvers = node_.health.resolvers})}) {
-    if (const auto checked = health::Checker::Validate(options); !checked) {
-      fields.Refuse(key, "cannot be used: " + checked.error().message);
-    }
-  }
+  ReadProbingKeys(fields, node_.health);
 }
 
 void NodeReader::ReadOverlay(const Value& table) {
@@ -399,6 +387,7 @@ void NodeReader::ReadOverlay(const Value& table) {
   number("jitter_percent", {0, 50}, overlay.jitter_percent);
   overlay.keep_alive = fields.Bool("keep_alive");
   overlay.tls_resume = fields.Bool("tls_resume");
+  overlay.address_family = ReadAddressFamily(fields);
   overlay.verdict = ReadVerdictKeys(fields);
   fields.RefuseUnknown();
   node_.check_overlays.push_back(std::move(overlay));
@@ -413,6 +402,16 @@ void NodeReader::CheckWhole(Fields& top) {
   }
   if (!sockets_udp_given_) {
     node_.sockets.udp = node_.dataplane.enabled ? SocketsUdp::kFallback : SocketsUdp::kAlways;
+  }
+}
+
+void NodeReader::CheckHeartbeats(Fields& top) {
+  const auto push = std::ranges::find(
+      node_.native_checks, health::CheckType::kPush, [](const auto& n) { return n.check.type; });
+  if (push != node_.native_checks.end() && node_.http.listen.empty()) {
+    top.Refuse("http",
+               "has no 'listen'; expected an address, since [check.\"" + push->check.id +
+                   "\"] of type PUSH is told there");
   }
 }
 
@@ -451,6 +450,7 @@ Result<NodeConfig> NodeReader::Read() {
   top.RefuseUnknown();
   CheckWhole(top);
   CheckHttpWhole(top, node_.http, node_.metrics);
+  CheckHeartbeats(top);
   if (!findings_.Ok()) {
     return std::unexpected(findings_.ToError());
   }
@@ -475,6 +475,20 @@ Result<NodeConfig> LoadNode(const std::string& path) {
   return ParseNode(*text, path);
 }
 
+health::TargetSettings TargetsOf(const NodeConfig& node) {
+  health::TargetSettings targets = node.health.targets;
+  for (const ListenConfig& listen : node.listen) {
+    targets.own.push_back(listen.address);
+  }
+  for (const HttpAddress& at : node.http.listen) {
+    targets.own.push_back(at.address);
+  }
+  for (const HttpAddress& at : node.checkers.listen) {
+    targets.own.push_back(at.address);
+  }
+  return targets;
+}
+
 std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfig& wanted) {
   std::vector<std::string> sentences;
   const auto compare = [&](bool same, const char* what, const char* when = "at a restart") {
@@ -494,7 +508,7 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
   compare(running.location.client_subnet == wanted.location.client_subnet,
           "[location] client_subnet");
   compare(running.health == wanted.health,
-          "[health] resolvers or control_targets",
+          "[health] other than checks",
           "when holdfast-control starts again");
   compare(running.checkers.SameDoor(wanted.checkers),
           "[checkers] listen, certificate, key or ca",

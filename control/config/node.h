@@ -18,6 +18,7 @@
 #include "control/model/model.h"
 #include "dataplane/base/limits.h"
 #include "dataplane/base/result.h"
+#include "health/checker/checker.h"
 
 namespace holdfast::control {
 
@@ -100,17 +101,12 @@ struct CheckOverlay {
   std::optional<std::uint32_t> jitter_percent;       // 0..50
   std::optional<bool> keep_alive;                    // HTTP*, with an IPAddress
   std::optional<bool> tls_resume;                    // HTTPS*
+  std::optional<health::AddressFamily> address_family;
   VerdictKeys verdict;
   std::string place;  // "FILE:LINE:COL" of the table
 };
 
 /// How this node's own checker looks at the world.
-struct HealthConfig {
-  std::string resolvers;                     // of endpoint names; empty: the system's
-  std::vector<std::string> control_targets;  // "ADDRESS:PORT": see health::CheckerOptions
-  bool operator==(const HealthConfig&) const = default;
-};
-
 struct NodeConfig {
   std::string path;  // the file itself
   /// [health] mass_changes: more changes of checks within 10 s are told as one event; 0: never.
@@ -128,7 +124,7 @@ struct NodeConfig {
   std::string checks_file;  // empty: no checks
   std::vector<CheckOverlay> check_overlays;
   std::vector<NativeCheck> native_checks;
-  HealthConfig health;
+  health::CheckerOptions health;  // targets.own is left to whoever probes
   CheckersConfig checkers;
   RecoveryConfig recovery;
   HttpConfig http;
@@ -145,6 +141,9 @@ Result<NodeConfig> LoadNode(const std::string& path);
 
 /// As LoadNode, from text; `path` is for messages and relative paths only.
 Result<NodeConfig> ParseNode(std::string_view text, const std::string& path);
+
+/// What its checks may look at: the addresses that it serves at are its own.
+health::TargetSettings TargetsOf(const NodeConfig& node);
 
 /// What of `wanted` a node that was started with `running` does not do by a reload: a sentence
 /// each.

@@ -2,6 +2,11 @@
 
 namespace holdfast::control {
 
+std::optional<health::AddressFamily> ReadAddressFamily(Fields& fields) {
+  const auto word = fields.Word("address_family", {"v4", "v6", "any"});
+  return word ? std::optional(static_cast<health::AddressFamily>(*word)) : std::nullopt;
+}
+
 VerdictKeys ReadVerdictKeys(Fields& fields) {
   const auto number = [&fields](std::string_view name,
                                 Range range) -> std::optional<std::uint32_t> {

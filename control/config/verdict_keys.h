@@ -1,5 +1,6 @@
-// The keys of a [check."ID"] table that say how reports become a verdict: agreement of several
-// checkers, and damping (spec/health-checks.md section 11). Control core.
+// The keys of a [check."ID"] table that checks of either kind of table have: how reports become a
+// verdict (agreement of several checkers, damping), and which addresses a name has
+// (spec/health-checks.md section 11). Control core.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,9 @@
 #include "health/check.h"
 
 namespace holdfast::control {
+
+/// "v4", "v6" or "any" of the key address_family.
+std::optional<health::AddressFamily> ReadAddressFamily(Fields& fields);
 
 /// Unset: as the check has it.
 struct VerdictKeys {

@@ -183,6 +183,9 @@ class HttpListener::Core::Session : public std::enable_shared_from_this<Session>
               self->found_.route->method == HttpRoute::Method::kGet) {
             self->found_.refused = Sentence(400, "a body came with a GET; expected none");
           }
+          if (self->IsTooLong()) {
+            self->found_.refused = self->TooLong();
+          }
           if (self->found_.refused) {
             return self->Send(std::move(*self->found_.refused), !has_body);
           }
@@ -190,7 +193,22 @@ class HttpListener::Core::Session : public std::enable_shared_from_this<Session>
         });
   }
 
+  // What a route takes, known only now: what the header announces is looked at here, what comes in
+  // chunks by the parser.
+  [[nodiscard]] std::size_t MostOctets() const {
+    const std::size_t own = found_.route == nullptr ? 0 : found_.route->body_octets;
+    return own == 0 ? core_.limits_.body_octets : own;
+  }
+  [[nodiscard]] bool IsTooLong() const {
+    const auto length = request_->content_length();
+    return !found_.refused && length && *length > MostOctets();
+  }
+  [[nodiscard]] HttpReply TooLong() const {
+    return Sentence(413, "the body is larger than " + std::to_string(MostOctets()) + " octets");
+  }
+
   void ReadBody() {
+    request_->body_limit(MostOctets());
     stream_.expires_after(core_.limits_.body);
     http::async_read(
         stream_, buffer_, *request_, [self = shared_from_this()](error_code error, std::size_t) {
@@ -219,9 +237,7 @@ class HttpListener::Core::Session : public std::enable_shared_from_this<Session>
     Send(header ? Sentence(431,
                            "the header is larger than " +
                                std::to_string(core_.limits_.header_octets) + " octets")
-         : body ? Sentence(413,
-                           "the body is larger than " + std::to_string(core_.limits_.body_octets) +
-                               " octets")
+         : body ? TooLong()
                 : Sentence(400, "this is no HTTP/1.1 request: " + error.message()),
          false);
   }
@@ -336,13 +352,20 @@ void HttpListener::Core::Judge(const http::request_header<>& header, Found& foun
     found.refused = Sentence(401, "expected 'Authorization: Bearer' with the token of this node");
     return;
   }
+  if (found.route->permits) {
+    const bool bears = beast::iequals(given.substr(0, kBearer.size()), kBearer);
+    if (!found.route->permits(found.rest, bears ? given.substr(kBearer.size()) : "")) {
+      found.refused = Sentence(403, "expected 'Authorization: Bearer' with the token of this path");
+      return;
+    }
+  }
   if (!field(http::field::expect).empty()) {
     found.refused = Sentence(417, "'Expect' is not met here; send the body at once");
     return;
   }
   // A page in a browser cannot send this type to another site without being asked first.
   const std::string_view type = field(http::field::content_type);
-  if (found.route->method == HttpRoute::Method::kPost &&
+  if (found.route->method == HttpRoute::Method::kPost && !found.route->permits &&
       !beast::iequals(type.substr(0, type.find(';')), "application/json")) {
     found.refused = Sentence(415, "expected Content-Type: application/json");
   }

@@ -31,6 +31,10 @@ struct HttpRoute {
   Method method = Method::kGet;
   std::string path;  // "/metrics"; one that ends with "/" is a prefix of the paths it stands for
   bool guarded = false;  // asks for the bearer token, where there is one
+  /// For paths with secrets of their own: whether the bearer of `token` may have `rest`; else 403.
+  /// A browser asks first before it sends a token elsewhere, so a POST may be of any type.
+  std::function<bool(std::string_view rest, std::string_view token)> permits = nullptr;
+  std::size_t body_octets = 0;  // of a POST; 0: as the listener's limit
   /// On the listener's thread. @param rest  the decoded path behind the prefix. @param body  of a
   /// POST, else empty.
   std::function<HttpReply(std::string_view rest, const std::string& body)> handle;

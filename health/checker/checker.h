@@ -27,6 +27,7 @@ struct CheckerOptions {
   std::chrono::seconds name_max_stale{86'400};  // 0..604800; see ResolverOptions
   std::uint32_t name_queries_per_second = 200;  // 1..100000
   TargetSettings targets;                       // what may be probed; control targets always may
+  bool operator==(const CheckerOptions&) const = default;
 };
 
 /// One check to watch. `version` says which settings a report is about.

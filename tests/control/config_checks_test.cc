@@ -26,7 +26,7 @@ std::vector<MetricSource> Sources() {
 
 std::unique_ptr<Read> ReadJson(const std::string& text) {
   auto read = std::make_unique<Read>();
-  ReadChecksText(text, "c.json", Sources(), read->checks, read->findings);
+  ReadChecksText(text, "c.json", Sources(), {}, read->checks, read->findings);
   return read;
 }
 
@@ -258,6 +258,7 @@ TEST(HealthChecks, RefuseAlarmsThatNobodyKeeps) {
       R"({"HealthChecks": [{"Id": "c1", "HealthCheckConfig": {)" + metric + alarm + "}}]}",
       "c.json",
       {},
+      {},
       none.checks,
       none.findings);
   ASSERT_FALSE(none.findings.Ok());
@@ -337,7 +338,8 @@ TEST(Overlays, GiveDerivedChecksANameAndNothingElse) {
                             "unhealthy_threshold = 1",
                             "jitter_percent = 1",
                             "keep_alive = true",
-                            "tls_resume = false"}) {
+                            "tls_resume = false",
+                            "address_family = \"v6\""}) {
       const auto read = ReadOverlaid(derived, key);
       ASSERT_FALSE(read->findings.Ok()) << key;
       EXPECT_THAT(
@@ -346,6 +348,13 @@ TEST(Overlays, GiveDerivedChecksANameAndNothingElse) {
               ", which nothing is probed for; expected no key but 'label' and those of damping"));
     }
   }
+}
+
+TEST(Overlays, ChooseTheFamilyOfANameAlone) {
+  const auto named = ReadOverlaid(R"("Type": "HTTP", "FullyQualifiedDomainName": "a.test")",
+                                  "address_family = \"v6\"");
+  ASSERT_TRUE(named->findings.Ok()) << named->findings.ToError().message;
+  EXPECT_EQ(named->checks.at(0).address_family, health::AddressFamily::kV6);
 }
 
 TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {
@@ -367,6 +376,9 @@ TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {
       {match,
        "interval_ms = 100\nconnect_timeout_ms = 10\nresponse_timeout_ms = 10",
        "key 'body_timeout_ms' is 2000; expected less"},
+      {http,
+       "address_family = \"v4\"",
+       "key 'address_family' is given; expected none for a check that has an IPAddress"},
       {http, "body_timeout_ms = 10", "key 'body_timeout_ms' is given; expected none unless"},
       {tcp, "response_timeout_ms = 10", "key 'response_timeout_ms' is given; expected none for"},
       {tcp, "unhealthy_threshold = 1\ninterval_ms = 10000", "key 'connect_timeout_ms' is 10000"},

@@ -49,12 +49,13 @@ TEST(Examples, LoadWithoutAWarning) {
   EXPECT_EQ(loaded->model.zones[0].id, "Z2EXAMPLETEST");
   EXPECT_EQ(loaded->model.zones[0].record_sets.size(), 16U);
   // Those of the node's file, one of each native type, then those of the JSON file.
-  ASSERT_EQ(loaded->model.checks.size(), 8U);
+  ASSERT_EQ(loaded->model.checks.size(), 9U);
   for (std::size_t n = 0; n < 6; ++n) {
     EXPECT_EQ(loaded->model.checks[n].native.index(), n + 1);
   }
-  EXPECT_EQ(loaded->model.checks[6].interval.count(), 100);
-  EXPECT_EQ(loaded->model.checks[7].interval.count(), 10'000);
+  EXPECT_EQ(loaded->model.checks[6].type, health::CheckType::kPush);
+  EXPECT_EQ(loaded->model.checks[7].interval.count(), 100);
+  EXPECT_EQ(loaded->model.checks[8].interval.count(), 10'000);
 }
 
 TEST_F(NodeFolder, ReadsZoneRecordsAndChecksTogether) {

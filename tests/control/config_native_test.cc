@@ -24,6 +24,7 @@ const std::string kDns = "type = \"DNS\"\naddress = \"192.0.2.1\"\nquestion = \"
 const std::string kTls = "type = \"TLS\"\naddress = \"192.0.2.1\"\n";
 const std::string kGrpc = "type = \"GRPC\"\naddress = \"192.0.2.1\"\nport = 9\n";
 const std::string kIcmp = "type = \"ICMP\"\naddress = \"192.0.2.1\"\n";
+const std::string kPush = "type = \"PUSH\"\ntoken = \"0123456789abcdef\"\n";
 const std::string kExec = "type = \"EXEC\"\ncommand = \"/bin/true\"\n";
 
 Result<NodeConfig> Parse(const std::string& table, const std::string& id = "c1") {
@@ -153,8 +154,9 @@ TEST(NativeChecks, RefuseEachFaultWithItsPlaceKeyValueAndRange) {
     const char* part;
   } cases[] = {
       {"type = \"SMTP\"\n",
-       "n.toml:4:8: key 'type' is \"SMTP\"; expected \"UDP\", \"DNS\", \"TLS\", \"GRPC\", \"ICMP\" "
-       "or \"EXEC\""},
+       "n.toml:4:8: key 'type' is \"SMTP\"; expected \"UDP\", \"DNS\", \"TLS\", \"GRPC\", "
+       "\"ICMP\", "
+       "\"EXEC\" or \"PUSH\""},
       {"type = 1\n", "key 'type' is 1; expected \"UDP\""},
       {"type = \"ICMP\"\n",
        "n.toml:3:1: key 'address' and 'name' are missing; expected one of them"},
@@ -192,6 +194,36 @@ TEST(NativeChecks, RefuseEachFaultWithItsPlaceKeyValueAndRange) {
       {kUdp + "unhealthy_threshold = 101\n", "expected 1..100"},
       {kUdp + "jitter_percent = -1\n", "key 'jitter_percent' is -1; expected 0..50"},
       {kUdp + "jitter_percent = 51\n", "expected 0..50"},
+      {kUdp + "label = \"\"\n", "key 'label' has 0 characters; expected 1..256"},
+      {kUdp + "label = \"" + Letters(257) + "\"\n", "key 'label' has 257 characters"},
+      {kUdp + "address_family = \"v6\"\n",
+       "key 'address_family' is given beside 'address'; expected none"},
+      {"type = \"UDP\"\nname = \"a.test\"\nport = 1\naddress_family = \"v5\"\n",
+       "key 'address_family' is \"v5\"; expected \"v4\", \"v6\" or \"any\""},
+      {kExec + "address_family = \"v4\"\n",
+       "key 'address_family' is given; expected none for type EXEC"},
+      {kUdp + "token = \"0123456789abcdef\"\n", "key 'token' is given; expected none for type UDP"},
+      {"type = \"PUSH\"\n", "key 'token' is missing; expected 16..128 characters of ASCII"},
+      {"type = \"PUSH\"\ntoken = \"" + Letters(15) + "\"\n",
+       "key 'token' has 15 characters; expected 16..128"},
+      {"type = \"PUSH\"\ntoken = \"" + Letters(129) + "\"\n", "key 'token' has 129 characters"},
+      {"type = \"PUSH\"\ntoken = \"a blank is no good\"\n",
+       "key 'token' has other characters; expected 16..128 characters of ASCII without blanks"},
+      {kPush + "interval_ms = 49\n", "key 'interval_ms' is 49; expected 50..300000"},
+      {kPush + "unhealthy_threshold = 0\n", "expected 1..100"},
+      {kPush + "healthy_threshold = 101\n", "expected 1..100"},
+      {kPush + "address = \"192.0.2.1\"\n", "key 'address' is given; expected none for type PUSH"},
+      {kPush + "response_timeout_ms = 100\n", "key 'response_timeout_ms' is given; expected none"},
+      {kPush + "jitter_percent = 1\n",
+       "key 'jitter_percent' is given; expected none for type PUSH"},
+      {kPush + "quorum_percent = 1\n",
+       "key 'quorum_percent' is given; expected none for type PUSH"},
+      {kPush + "min_reporters = 1\n", "key 'min_reporters' is given; expected none"},
+      {kPush + "report_ttl_ms = 1000\n", "key 'report_ttl_ms' is given; expected none"},
+      {kPush + "on_stale = \"keep\"\n", "key 'on_stale' is given; expected none"},
+      {kPush,
+       "key 'http' has no 'listen'; expected an address, since [check.\"c1\"] of type PUSH is told "
+       "there"},
       {kUdp + "inverted = 1\n", "key 'inverted' is 1; expected true or false"},
       {kUdp + "disabled = \"no\"\n", "key 'disabled' is \"no\"; expected true or false"},
       {kUdp + "payload = \"" + Letters(1401) + "\"\n",
@@ -261,7 +293,77 @@ TEST(NativeChecks, RefuseEachFaultWithItsPlaceKeyValueAndRange) {
   EXPECT_THAT(node.error().message, HasSubstr("Id is"));
 }
 
+TEST(NativeChecks, ArePushedByAnAgentThatKnowsTheToken) {
+  const auto node =
+      Parse(kPush +
+            "label = \"nightly backup\"\ninterval_ms = 50\nunhealthy_threshold = 100\n"
+            "hold_down_ms = 1000\n[http]\nlisten = [\"127.0.0.1:9153\"]\n");
+  ASSERT_TRUE(node.has_value()) << node.error().message;
+  const NativeCheck& push = node->native_checks.at(0);
+  EXPECT_EQ(push.check.type, CheckType::kPush);
+  EXPECT_EQ(push.token, "0123456789abcdef");
+  EXPECT_EQ(push.name, "nightly backup");
+  EXPECT_EQ(push.check.interval, Milliseconds(50));
+  EXPECT_EQ(push.check.unhealthy_threshold, 100U);
+  EXPECT_EQ(push.check.damping.hold_down, Milliseconds(1000));
+}
+
+TEST(NativeChecks, LookAtTheFamilyThatIsWanted) {
+  const std::string named = "type = \"UDP\"\nname = \"log.a.test\"\nport = 9\n";
+  EXPECT_EQ(Read(named).address_family, health::AddressFamily::kV4);
+  for (const auto& [word, family] : {std::pair("v4", health::AddressFamily::kV4),
+                                     std::pair("v6", health::AddressFamily::kV6),
+                                     std::pair("any", health::AddressFamily::kAny)}) {
+    EXPECT_EQ(Read(named + "address_family = \"" + word + "\"\n").address_family, family);
+  }
+}
+
 using NativeChecksOfANode = NodeFolder;
+
+// Fault matrix D19, when it is set: by both kinds of files, with all that is needed to mend it.
+TEST_F(NativeChecksOfANode, MayNotLookAtRefusedAddresses) {
+  Write("c.json", R"({"HealthChecks": [
+    {"Id": "web", "HealthCheckConfig": {"Type": "HTTP", "IPAddress": "169.254.169.254"}},
+    {"Id": "own", "HealthCheckConfig": {"Type": "TCP", "Port": 53, "IPAddress": "192.0.2.53"}},
+    {"Id": "lit", "HealthCheckConfig": {"Type": "TCP", "Port": 1,
+                                        "FullyQualifiedDomainName": "127.0.0.1"}}]})");
+  const std::string ping =
+      "[check.ping]\ntype = \"ICMP\"\naddress = \"::ffff:127.0.0.1\"\n"
+      "[check.log]\ntype = \"UDP\"\nport = 1\nname = \"127.1.2.3\"\n";
+  const auto refused = Load("[health]\nchecks = \"c.json\"\n" + ping);
+  ASSERT_FALSE(refused.has_value());
+  const std::string unless = "is refused unless [health] allow_targets of the node's file has it";
+  for (const std::string& part :
+       {std::string("c.json:2: health check 'web': IPAddress is \"169.254.169.254\"; expected an "
+                    "address that may be probed: 169.254.0.0/16 (link-local, where clouds have "
+                    "their metadata) ") +
+            unless,
+        "c.json:3: health check 'own': IPAddress is \"192.0.2.53\"; expected an address that may "
+        "be "
+        "probed: 192.0.2.53/32 (an address of this node) " +
+            unless,
+        "health check 'lit': FullyQualifiedDomainName is \"127.0.0.1\"; expected an address that "
+        "may be probed: 127.0.0.0/8 (loopback) " +
+            unless,
+        "n.toml:5:1: check 'ping': key 'address' is \"::ffff:127.0.0.1\"; expected an address that "
+        "may be probed: 127.0.0.0/8 (loopback; it leads to 127.0.0.1) " +
+            unless,
+        "n.toml:8:1: check 'log': key 'name' is \"127.1.2.3\"; expected an address that may be "
+        "probed: 127.0.0.0/8 (loopback) " +
+            unless}) {
+    EXPECT_THAT(refused.error().message, HasSubstr(part));
+  }
+  const auto allowed = Load(
+      "[health]\nchecks = \"c.json\"\nallow_targets = [\"169.254.169.254\", \"192.0.2.53\", "
+      "\"127.0.0.0/8\"]\n" +
+      ping);
+  EXPECT_TRUE(allowed.has_value()) << allowed.error().message;
+  const auto denied = Load(
+      "[health]\ndeny_targets = [\"10.0.0.0/8\"]\n[check.ping]\n"
+      "type = \"ICMP\"\naddress = \"10.1.2.3\"\n");
+  ASSERT_FALSE(denied.has_value());
+  EXPECT_THAT(denied.error().message, HasSubstr("10.0.0.0/8 (deny_targets) is refused"));
+}
 
 TEST_F(NativeChecksOfANode, StandBesideThoseOfTheJsonFile) {
   Write("c.json", R"({"HealthChecks": [

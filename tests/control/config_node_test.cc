@@ -93,6 +93,10 @@ blocks = "isps.json"
 [health]
 checks = "checks.json"
 resolvers = ["192.0.2.53", "[2001:db8::53]:5353"]
+name_max_stale_s = 0
+name_queries_per_second = 100000
+allow_targets = ["127.0.0.0/8", "::1"]
+deny_targets = ["10.0.0.0/8"]
 control_targets = ["192.0.2.1:80", "[2001:db8::1]:53"]
 mass_changes = 100
 [check."abc-1"]
@@ -110,6 +114,7 @@ on_stale = "unhealthy"
 hold_down_ms = 60000
 max_flaps_per_hour = 6
 manual_failback = true
+address_family = "any"
 )",
                               "/etc/holdfast/holdfast.toml");
   ASSERT_TRUE(node) << node.error().message;
@@ -199,6 +204,23 @@ manual_failback = true
   EXPECT_EQ(node->mass_changes, 100U);
   EXPECT_EQ(node->health.control_targets,
             (std::vector<std::string>{"192.0.2.1:80", "[2001:db8::1]:53"}));
+  EXPECT_EQ(node->health.name_max_stale.count(), 0);
+  EXPECT_EQ(node->health.name_queries_per_second, 100'000U);
+  EXPECT_EQ(TargetsOf(*node).allow, (std::vector<std::string>{"127.0.0.0/8", "::1"}));
+  EXPECT_EQ(TargetsOf(*node).deny, (std::vector<std::string>{"10.0.0.0/8"}));
+  EXPECT_EQ(TargetsOf(*node).own.at(1), "2001:db8::53");
+  EXPECT_EQ(node->check_overlays.at(0).address_family, health::AddressFamily::kAny);
+}
+
+TEST(NodeFile, HasDefaultsForNamesAndMayHaveNoChecksOfRoute53) {
+  const auto node =
+      ParseNode(kListen + std::string("[health]\n[http]\nlisten = [\"[::1]:9153\"]\n"), "n.toml");
+  ASSERT_TRUE(node) << node.error().message;
+  EXPECT_TRUE(node->checks_file.empty());
+  EXPECT_EQ(node->health.name_max_stale.count(), 86'400);
+  EXPECT_EQ(node->health.name_queries_per_second, 200U);
+  EXPECT_TRUE(TargetsOf(*node).allow.empty() && TargetsOf(*node).deny.empty());
+  EXPECT_EQ(TargetsOf(*node).own.back(), "::1");
 }
 
 TEST(NodeFile, LetsSocketsAnswerUdpOnlyAsFallbackBesideADataplane) {
@@ -317,7 +339,20 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
        {"key 'id' is \"Z\", which another [[zone]] has already"}},
       {"[[zone]]\norigin = \"a.test\"\nfile = \"a\"\nid = \"Z23456789012345678901234567890123\"",
        {"key 'id' has 33 characters; expected 1..32"}},
-      {"[health]", {"key 'checks' is missing; expected a JSON file"}},
+      {"[health]\nchecks = 1", {"key 'checks' is 1; expected a string"}},
+      {"[health]\nname_max_stale_s = -1", {"key 'name_max_stale_s' is -1; expected 0..604800"}},
+      {"[health]\nname_max_stale_s = 604801", {"expected 0..604800"}},
+      {"[health]\nname_queries_per_second = 0",
+       {"key 'name_queries_per_second' is 0; expected 1..100000"}},
+      {"[health]\nname_queries_per_second = 100001", {"expected 1..100000"}},
+      {"[health]\nallow_targets = [\"10.0.0.1/8\"]",
+       {"n.toml:4:17: key 'allow_targets' cannot be used: \"10.0.0.1/8\" has bits behind its "
+        "length; expected none"}},
+      {"[health]\ndeny_targets = [\"localhost\"]",
+       {"key 'deny_targets' cannot be used: \"localhost\" is no prefix; expected an address or a"}},
+      {"[health]\nallow_targets = \"::1\"", {"key 'allow_targets' is \"::1\"; expected an array"}},
+      {"[check.a]\naddress_family = \"v5\"",
+       {"key 'address_family' is \"v5\"; expected \"v4\", \"v6\" or \"any\""}},
       {"[check]\na = 1", {"expected tables written as [check.\"ID\"]"}},
       {"[check.a]\ninterval_ms = 49", {"key 'interval_ms' is 49; expected 50..300000"}},
       {"[check.a]\ninterval_ms = 300001", {"key 'interval_ms' is 300001; expected 50..300000"}},

@@ -31,13 +31,24 @@ class Listener : public ::testing::Test {
         {.method = HttpRoute::Method::kPost,
          .path = "/v1/alerts/",
          .guarded = true,
-         .handle = [this](std::string_view rest, const std::string& body) {
-           if (body == "throw") {
-             throw std::runtime_error("planted");
-           }
-           posted_.push_back(std::string(rest) + "=" + body);
-           return Sentence(200, "taken");
-         }}};
+         .handle =
+             [this](std::string_view rest, const std::string& body) {
+               if (body == "throw") {
+                 throw std::runtime_error("planted");
+               }
+               posted_.push_back(std::string(rest) + "=" + body);
+               return Sentence(200, "taken");
+             }},
+        {.method = HttpRoute::Method::kPost,
+         .path = "/own/",
+         .permits = [](std::string_view rest,
+                       std::string_view given) { return rest == "a" && given == "secret-of-a"; },
+         .body_octets = 10,
+         .handle =
+             [this](std::string_view rest, const std::string& body) {
+               posted_.push_back(std::string(rest) + "=" + body);
+               return Sentence(200, "taken");
+             }}};
     auto started =
         HttpListener::Start({.listen = {{.address = "127.0.0.1", .port = port_}}, .token_file = ""},
                             token,
@@ -138,6 +149,26 @@ TEST_F(Listener, SaysWhatIsWrongWithARequest) {
   EXPECT_TRUE(posted_.empty());
   // And it goes on.
   EXPECT_THAT(Post("/v1/alerts/a/b", "{}"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(Listener, AsksForTheSecretOfAPathThatHasItsOwn) {
+  Start();
+  const std::string mine = "Authorization: Bearer secret-of-a\r\n";
+  EXPECT_THAT(Post("/own/a", "", mine), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Post("/own/a", "0123456789", mine), StartsWith("HTTP/1.1 200"));  // of any type
+  EXPECT_THAT(Post("/own/a", "01234567890", mine), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(Ask("POST /own/a HTTP/1.1\r\nConnection: close\r\n" + mine +
+                  "Transfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n6\r\n012345\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(Ask("POST /own/a HTTP/1.1\r\nConnection: close\r\n" + mine + "\r\n"),
+              StartsWith("HTTP/1.1 200"));
+  const std::string wrong = Post("/own/a", "", "Authorization: Bearer secret-of-b\r\n");
+  EXPECT_THAT(wrong, StartsWith("HTTP/1.1 403"));
+  // A path that there is not is refused alike.
+  EXPECT_EQ(Post("/own/b", "", mine), wrong);
+  EXPECT_EQ(Post("/own/a", "", std::string("Authorization: Bearer ") + kToken + "\r\n"), wrong);
+  EXPECT_EQ(Post("/own/a", "", ""), wrong);
+  EXPECT_EQ(posted_, (std::vector<std::string>{"a=", "a=0123456789", "a="}));
 }
 
 TEST_F(Listener, TakesPostsWithoutATokenWhereThereIsNone) {

@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARIES = Path(os.environ.get("HOLDFAST_BINARIES", ROOT / "build" / "tools"))
 PROGRAMS = ("holdfast", "holdfast-control", "holdfast-sockets")
 ADDRESSES = ("127.0.0.1", "::1")
+# Endpoints of tests are on loopback, where a node looks only when it is told to; its own service
+# addresses need to be named one by one.
+TARGETS = 'allow_targets = ["127.0.0.0/8", "127.0.0.1", "::1"]\n'
 
 needs_programs = pytest.mark.skipif(
     not all((BINARIES / name).exists() for name in PROGRAMS), reason="programs are not built")
@@ -126,8 +129,10 @@ class Node:
             lines.append(f'[[zone]]\norigin = "{origin}"\nid = "{self.zone_id(origin)}"\n'
                          f'file = "{origin}.zone"\n' +
                          (f'records = "{origin}.json"\n' if routed else ""))
+        if "[health]" not in self.tail:
+            lines.append("[health]\n" + TARGETS)
         if self.checks:
-            lines.append('[health]\nchecks = "checks.json"\n')
+            lines.append('checks = "checks.json"\n')
             lines += [check.toml() for check in self.checks]
             (self.folder / "checks.json").write_text(
                 json.dumps({"HealthChecks": [check.json() for check in self.checks]}))

@@ -82,6 +82,7 @@ file = "a.zone"
 records = "records.json"
 [health]
 checks = "checks.json"
+allow_targets = ["{ADDRESS}"]
 [check."c1"]
 interval_ms = 50
 connect_timeout_ms = 40

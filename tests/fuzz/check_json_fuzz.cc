@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   control::ReadChecksText(std::string_view(reinterpret_cast<const char*>(data), size),
                           "checks",
                           sources,
+                          {},
                           checks,
                           findings);
   for (const health::CheckConfig& check : checks) {

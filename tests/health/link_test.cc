@@ -114,6 +114,7 @@ class Linked : public ::testing::Test {
     options.controls = {{.host = "127.0.0.1", .port = port, .name = "127.0.0.1"}};
     options.identity = certificates_.Issue({.name = name});
     options.checker.resolvers = "127.0.0.1:1";
+    options.checker.targets.allow = {"127.0.0.0/8"};
     options.version = "test";
     options.limits = Quick();
     return options;

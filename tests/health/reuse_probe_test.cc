@@ -44,8 +44,12 @@ class Row {
  private:
   boost::asio::io_context io_;
   std::unique_ptr<TlsContext> tls_ = std::move(*TlsContext::Create());
-  std::unique_ptr<Resolver> resolver_ = std::move(*Resolver::Create(io_, "127.0.0.1:1"));
-  ProbeLoop loop_{.io = io_, .resolver = *resolver_, .tls = *tls_};
+  std::unique_ptr<Resolver> resolver_ = 
+      std::move(*Resolver::Create(io_, {.servers = "127.0.0.1:1"}));
+  ProbeLoop loop_{.io = io_,
+                  .resolver = *resolver_,
+                  .tls = *tls_,
+                  .targets = TargetRules::Create(Loopback()).value()};
   std::shared_ptr<const ProbeTask> task_;
   std::shared_ptr<Reuse> reuse_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/config/fields.h"
+#include "control/config/probing_keys.h"
 #include "control/config/text_file.h"
 #include "control/config/toml.h"
 #include "control/model/findings.h"
@@ -85,19 +86,8 @@ void CheckerReader::ReadHealth(Fields& fields) {
   checker.max_in_flight =
       static_cast<std::size_t>(fields.Integer("max_in_flight", {1, 1'000'000})
                                    .value_or(static_cast<std::int64_t>(checker.max_in_flight)));
-  checker.control_targets = fields.Strings("control_targets");
-  for (const std::string& resolver : fields.Strings("resolvers")) {
-    checker.resolvers += (checker.resolvers.empty() ? "" : ",") + resolver;
-  }
+  ReadProbingKeys(fields, checker);
   file_.options.allow_exec = fields.Bool("allow_exec").value_or(false);
-  for (const auto& [key, options] :
-       {std::pair("control_targets",
-                  health::CheckerOptions{.control_targets = checker.control_targets}),
-        std::pair("resolvers", health::CheckerOptions{.resolvers = checker.resolvers})}) {
-    if (const auto checked = health::Checker::Validate(options); !checked) {
-      fields.Refuse(key, "cannot be used: " + checked.error().message);
-    }
-  }
 }
 
 Result<CheckerFile> CheckerReader::Read() {
