@@ -101,7 +101,7 @@ void EndpointProbe::OnConnectEnd() {
   if (getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &octets) != 0) {
     error = errno;
   }
-  if (error == 0 && MetItself(fd())) {
+  if (error == 0 && MetItself(fd(), address_)) {
     error = ECONNREFUSED;
   }
   if (error != 0) {
@@ -120,14 +120,11 @@ void EndpointProbe::OnTooSlow() {
   }
 }
 
-bool MetItself(int fd) noexcept {
+bool MetItself(int fd, const SocketAddress& there) noexcept {
   sockaddr_storage here{};
-  sockaddr_storage there{};
-  socklen_t here_octets = sizeof(here);
-  socklen_t there_octets = sizeof(there);
-  return getsockname(fd, reinterpret_cast<sockaddr*>(&here), &here_octets) == 0 &&
-         getpeername(fd, reinterpret_cast<sockaddr*>(&there), &there_octets) == 0 &&
-         here_octets == there_octets && std::memcmp(&here, &there, here_octets) == 0;
+  socklen_t octets = sizeof(here);
+  return getsockname(fd, reinterpret_cast<sockaddr*>(&here), &octets) == 0 &&
+         octets == there.octets && std::memcmp(&here, &there.storage, octets) == 0;
 }
 
 }  // namespace holdfast::health

@@ -45,7 +45,7 @@ class EndpointProbe : public Probe {
 };
 
 /// True when a socket of our own machine met itself: with no listener, a connect from an ephemeral
-/// port to that same port succeeds.
-bool MetItself(int fd) noexcept;
+/// port to that same port succeeds. @param there  what `fd` is connected to.
+bool MetItself(int fd, const SocketAddress& there) noexcept;
 
 }  // namespace holdfast::health

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -37,13 +38,13 @@ class PatternSet {
 
  private:
   friend class PatternSearch;
-  PatternSet(std::vector<std::string> texts, hs_database* database) noexcept
-      : texts_(std::move(texts)), database_(database) {}
+  PatternSet(std::vector<std::string> texts, hs_database* database) noexcept;
   hs_stream* TakeStream() const;
   void GiveBack(hs_stream* stream) const noexcept;
 
   const std::vector<std::string> texts_;
   hs_database* const database_;
+  const std::uint64_t number_;  // never given again, from 1
   // Streams of searches that have ended, for those to come: a check that waits has none.
   mutable std::mutex mutex_;
   mutable std::vector<hs_stream*> idle_;

@@ -389,9 +389,10 @@ TEST(Probe, KnowsAConnectionThatMetItself) {
   socklen_t octets = sizeof(address);
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &octets), 0);
-  EXPECT_FALSE(MetItself(fd));
+  const SocketAddress there = MakeAddress(address.sin_addr, ntohs(address.sin_port));
+  EXPECT_FALSE(MetItself(fd, MakeAddress(address.sin_addr, 1)));
   ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  EXPECT_TRUE(MetItself(fd));
+  EXPECT_TRUE(MetItself(fd, there));
   close(fd);
 }
 

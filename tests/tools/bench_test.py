@@ -9,6 +9,7 @@ from pathlib import Path
 import benchcompile
 import benchfailover
 import benchguard
+import benchhealth
 import benchmicro
 import benchreport
 import benchwire
@@ -156,3 +157,23 @@ def test_guard_takes_its_reason_from_a_commit(tmp_path, monkeypatch):
         git("commit", "-q", "--allow-empty", "-m", text)
     assert benchguard.reason_between("HEAD~2", "HEAD") == "cookies are checked now"
     assert benchguard.reason_between("HEAD~1", "HEAD") == ""
+
+
+def rate_run(**changed):
+    return {"seconds": 2.0, "passed": 100_000, "failed": 0, "unknown": 0, "client_cpu_s": 1.0,
+            "server_cpu_s": 1.5, "client_core_s": 1.8, "server_core_s": 2.0, "reason": "",
+            **changed}
+
+
+def test_health_tells_rates_from_what_either_core_did():
+    rows = {row.name: row for row in benchhealth.rate_rows(
+        benchhealth.KINDS[0], [rate_run(), rate_run(passed=120_000, client_cpu_s=1.5)])}
+    assert rows["tcp"][:5] == ("tcp", 55_000, "checks/s", 50_000, 60_000)
+    assert rows["tcp/client"].max == 100_000 and rows["tcp/client"].min == 80_000
+    assert rows["tcp/client_core"].value == 90 and rows["tcp/server_core"].value == 100
+
+
+def test_health_refuses_a_run_in_which_probes_did_not_pass():
+    benchhealth.rate_rows(benchhealth.KINDS[0], [rate_run(failed=999)])
+    with pytest.raises(benchreport.BenchError, match="1001 of 101001 probes did not pass: why"):
+        benchhealth.rate_rows(benchhealth.KINDS[0], [rate_run(unknown=1001, reason="why")])
