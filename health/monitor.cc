@@ -1,4 +1,4 @@
-// Joins checkers and verdicts: see monitor_core.h. Here, which checks are watched by whom, and
+// Joins checkers and verdicts: see monitor/core.h. Here, which checks are watched by whom, and
 // start and stop.
 #include "health/monitor.h"
 
@@ -6,7 +6,7 @@
 #include <exception>
 #include <utility>
 
-#include "health/monitor_core.h"
+#include "health/monitor/core.h"
 
 namespace holdfast::health {
 

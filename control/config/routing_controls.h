@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "control/config/fields.h"
-#include "control/recovery/safety.h"
+#include "control/model/safety.h"
 
 namespace holdfast::control {
 

@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "control/model/safety.h"
 #include "control/model/sqlite.h"
-#include "control/recovery/safety.h"
 #include "dataplane/base/result.h"
 #include "health/observation.h"
 #include "health/transition.h"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "control/config/routing_controls.h"
+#include "control/model/safety.h"
 #include "control/model/store.h"
-#include "control/recovery/safety.h"
 
 namespace holdfast::control {
 

@@ -44,7 +44,7 @@ class Row {
  private:
   boost::asio::io_context io_;
   std::unique_ptr<TlsContext> tls_ = std::move(*TlsContext::Create());
-  std::unique_ptr<Resolver> resolver_ = 
+  std::unique_ptr<Resolver> resolver_ =
       std::move(*Resolver::Create(io_, {.servers = "127.0.0.1:1"}));
   ProbeLoop loop_{.io = io_,
                   .resolver = *resolver_,

@@ -1,6 +1,6 @@
-// The monitor's inside, for its own files: monitor.cc (what is watched, start and stop),
-// monitor_verdicts.cc (what reports and time make of it), monitor_views.cc (what can be seen). One
-// lock guards everything; it is held for bookkeeping only, never while something waits.
+// The monitor's inside, for its own files: ../monitor.cc (what is watched, start and stop),
+// verdicts.cc (what reports and time make of it), views.cc (what can be seen). One lock guards
+// everything; it is held for bookkeeping only, never while something waits.
 #pragma once
 
 #include <condition_variable>

@@ -1,11 +1,11 @@
 // What reports, orders and time make of each check, and the thread that looks again at verdicts
-// whose time has come: it goes on when the checker hangs. See monitor_core.h.
+// whose time has come: it goes on when the checker hangs. See core.h.
 #include <algorithm>
 #include <csignal>
 #include <pthread.h>
 #include <utility>
 
-#include "health/monitor_core.h"
+#include "health/monitor/core.h"
 
 namespace holdfast::health {
 

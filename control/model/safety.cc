@@ -1,4 +1,4 @@
-#include "control/recovery/safety.h"
+#include "control/model/safety.h"
 
 #include <algorithm>
 #include <set>

@@ -1,5 +1,5 @@
-// What can be seen of the checks. See monitor_core.h.
-#include "health/monitor_core.h"
+// What can be seen of the checks. See core.h.
+#include "health/monitor/core.h"
 
 namespace holdfast::health {
 
