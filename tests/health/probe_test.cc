@@ -389,8 +389,9 @@ TEST(Probe, KnowsAConnectionThatMetItself) {
   socklen_t octets = sizeof(address);
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &octets), 0);
-  const SocketAddress there = MakeAddress(address.sin_addr, ntohs(address.sin_port));
-  EXPECT_FALSE(MetItself(fd, MakeAddress(address.sin_addr, 1)));
+  const IpAddress loopback = IpAddress::FromText("127.0.0.1").value();
+  const SocketAddress there = MakeAddress(loopback, ntohs(address.sin_port));
+  EXPECT_FALSE(MetItself(fd, MakeAddress(loopback, 1)));
   ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   EXPECT_TRUE(MetItself(fd, there));
   close(fd);
