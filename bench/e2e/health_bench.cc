@@ -428,10 +428,10 @@ void Detect(const Settings& settings) {
       Sleep(0.0005);
     }
   };
-  const int healthy = static_cast<int>(health::State::kHealthy);
+  constexpr int kHealthy = static_cast<int>(health::State::kHealthy);
   while (took_ms.size() < static_cast<std::size_t>(settings.kills)) {
     for (Seen& one : seen) {
-      patience([&one, healthy] { return one.side == healthy; });
+      patience([&one] { return one.side == kHealthy; });
     }
     std::vector<std::uint64_t> died(kEndpoints);
     for (std::size_t n = 0; n < kEndpoints; ++n) {
