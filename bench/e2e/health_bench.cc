@@ -2,7 +2,7 @@
 // namespace). Prints one JSON object; `tools/bench health` makes the table. Modes:
 //   rate    as many probes as the checker's core carries, of one kind
 //   bare    the least that a TCP check can cost here: the same system calls and nothing else
-//   memory  what a check costs idle and in flight, without what the kernel holds
+//   idle, in_flight  the memory of a check, without what the kernel holds
 //   jitter  how far from its due time a probe starts, many checks at a long interval
 //   detect  from the death of an endpoint to the report that it is down, on loopback
 #include <algorithm>
@@ -277,24 +277,28 @@ double HeapOctets() {
   return static_cast<double>(info.uordblks + info.hblkhd);
 }
 
-void Memory(const Settings& settings) {
-  auto assignments = AssignmentsOf(settings);
-  const auto checks = static_cast<double>(assignments.size());
+void Idle(const Settings& settings) {
+  const auto assignments = AssignmentsOf(settings);
+  const auto checker = Make([](const Report&) {});
+  const double before = HeapOctets();
+  Assign(*checker, assignments);
+  std::printf("{\"octets\":%.1f}\n",
+              (HeapOctets() - before) / static_cast<double>(assignments.size()));
+}
+
+void InFlight(const Settings& settings) {
+  const auto assignments = AssignmentsOf(settings);
   Counts counts;
   const auto checker =
       Make([&counts](const Report& report) { counts.Take(report); }, assignments.size());
-  const double before = HeapOctets();
   Assign(*checker, assignments);
-  const double idle = HeapOctets() - before;
+  const double before = HeapOctets();
   Start(*checker);
   // All are in flight once each was started: nobody answers.
   Sleep((settings.interval_ms / 1000.0) + settings.seconds);
-  const double in_flight = HeapOctets() - before - idle;
-  std::printf("{\"checks\":%.0f,\"ended\":%llu,\"idle_octets\":%.1f,\"in_flight_octets\":%.1f}\n",
-              checks,
+  std::printf("{\"ended\":%llu,\"octets\":%.1f}\n",
               static_cast<unsigned long long>(counts.passed + counts.failed + counts.unknown),
-              idle / checks,
-              in_flight / checks);
+              (HeapOctets() - before) / static_cast<double>(assignments.size()));
   checker->Stop();
 }
 
@@ -424,10 +428,10 @@ void Detect(const Settings& settings) {
       Sleep(0.0005);
     }
   };
-  const int healthy = static_cast<int>(health::State::kHealthy);
+  constexpr int kHealthy = static_cast<int>(health::State::kHealthy);
   while (took_ms.size() < static_cast<std::size_t>(settings.kills)) {
     for (Seen& one : seen) {
-      patience([&one, healthy] { return one.side == healthy; });
+      patience([&one] { return one.side == kHealthy; });
     }
     std::vector<std::uint64_t> died(kEndpoints);
     for (std::size_t n = 0; n < kEndpoints; ++n) {
@@ -451,7 +455,8 @@ void Detect(const Settings& settings) {
 Settings Parse(int argc, char** argv) {
   Settings settings;
   const std::string usage =
-      "usage: health_bench rate|bare|memory|jitter|detect [--kind KIND] [--checks N] [--interval "
+      "usage: health_bench rate|bare|idle|in_flight|jitter|detect [--kind KIND] [--checks N] "
+      "[--interval "
       "MS] "
       "[--seconds S] [--port N] [--ports N] [--core N] [--server-core N] [--server-pid N] "
       "[--kills N]";
@@ -499,10 +504,15 @@ int main(int argc, char** argv) {
     CPU_SET(static_cast<std::size_t>(settings.core), &cores);
     sched_setaffinity(0, sizeof(cores), &cores);
   }
-  const std::map<std::string, void (*)(const Settings&)> modes{
-      {"rate", Rate}, {"bare", Bare}, {"memory", Memory}, {"jitter", Jitter}, {"detect", Detect}};
+  const std::map<std::string, void (*)(const Settings&)> modes{{"rate", Rate},
+                                                               {"bare", Bare},
+                                                               {"idle", Idle},
+                                                               {"in_flight", InFlight},
+                                                               {"jitter", Jitter},
+                                                               {"detect", Detect}};
   if (!modes.contains(settings.mode)) {
-    Give("the mode is " + settings.mode + ", expected rate, bare, memory, jitter or detect");
+    Give("the mode is " + settings.mode +
+         ", expected rate, bare, idle, in_flight, jitter or detect");
   }
   modes.at(settings.mode)(settings);
   return 0;

@@ -120,6 +120,11 @@ struct Member {
   std::uint64_t from_probe;  // what probes before this one find is not counted
 };
 
+/// When so many new targets are planned: those due before would all begin at once.
+Clock::time_point AfterPlanning(std::size_t targets) {
+  return Clock::now() + std::chrono::microseconds(targets);
+}
+
 /// What is probed.
 struct Target {
   Task task;
@@ -154,7 +159,7 @@ class Checker::Core {
   Result<Targets> Wanted(const std::vector<Assignment>& checks) const;
   static Target* Find(const Targets& among, const CheckConfig& like);
   void TakeOver(Targets& wanted);
-  void Plan(Target& target);
+  void Plan(Target& target, Clock::time_point from);
   void Abandon(Target& target);
 
   // The loop
@@ -303,6 +308,7 @@ void Checker::Core::TakeOver(Targets& wanted) {
     free_places_.push_back(target.place);
     return true;
   });
+  const auto from = AfterPlanning(fresh.size());
   for (auto& target : fresh) {
     if (free_places_.empty()) {
       free_places_.push_back(static_cast<std::uint32_t>(by_place_.size()));
@@ -311,7 +317,7 @@ void Checker::Core::TakeOver(Targets& wanted) {
     target->place = free_places_.back();
     free_places_.pop_back();
     by_place_[target->place] = target.get();
-    Plan(*target);
+    Plan(*target, from);
     targets_.emplace(TargetText(target->task->check), std::move(target));
   }
   place_of_.clear();
@@ -322,7 +328,7 @@ void Checker::Core::TakeOver(Targets& wanted) {
   }
 }
 
-void Checker::Core::Plan(Target& target) {
+void Checker::Core::Plan(Target& target, Clock::time_point from) {
   if (loop_ == nullptr) {
     return;  // Start plans for all, so that the spread of starts begins then
   }
@@ -330,7 +336,7 @@ void Checker::Core::Plan(Target& target) {
   schedule_.Set(target.place,
                 ++version_,
                 {.interval = check.interval, .jitter_percent = check.jitter_percent},
-                Clock::now());
+                from);
 }
 
 // Probes and what they left belong to the loop's thread: it ends them. Until it does, the ticket is
@@ -363,8 +369,9 @@ Status Checker::Core::Start() {
     return std::unexpected(std::move(loop.error()));
   }
   loop_ = std::move(*loop);
+  const auto from = AfterPlanning(targets_.size());
   for (auto& [text, target] : targets_) {
-    Plan(*target);
+    Plan(*target, from);
   }
   Wake();
   try {

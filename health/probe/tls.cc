@@ -7,10 +7,12 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <openssl/asn1.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <utility>
+#include <vector>
 
 namespace holdfast::health {
 
@@ -144,17 +146,55 @@ bool TlsSession::resumed() const {
   return SSL_session_reused(ssl_) == 1;
 }
 
+namespace {
+
+using Octets = std::vector<unsigned char>;
+
+// A session without the endpoint's certificate, field [3] of OpenSSL's sequence: nobody looks at it
+// again, and to decode it each time would cost more than the rest of a resumption.
+std::string WithoutCertificate(const Octets& session) {
+  const unsigned char* at = session.data();
+  const unsigned char* const end = at + session.size();
+  long length = 0;
+  int tag = 0;
+  int kind = 0;
+  constexpr int kError = 0x80;
+  if ((ASN1_get_object(&at, &length, &tag, &kind, static_cast<long>(session.size())) & kError) !=
+      0) {
+    return {};
+  }
+  Octets fields;
+  while (at != end) {
+    const unsigned char* const field = at;
+    if ((ASN1_get_object(&at, &length, &tag, &kind, end - at) & kError) != 0) {
+      return {};
+    }
+    at += length;
+    if (kind != V_ASN1_CONTEXT_SPECIFIC || tag != 3) {
+      fields.insert(fields.end(), field, at);
+    }
+  }
+  const int octets = static_cast<int>(fields.size());
+  std::string whole(
+      static_cast<std::size_t>(ASN1_object_size(1, octets, V_ASN1_SEQUENCE)) - fields.size(), '\0');
+  auto* head = reinterpret_cast<unsigned char*>(whole.data());
+  ASN1_put_object(&head, 1, octets, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
+  return whole.append(fields.begin(), fields.end());
+}
+
+}  // namespace
+
 std::string TlsSession::TakeSession() {
   SSL_SESSION* session = std::exchange(session_, nullptr);
-  std::string octets;
-  const int length = session == nullptr ? 0 : i2d_SSL_SESSION(session, nullptr);
-  if (length > 0 && static_cast<std::size_t>(length) <= kMaxSessionOctets) {
-    octets.resize(static_cast<std::size_t>(length));
-    auto* to = reinterpret_cast<unsigned char*>(octets.data());
+  Octets octets(static_cast<std::size_t>(
+      session == nullptr ? 0 : std::max(i2d_SSL_SESSION(session, nullptr), 0)));
+  auto* to = octets.data();
+  if (!octets.empty()) {
     i2d_SSL_SESSION(session, &to);
   }
   SSL_SESSION_free(session);
-  return octets;
+  std::string kept = octets.empty() ? std::string() : WithoutCertificate(octets);
+  return kept.size() <= kMaxSessionOctets ? kept : std::string();
 }
 
 IoStep TlsSession::Handshake() {

@@ -43,7 +43,7 @@ class CaBundle {
   x509_store_st* store_;
 };
 
-/// Of a session that is kept: its ticket and the endpoint's certificate are most of it.
+/// Of a session that is kept: the endpoint's ticket is most of it.
 inline constexpr std::size_t kMaxSessionOctets = 4'096;
 
 /// What one handshake asks for.
@@ -89,8 +89,9 @@ class TlsSession {
 
   /// Whether the handshake went on from TlsOptions::session; then no certificate was shown in it.
   [[nodiscard]] bool resumed() const;
-  /// What a later handshake with the same endpoint may resume, in OpenSSL's own form: at most
-  /// kMaxSessionOctets; empty when the endpoint gave nothing (yet) or more than that.
+  /// What a later handshake with the same endpoint may resume, in OpenSSL's own form but without
+  /// the certificate: at most kMaxSessionOctets; empty when the endpoint gave nothing (yet) or more
+  /// than that.
   [[nodiscard]] std::string TakeSession();
 
   /// Whether the certificate shown in the handshake is for `name`.

@@ -25,7 +25,7 @@ SOURCES = (2, 3, 4, 5)
 Kind = namedtuple("Kind", "name checks port aim", defaults=(PORT, ""))
 KINDS = (Kind("tcp", 6000, PORT, ">= 80 k"), Kind("http_new", 3000), Kind("http_keepalive", 8000,
          PORT, ">= 100 k"), Kind("https_new", 500, TLS_PORT), Kind("https_resumed", 800, TLS_PORT),
-         Kind("https_keepalive", 4000, TLS_PORT), Kind("str_match", 3000))
+         Kind("https_keepalive", 1000, TLS_PORT), Kind("str_match", 3000))
 
 
 class Lab:
@@ -109,16 +109,14 @@ def percentile_rows(name, runs, points, unit, aims):
 
 
 def memory_rows(lab, checks):
-    idle = lab.client("memory", kind="tcp", checks=checks, port=PORT, ports=PORTS, interval=300000,
-                      seconds=0.1)
-    rows = [benchreport.row("memory/idle/tcp", [idle["idle_octets"]], "octets", "<= 512")]
+    idle = lab.client("idle", kind="tcp", checks=checks, port=PORT, ports=PORTS)
+    rows = [benchreport.row("memory/idle/tcp", [idle["octets"]], "octets", "<= 512")]
     for kind, aim in (("http_new", "<= 2 k"), ("https_new", "<= 40 k")):
-        flying = lab.client("memory", kind=kind, checks=min(checks, 3000), port=SILENT_PORT,
+        flying = lab.client("in_flight", kind=kind, checks=min(checks, 3000), port=SILENT_PORT,
                             interval=50, seconds=1)
         if flying["ended"]:
             raise BenchError(f"memory of {kind}: {flying['ended']} probes ended on their own")
-        rows.append(benchreport.row(f"memory/in_flight/{kind}", [flying["in_flight_octets"]],
-                                    "octets", aim))
+        rows.append(benchreport.row(f"memory/in_flight/{kind}", [flying["octets"]], "octets", aim))
     return rows
 
 
