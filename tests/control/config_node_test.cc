@@ -372,7 +372,7 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[check.a]\nmax_flaps_per_hour = 0", {"expected 1..1000"}},
       {"[check.a]\nmanual_failback = 1", {"expected true or false"}},
       {"[health]\nchecks = \"c\"\nmass_changes = 100001",
-       {"key 'mass_changes' is 100001, expected 0..100000"}},
+       {"key 'mass_changes' is 100001; expected 0..100000"}},
       {"[health]\nchecks = \"c\"\ncontrol_targets = [\"192.0.2.1\"]",
        {"key 'control_targets' cannot be used: control target \"192.0.2.1\" cannot be read"}},
       {"[health]\nchecks = \"c\"\nresolvers = [\"ns.test\"]", {"key 'resolvers' cannot be used: "}},
