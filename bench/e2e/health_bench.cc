@@ -110,8 +110,10 @@ std::vector<Assignment> AssignmentsOf(const Settings& settings) {
 }
 
 std::unique_ptr<Checker> Make(Checker::Sink sink, std::size_t in_flight = 4096) {
-  auto checker =
-      Checker::Create({.max_in_flight = in_flight, .resolvers = "127.0.0.1:1"}, std::move(sink));
+  auto checker = Checker::Create({.max_in_flight = in_flight,
+                                  .resolvers = "127.0.0.1:1",
+                                  .targets = {.allow = {"127.0.0.1"}, .deny = {}, .own = {}}},
+                                 std::move(sink));
   if (!checker) {
     Give(checker.error().message);
   }
