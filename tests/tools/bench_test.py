@@ -159,6 +159,26 @@ def test_guard_takes_its_reason_from_a_commit(tmp_path, monkeypatch):
     assert benchguard.reason_between("HEAD~1", "HEAD") == ""
 
 
+def test_guard_compares_with_the_commit_that_wrote_its_own_figure(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchguard.benchreport, "ROOT", tmp_path)
+
+    def git(*words):
+        return benchguard.git("-c", "user.name=t", "-c", "user.email=t@example.test", *words)
+
+    git("init", "-q")
+    (tmp_path / "bench").mkdir()
+    written = []
+    for text in ("", "900 instructions/query\n", "900 instructions/query\n2 ms\n"):
+        (tmp_path / benchguard.BASE_LINE).write_text(f"# The base line\n{text}")
+        git("add", ".")
+        git("commit", "-q", "-m", "figures")
+        written.append(git("rev-parse", "HEAD"))
+    assert benchguard.base_line_commit() == written[1]
+    git("reset", "-q", "--hard", written[0])
+    with pytest.raises(benchreport.BenchError, match="no commit here has written"):
+        benchguard.base_line_commit()
+
+
 def rate_run(**changed):
     return {"seconds": 2.0, "passed": 100_000, "failed": 0, "unknown": 0, "client_cpu_s": 1.0,
             "server_cpu_s": 1.5, "client_core_s": 1.8, "server_core_s": 2.0, "reason": "",
