@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxIdOctets = 64;
 constexpr std::size_t kMaxTextOctets = 255;
+constexpr std::size_t kMaxPathOctets = 1 + (std::size_t{255} * 4);  // "/" and characters of UTF-8
 constexpr std::size_t kMaxAlarmOctets = 64 + 1 + std::size_t{256} * 4;  // names are UTF-8
 constexpr std::uint32_t kMaxHealthThreshold = 256;
 constexpr std::size_t kMaxChildren = 255;
@@ -129,14 +130,14 @@ Status ValidateRequest(const CheckConfig& check, const Refusal& refuse) {
   if (!UsesHttp(check.type) && !path.empty() && path != "/") {
     return refuse("ResourcePath", Shown(path), "none but for HTTP and HTTPS");
   }
-  if (path.size() > kMaxTextOctets || !IsGraphic(path) || (!path.empty() && path[0] != '/')) {
+  if (path.size() > kMaxPathOctets || !IsGraphic(path) || (!path.empty() && path[0] != '/')) {
     return refuse("ResourcePath",
                   Shown(path),
-                  "\"/\" and at most 254 more characters, no space or control character");
+                  "\"/\" and at most 255 more characters, no space or control character");
   }
   const std::string& wanted = check.search_string;
-  if (MatchesString(check.type) && (wanted.empty() || wanted.size() > kMaxTextOctets)) {
-    return refuse("SearchString", Shown(wanted), "1 to 255 octets");
+  if (MatchesString(check.type) && (wanted.empty() || wanted.size() > kMaxSearchOctets)) {
+    return refuse("SearchString", Shown(wanted), "1 to 255 characters");
   }
   if (!MatchesString(check.type) && !wanted.empty()) {
     return refuse("SearchString", Shown(wanted), "none but for HTTP_STR_MATCH and HTTPS_STR_MATCH");

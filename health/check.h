@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -63,6 +64,9 @@ constexpr bool HasPort(CheckType type) noexcept {
 }
 
 using Milliseconds = std::chrono::milliseconds;
+
+/// Of a search string: 255 characters of UTF-8.
+inline constexpr std::size_t kMaxSearchOctets = std::size_t{255} * 4;
 
 /// What a verdict becomes when every report that it rests on has grown too old.
 enum class OnStale : std::uint8_t { kKeep, kHealthy, kUnhealthy };
@@ -146,7 +150,7 @@ struct CheckConfig {
   std::string fqdn;         // Host header and SNI; or the name to resolve
   AddressFamily address_family = AddressFamily::kV4;  // of a name that is resolved
   std::string resource_path;                          // with its leading "/"; "/" when not given
-  std::string search_string;                          // 1..255 octets, *_STR_MATCH only
+  std::string search_string;                          // 1..kMaxSearchOctets, *_STR_MATCH only
   bool inverted = false;
   bool disabled = false;
   bool enable_sni = true;  // HTTPS* only

@@ -1,6 +1,7 @@
 #include "control/config/checkers_config.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "control/config/text_file.h"
@@ -74,6 +75,41 @@ void ReadCheckersTable(Fields& fields, const std::string& path, CheckersConfig& 
   }
   if (!checkers.local && checkers.checkers.empty()) {
     fields.Refuse("local", "is false and there is no [[checkers.checker]]: nobody would probe");
+  }
+}
+
+void WarnOfCheckers(const CheckersConfig& checkers,
+                    std::span<const health::CheckConfig> checks,
+                    const std::string& path,
+                    Findings& findings) {
+  const std::size_t all = checkers.checkers.size() + (checkers.local ? 1 : 0);
+  std::map<std::string_view, std::size_t> unknown;  // regions, and how many checks name each
+  for (const health::CheckConfig& check : checks) {
+    const bool probed = !health::IsDerived(check.type);
+    std::size_t watching = 0;
+    for (const std::string& region : check.regions) {
+      const auto of_region =
+          std::ranges::count(checkers.checkers, region, &health::CheckerName::region);
+      watching += static_cast<std::size_t>(of_region);
+      unknown[region] += of_region == 0 ? 1 : 0;
+    }
+    watching = watching == 0 ? all : watching;
+    if (probed && check.quorum.min_reporters > watching) {
+      findings.AddWarning(path,
+                          "check '" + check.id + "': key 'min_reporters' is " +
+                              std::to_string(check.quorum.min_reporters) + ", but " +
+                              std::to_string(watching) +
+                              (watching == 1 ? " checker watches it" : " checkers watch it") +
+                              "; it will never be decided");
+    }
+  }
+  for (const auto& [region, named] : unknown) {
+    if (named != 0 && !checkers.checkers.empty()) {
+      findings.AddWarning(path,
+                          "region \"" + std::string(region) + "\" is named by " +
+                              std::to_string(named) + (named == 1 ? " check" : " checks") +
+                              ", but no [[checkers.checker]] has it; it is left out");
+    }
   }
 }
 

@@ -2,11 +2,13 @@
 // this node is to them, [[checkers.checker]] who they are. Read by node.cc; control core only.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "control/config/fields.h"
 #include "control/config/http_config.h"
+#include "health/check.h"
 #include "health/link/identity.h"
 #include "health/monitor.h"
 
@@ -25,5 +27,12 @@ struct CheckersConfig {
 
 /// Reads [checkers]. @param path  of the node's file, which relative paths start from.
 void ReadCheckersTable(Fields& fields, const std::string& path, CheckersConfig& checkers);
+
+/// Warns of checks that can never be decided, since fewer checkers watch them than min_reporters,
+/// and of regions that no checker has (such as those of a file that was taken over).
+void WarnOfCheckers(const CheckersConfig& checkers,
+                    std::span<const health::CheckConfig> checks,
+                    const std::string& path,
+                    Findings& findings);
 
 }  // namespace holdfast::control

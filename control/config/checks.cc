@@ -27,8 +27,13 @@ bool Matches(CheckType type) noexcept {
   return type == CheckType::kHttpStrMatch || type == CheckType::kHttpsStrMatch;
 }
 
-constexpr std::size_t kMaxIdCharacters = 64;
+constexpr std::size_t kMaxIdOctets = 64;
 constexpr std::size_t kMaxChildren = 255;
+
+// Without blanks and control characters.
+bool IsPlain(std::string_view text) {
+  return std::ranges::none_of(text, [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
+}
 
 std::string TextMember(const Value& table, std::string_view name) {
   const Value* member = table.Find(name);
@@ -120,7 +125,7 @@ bool CheckReader::ReadType() {
 // Text that goes into a request line or header as it is: no blank, no control character.
 std::string CheckReader::Plain(std::string_view name, Range length) {
   std::string text = fields_.Text(name, length).value_or("");
-  if (std::ranges::any_of(text, [](unsigned char c) { return c <= 0x20 || c == 0x7f; })) {
+  if (!IsPlain(text)) {
     fields_.Expected(name, *fields_.Find(name), "no blanks or control characters");
   }
   return text;
@@ -197,7 +202,13 @@ void CheckReader::ReadTiming() {
 
 void CheckReader::ReadRegions() {
   constexpr std::size_t kMaxRegions = 64;
+  constexpr std::size_t kMaxRegionOctets = 64;
   check_.regions = fields_.Strings("Regions");
+  for (const std::string& region : check_.regions) {
+    if (region.empty() || region.size() > kMaxRegionOctets) {
+      fields_.Refuse("Regions", "holds \"" + region + "\"; expected names of 1..64 octets");
+    }
+  }
   if (check_.regions.size() > kMaxRegions) {
     fields_.Refuse("Regions",
                    "has " + std::to_string(check_.regions.size()) + " names; expected 1..64");
@@ -215,7 +226,7 @@ void CheckReader::ReadChildren() {
   check_.children = fields_.Strings("ChildHealthChecks");
   std::set<std::string_view> seen;
   for (const std::string& child : check_.children) {
-    if (child.empty() || child.size() > kMaxIdCharacters) {
+    if (child.empty() || child.size() > kMaxIdOctets) {
       fields_.Refuse("ChildHealthChecks", "holds \"" + child + "\"; expected ids of checks");
     } else if (!seen.insert(child).second) {
       fields_.Refuse("ChildHealthChecks", "names '" + child + "' twice; expected each id once");
@@ -321,12 +332,12 @@ class Overlayer {
     check_.keep_alive = overlay_.keep_alive.value_or(check_.keep_alive);
     check_.tls_resume = overlay_.tls_resume.value_or(check_.tls_resume);
     check_.address_family = overlay_.address_family.value_or(check_.address_family);
-    CheckTimeout("connect_timeout_ms", check_.connect_timeout);
+    CheckTimeout("connect_timeout_ms", overlay_.connect_timeout_ms, check_.connect_timeout);
     if (check_.type != CheckType::kTcp) {
-      CheckTimeout("response_timeout_ms", check_.response_timeout);
+      CheckTimeout("response_timeout_ms", overlay_.response_timeout_ms, check_.response_timeout);
     }
     if (Matches(check_.type)) {
-      CheckTimeout("body_timeout_ms", check_.body_timeout);
+      CheckTimeout("body_timeout_ms", overlay_.body_timeout_ms, check_.body_timeout);
     }
   }
 
@@ -372,10 +383,14 @@ class Overlayer {
       Refuse("key 'tls_resume' is given; expected none unless the type is of HTTPS");
     }
   }
-  void CheckTimeout(const char* key, Milliseconds timeout) {
+  // Route 53's own timing is as it is, also where its timeout is as long as the threshold takes.
+  void CheckTimeout(const char* key,
+                    const std::optional<std::uint32_t>& given,
+                    Milliseconds timeout) {
     const Milliseconds limit = check_.interval * check_.unhealthy_threshold;
-    if (timeout >= limit) {
+    if (timeout >= limit && (given || overlay_.interval_ms || overlay_.unhealthy_threshold)) {
       Refuse("key '" + std::string(key) + "' is " + std::to_string(timeout.count()) +
+             (given ? "" : ", its default") +
              "; expected less than interval_ms x unhealthy_threshold, which is " +
              std::to_string(limit.count()));
     }
@@ -486,9 +501,19 @@ void ReadChecksText(std::string_view text,
     if (native.contains(*id)) {
       fields.Refuse("Id", "is that of a [check.\"ID\"] with a type in the node's file too");
     }
-    if (auto check = CheckReader(*config, file, *id, targets, findings).Read()) {
-      checks.push_back(std::move(*check));
+    if (!IsPlain(*id) || id->size() > kMaxIdOctets) {
+      fields.Expected("Id", *fields.Find("Id"), "1..64 octets, no blanks or control characters");
+      return;
     }
+    auto check = CheckReader(*config, file, *id, targets, findings).Read();
+    if (!check) {
+      return;
+    }
+    if (const auto valid = ValidateCheck(*check); !valid) {
+      findings.AddError(file + ":" + std::to_string(item.line), valid.error().message);
+      return;
+    }
+    checks.push_back(std::move(*check));
   };
   ReadJsonList(text, file, "HealthChecks", on_item, findings);
   CheckChildren(checks, file, lines, findings);

@@ -41,6 +41,7 @@ void ReadNodeChecks(const NodeConfig& node,
   // A check that was refused would only seem to be missing.
   if (findings.Ok()) {
     ApplyOverlays(node.check_overlays, checks, findings);
+    WarnOfCheckers(node.checkers, checks, node.path, findings);
   }
 }
 

@@ -278,6 +278,7 @@ void NativeReader::CheckTimeout(std::string_view name, Milliseconds timeout) {
   if (timeout >= limit) {
     fields_.Refuse(name,
                    "is " + std::to_string(timeout.count()) +
+                       (fields_.Has(name) ? "" : ", its default") +
                        "; expected less than interval_ms x unhealthy_threshold, which is " +
                        std::to_string(limit.count()));
   }

@@ -9,11 +9,12 @@
 
 #include <hs.h>
 
+#include "health/check.h"
+
 namespace holdfast::health {
 
 namespace {
 
-constexpr std::size_t kMaxPatternOctets = 255;
 constexpr std::size_t kMaxIdleStreams = 64;
 
 struct Scratch {
@@ -48,10 +49,10 @@ Result<hs_database_t*> CompileAll(const std::vector<std::string>& texts) {
   std::vector<std::size_t> octets;
   std::vector<unsigned> ids;
   for (const std::string& text : texts) {
-    if (text.empty() || text.size() > kMaxPatternOctets) {
+    if (text.empty() || text.size() > kMaxSearchOctets) {
       return Fail(
           ErrorCode::kInvalid,
-          "search string has " + std::to_string(text.size()) + " octets, expected 1 to 255");
+          "search string has " + std::to_string(text.size()) + " octets, expected 1 to 1020");
     }
     starts.push_back(text.data());
     octets.push_back(text.size());

@@ -1,5 +1,7 @@
 #include "health/verdict/history.h"
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace holdfast::health {
@@ -36,9 +38,21 @@ void History::Change(const Transition& told, std::int64_t at_ms) {
 
 void History::Add(HistoryLine line) {
   if (lines_.size() == kMaxLines) {
-    lines_.erase(lines_.begin());
+    lines_.erase(LeastTelling());
   }
   lines_.push_back(std::move(line));
+}
+
+// The oldest observation that no change followed soon, but of the newest half none; where all the
+// old ones led to something (it comes and goes), the oldest line.
+std::vector<HistoryLine>::iterator History::LeastTelling() {
+  const auto old_end = lines_.begin() + kMaxLines / 2;
+  for (auto line = lines_.begin(); line != old_end; ++line) {
+    if (std::none_of(line, line + kCause + 1, std::mem_fn(&HistoryLine::is_change))) {
+      return line;
+    }
+  }
+  return lines_.begin();
 }
 
 }  // namespace holdfast::health

@@ -1,5 +1,6 @@
 // What led a check to where it is: the newest observations and changes of status, few enough to be
-// kept for every check. Equal observations of one checker in a row are one line.
+// kept for every check. Equal observations of one checker in a row are one line. A change and what
+// led to it outlive younger observations that led to nothing.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,8 @@ struct HistoryLine {
 class History {
  public:
   static constexpr std::size_t kMaxLines = 32;
+  /// So many lines before a change stay with it.
+  static constexpr std::size_t kCause = 4;
 
   void See(std::uint32_t checker, State side, const Observation& seen, std::int64_t at_ms);
   void Change(const Transition& told, std::int64_t at_ms);
@@ -34,6 +37,7 @@ class History {
 
  private:
   void Add(HistoryLine line);
+  [[nodiscard]] std::vector<HistoryLine>::iterator LeastTelling();
   std::vector<HistoryLine> lines_;
 };
 

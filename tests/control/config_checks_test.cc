@@ -144,6 +144,8 @@ TEST(HealthChecks, RefuseSettingsWithCheckFieldValueAndExpectation) {
       {http + R"("MeasureLatency": 0)", "MeasureLatency is 0; expected true or false"},
       {http + R"("EnableSNI": 0)", "EnableSNI is 0; expected true or false"},
       {http + R"("Regions": "us-east-1")", "Regions is \"us-east-1\"; expected an array"},
+      {http + R"("Regions": ["a", ""])", "Regions holds \"\"; expected names of 1..64 octets"},
+      {http + "\"Regions\": [\"" + std::string(65, 'r') + "\"]", "expected names of 1..64 octets"},
       {http + R"("HealthThreshold": 1)", "HealthThreshold is given; expected none unless the type"},
       {http + R"("ChildHealthChecks": ["x"])", "ChildHealthChecks is given; expected none unless"},
       {http + R"("AlarmIdentifier": {})", "AlarmIdentifier is given; expected none unless"},
@@ -265,6 +267,26 @@ TEST(HealthChecks, RefuseAlarmsThatNobodyKeeps) {
   EXPECT_THAT(none.findings.ToError().message, HasSubstr("expected such a table"));
 }
 
+// So many characters of two octets each.
+std::string Umlauts(std::size_t count) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text += "\u00fc";
+  }
+  return text;
+}
+
+// What is taken here is taken by the monitor too: it looks once more.
+TEST(HealthChecks, CountCharactersAndNotOctetsOfTexts) {
+  const auto read = ReadConfig(R"("Type": "HTTP_STR_MATCH", "IPAddress": "192.0.2.1", )"
+                               "\"SearchString\": \"" +
+                               Umlauts(255) + "\", \"ResourcePath\": \"" + Umlauts(255) + "\"");
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  EXPECT_EQ(read->checks.at(0).search_string, Umlauts(255));
+  EXPECT_EQ(read->checks.at(0).resource_path, "/" + Umlauts(255));
+  EXPECT_TRUE(ValidateCheck(read->checks.at(0)));
+}
+
 TEST(HealthChecks, RefuseDocumentsOfAnotherShape) {
   const std::string config = R"("HealthCheckConfig": {"Type": "HTTP", "IPAddress": "192.0.2.1"}})";
   const std::vector<std::pair<std::string, const char*>> table{
@@ -273,6 +295,10 @@ TEST(HealthChecks, RefuseDocumentsOfAnotherShape) {
       {R"({"HealthChecks": [{"Id": "a", "HealthCheckConfig": 1}]})", "is 1; expected a table"},
       {R"({"HealthChecks": [{)" + config + "]}", "health check '': Id is missing"},
       {R"({"HealthChecks": [{"Id": "", )" + config + "]}", "Id has 0 characters; expected 1..64"},
+      {R"({"HealthChecks": [{"Id": "a b", )" + config + "]}",
+       "Id is \"a b\"; expected 1..64 octets, no blanks or control characters"},
+      {"{\"HealthChecks\": [{\"Id\": \"" + Umlauts(33) + "\", " + config + "]}",
+       "1..64 octets, no"},
       {R"({"HealthChecks": [{"Id": "a", "x": 1, )" + config + "]}", "x is not known"},
       {"{\"HealthChecks\": [\n{\"Id\": \"a\", " + config + ",\n{\"Id\": \"a\", " + config + "]}",
        "c.json:3: health check 'a': Id is that of the check of line 2 too"},
@@ -306,6 +332,16 @@ TEST(Overlays, ChangeOnlyWhatTheySay) {
   EXPECT_EQ(check.unhealthy_threshold, 2U);
   EXPECT_EQ(check.healthy_threshold, 3U);
   EXPECT_EQ(check.jitter_percent, 50U);
+}
+
+TEST(Overlays, LeaveTheTimingOfRoute53AsItIs) {
+  const std::string tcp = R"("Type": "TCP", "IPAddress": "192.0.2.1", "Port": 1, )"
+                          R"("RequestInterval": 10, "FailureThreshold": 1)";
+  auto read = ReadOverlaid(tcp, "label = \"x\"\njitter_percent = 1");
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  EXPECT_EQ(read->checks.at(0).connect_timeout.count(), 10'000);
+  read = ReadOverlaid(tcp, "connect_timeout_ms = 10000");
+  EXPECT_FALSE(read->findings.Ok());
 }
 
 TEST(Overlays, SayWhatProbesLeaveToTheNext) {
@@ -365,7 +401,8 @@ TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {
   const std::vector<std::tuple<std::string, const char*, const char*>> table{
       {http,
        "interval_ms = 100",
-       "n.toml:3:1: check 'c1': key 'connect_timeout_ms' is 4000; expected less than interval_ms x "
+       "n.toml:3:1: check 'c1': key 'connect_timeout_ms' is 4000, its default; expected less than "
+       "interval_ms x "
        "unhealthy_threshold, which is 300"},
       {http,
        "interval_ms = 100\nconnect_timeout_ms = 300\nresponse_timeout_ms = 299",
@@ -375,13 +412,15 @@ TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {
        "key 'response_timeout_ms' is 300; expected less"},
       {match,
        "interval_ms = 100\nconnect_timeout_ms = 10\nresponse_timeout_ms = 10",
-       "key 'body_timeout_ms' is 2000; expected less"},
+       "key 'body_timeout_ms' is 2000, its default; expected less"},
       {http,
        "address_family = \"v4\"",
        "key 'address_family' is given; expected none for a check that has an IPAddress"},
       {http, "body_timeout_ms = 10", "key 'body_timeout_ms' is given; expected none unless"},
       {tcp, "response_timeout_ms = 10", "key 'response_timeout_ms' is given; expected none for"},
-      {tcp, "unhealthy_threshold = 1\ninterval_ms = 10000", "key 'connect_timeout_ms' is 10000"},
+      {tcp,
+       "unhealthy_threshold = 1\ninterval_ms = 10000",
+       "key 'connect_timeout_ms' is 10000, its default"},
       {tcp,
        "keep_alive = true",
        "key 'keep_alive' is given; expected none unless the type is of HTTP or HTTPS"},

@@ -82,6 +82,29 @@ TEST_F(NodeFolder, CountsAnUnknownCheckAsNoneWithAWarning) {
               ElementsAre(HasSubstr("HealthCheckId 'c9' is no health check of this node")));
 }
 
+TEST(Checkers, AreMissedWhereAChecksVerdictNeedsThem) {
+  CheckersConfig two{.checkers = {{"a", "eu"}, {"b", "us"}}};
+  std::vector<health::CheckConfig> checks(3);
+  checks[0].id = "any";
+  checks[0].quorum.min_reporters = 3;  // with the local one
+  checks[1].id = "eu";
+  checks[1].regions = {"eu", "sa-east-1"};
+  checks[1].quorum.min_reporters = 2;
+  checks[2].type = health::CheckType::kCalculated;
+  Findings findings;
+  WarnOfCheckers(two, checks, "n.toml", findings);
+  EXPECT_THAT(
+      findings.Warnings(),
+      ElementsAre(
+          HasSubstr("n.toml: check 'eu': key 'min_reporters' is 2, but 1 checker watches it"),
+          HasSubstr("region \"sa-east-1\" is named by 1 check, but no [[checkers.checker]] has")));
+  Findings alone;
+  WarnOfCheckers({}, checks, "n.toml", alone);
+  EXPECT_THAT(alone.Warnings(),
+              ElementsAre(HasSubstr("check 'any': key 'min_reporters' is 3, but 1 checker"),
+                          HasSubstr("check 'eu': key 'min_reporters' is 2, but 1 checker")));
+}
+
 TEST_F(NodeFolder, WarnsOnceThatASignedZoneIsNotServedAsOne) {
   Write("zone",
         std::string(kZone) +

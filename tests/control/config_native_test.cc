@@ -182,7 +182,8 @@ TEST(NativeChecks, RefuseEachFaultWithItsPlaceKeyValueAndRange) {
       {kUdp + "response_timeout_ms = 9\n", "key 'response_timeout_ms' is 9; expected 10..60000"},
       {kUdp + "response_timeout_ms = 60001\n", "expected 10..60000"},
       {kUdp + "interval_ms = 1000\n",
-       "key 'connect_timeout_ms' is 4000; expected less than interval_ms x unhealthy_threshold, "
+       "key 'connect_timeout_ms' is 4000, its default; expected less than interval_ms x "
+       "unhealthy_threshold, "
        "which is 3000"},
       {kExec + "interval_ms = 1000\nresponse_timeout_ms = 3000\n",
        "key 'response_timeout_ms' is 3000; expected less than interval_ms x unhealthy_threshold"},

@@ -21,11 +21,11 @@ TEST(CheckConfig, AcceptsTheEdgesOfEveryRange) {
       [](CheckConfig& c) { c.ip_address.clear(), c.fqdn = "www.example.com"; },
       [](CheckConfig& c) { c.id = std::string(64, 'x'); },
       [](CheckConfig& c) { c.port = 65535; },
-      [](CheckConfig& c) { c.resource_path = "/" + std::string(254, 'p'); },
+      [](CheckConfig& c) { c.resource_path = "/" + std::string(1020, 'p'); },
       [](CheckConfig& c) { c.resource_path = "/a?b=c&d=%20"; },
       [](CheckConfig& c) { c.type = CheckType::kHttpsStrMatch, c.search_string = "x"; },
       [](CheckConfig& c) {
-        c.type = CheckType::kHttpStrMatch, c.search_string = std::string(255, '\0');
+        c.type = CheckType::kHttpStrMatch, c.search_string = std::string(kMaxSearchOctets, '\0');
       },
       [](CheckConfig& c) { c.type = CheckType::kTcp; },
       [](CheckConfig& c) { c.interval = Milliseconds(50); },
@@ -71,12 +71,13 @@ TEST(CheckConfig, RefusesWhatLiesBeyondAndNamesTheField) {
       {"FullyQualifiedDomainName", [](CheckConfig& c) { c.fqdn = "a\r\nX-Evil: 1"; }},
       {"ResourcePath", [](CheckConfig& c) { c.resource_path = "no-slash"; }},
       {"ResourcePath", [](CheckConfig& c) { c.resource_path = "/ HTTP/1.1\r\nX: y"; }},
-      {"ResourcePath", [](CheckConfig& c) { c.resource_path = "/" + std::string(255, 'p'); }},
+      {"ResourcePath", [](CheckConfig& c) { c.resource_path = "/" + std::string(1021, 'p'); }},
       {"ResourcePath", [](CheckConfig& c) { c.type = CheckType::kTcp, c.resource_path = "/path"; }},
       {"SearchString", [](CheckConfig& c) { c.type = CheckType::kHttpStrMatch; }},
       {"SearchString",
        [](CheckConfig& c) {
-         c.type = CheckType::kHttpStrMatch, c.search_string = std::string(256, 'x');
+         c.type = CheckType::kHttpStrMatch,
+         c.search_string = std::string(kMaxSearchOctets + 1, 'x');
        }},
       {"SearchString", [](CheckConfig& c) { c.search_string = "not for HTTP"; }},
       {"interval", [](CheckConfig& c) { c.interval = Milliseconds(49); }},
