@@ -9,12 +9,11 @@
 #include <list>
 #include <map>
 #include <mutex>
-#include <span>
 #include <spdlog/spdlog.h>
-#include <unordered_map>
 #include <utility>
 
 #include "dataplane/base/clock.h"
+#include "health/link/feed.h"
 #include "health/net/door.h"
 #include "health/net/threads.h"
 
@@ -49,17 +48,7 @@ class Hub::Core {
     std::uint64_t seen_ns = 0;  // CLOCK_MONOTONIC of its newest observation; 0: none
     ReportGate gate;
     std::shared_ptr<Channel> channel;
-    std::unordered_map<std::uint32_t, std::uint64_t>
-        assigned;                    // slot -> version, as the gate knows
-    std::uint64_t told_version = 0;  // of all assignments
-    bool told_all = false;           // on this connection
-    // What is being told, part by part: other checkers are heard in between.
-    bool telling = false;
-    bool reset = false;
-    std::vector<std::uint32_t> remove;
-    std::vector<Assignment> set;
-    std::span<const std::uint32_t> remove_left;
-    std::span<const Assignment> set_left;
+    AssignmentFeed feed;
   };
   using Seats = std::map<std::string, Seat>;
 
@@ -72,7 +61,6 @@ class Hub::Core {
   void Judge(Seat& seat, const Channel& channel, const ReportBatch& batch);
   void Left(const std::string& name, const Channel* channel, const std::string& why);
   void Tell(Seat& seat);
-  bool FindNews(Seat& seat);
   void Ping();
   void Look();
   Status Refuse(Channel& channel, const std::string& why);
@@ -218,7 +206,7 @@ Status Hub::Core::Welcome(const std::shared_ptr<Channel>& channel,
   }
   seat.gate.Begin(hello->session);
   seat.channel = channel;
-  seat.told_all = seat.telling = false;
+  seat.feed.Begin();
   Forget(channel.get());
   Channel* const raw = channel.get();
   channel->SetEvents(
@@ -344,50 +332,11 @@ void Hub::Core::Tell(Seat& seat) {
   if (seat.channel == nullptr || !seat.channel->drained()) {
     return;
   }
-  if (!seat.telling && !FindNews(seat)) {
-    return;
+  if (auto part = seat.feed.Next(monitor_, seat.index, seat.gate)) {
+    seat.channel->Send(*std::move(part));
+    const std::lock_guard lock(mutex_);
+    seat.state.assigned = seat.feed.assigned();
   }
-  seat.channel->Send(EncodePart(std::exchange(seat.reset, false), seat.remove_left, seat.set_left));
-  seat.telling = !seat.remove_left.empty() || !seat.set_left.empty();
-  if (!seat.telling) {
-    seat.remove = {};
-    seat.set = {};
-  }
-}
-
-// What has changed since it was last told; all of it on a new connection.
-bool Hub::Core::FindNews(Seat& seat) {
-  const std::uint64_t version = monitor_.assignments_version();
-  if (seat.told_all && seat.told_version == version) {
-    return false;
-  }
-  std::vector<Assignment> wanted = monitor_.AssignmentsOf(seat.index);
-  seat.reset = !std::exchange(seat.told_all, true);
-  seat.told_version = version;
-  seat.remove.clear();
-  seat.set.clear();
-  auto before = std::exchange(seat.assigned, {});
-  for (Assignment& each : wanted) {
-    const auto known = before.find(each.slot);
-    const bool is_same = known != before.end() && known->second == each.version;
-    if (known != before.end()) {
-      before.erase(known);
-    }
-    seat.assigned.emplace(each.slot, each.version);
-    seat.gate.Assign(each.slot, each.version, ReportTtl(each.check));
-    if (seat.reset || !is_same) {
-      seat.set.push_back(std::move(each));
-    }
-  }
-  for (const auto& [slot, gone] : before) {
-    seat.remove.push_back(slot);
-    seat.gate.Remove(slot);
-  }
-  seat.remove_left = seat.remove;
-  seat.set_left = seat.set;
-  const std::lock_guard lock(mutex_);
-  seat.state.assigned = wanted.size();
-  return seat.reset || !seat.set.empty() || !seat.remove.empty();
 }
 
 void Hub::Core::Ping() {
