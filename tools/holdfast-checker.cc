@@ -1,23 +1,18 @@
 // holdfast-checker: a vantage point on another host. Gets its checks from control, probes them,
 // reports. Keeps nothing on disk; can be killed at any moment. Started by a service manager, or by
 // hand.
-#include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdio>
-#include <exception>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <string>
 #include <utility>
 
 #include "health/link/remote_checker.h"
 #include "tools/checker/config.h"
+#include "tools/daemon.h"
 
 namespace {
 
-constexpr int kRefused = 1;  // the file is wrong, or the machine lacks something
-
-int Run(const std::string& config) {
+holdfast::Status Run(const std::string& config) {
   // Before any thread is there: all of them leave these to sigwait.
   sigset_t ends;
   sigemptyset(&ends);
@@ -26,42 +21,30 @@ int Run(const std::string& config) {
   sigprocmask(SIG_BLOCK, &ends, nullptr);
   auto file = holdfast::tools::LoadCheckerFile(config);
   if (!file) {
-    std::fprintf(stderr, "holdfast-checker: %s\n", file.error().message.c_str());
-    return kRefused;
+    return std::unexpected(file.error());
   }
   file->options.version = HF_VERSION;
   const std::size_t controls = file->options.controls.size();
   const auto checker = holdfast::health::RemoteChecker::Start(std::move(file->options));
   if (!checker) {
-    std::fprintf(stderr, "holdfast-checker: %s\n", checker.error().message.c_str());
-    return kRefused;
+    return std::unexpected(checker.error());
   }
   spdlog::info("ready as {} for {} control{}", file->name, controls, controls == 1 ? "" : "s");
   int signal = 0;
   while (sigwait(&ends, &signal) != 0) {
   }
   spdlog::info("stopping");
-  return 0;
-}
-
-int Start(int argc, char** argv) {
-  CLI::App app("A health checker of Holdfast on a host of its own: probes what control assigns.");
-  std::string config;
-  app.set_version_flag("--version", "holdfast-checker " HF_VERSION);
-  app.add_option("--config", config, "Checker's file (TOML)")->required();
-  CLI11_PARSE(app, argc, argv);
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("holdfast-checker"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%f %n %l %v");
-  return Run(config);
+  return {};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return Start(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "holdfast-checker: %s\n", error.what());
-    return kRefused;
-  }
+  return holdfast::tools::RunDaemon(
+      {.name = "holdfast-checker",
+       .purpose = "A health checker of Holdfast on a host of its own: probes what control assigns.",
+       .file = "Checker's file (TOML)"},
+      argc,
+      argv,
+      Run);
 }

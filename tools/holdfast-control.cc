@@ -1,11 +1,7 @@
 // holdfast-control: the control core as a process. Reads the node file, adopts or builds the
 // tables, checks health, publishes. Started by `holdfast run`, or by hand; can be killed at any
 // moment.
-#include <CLI/CLI.hpp>
-#include <cstdio>
 #include <sched.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,13 +12,9 @@
 #include "dataplane/io/counters.h"
 #include "dataplane/listen/counters.h"
 #include "dataplane/steer/steer.h"
+#include "tools/daemon.h"
 
 namespace {
-
-using holdfast::ErrorCode;
-
-constexpr int kRefused = 1;   // a file is wrong, or the machine lacks something
-constexpr int kConflict = 2;  // another control is there
 
 // Behind the counters of the answer function come those of the program that reads the tables.
 std::string CounterName(const std::string& role, unsigned index) {
@@ -76,40 +68,24 @@ void LeavePollCores(const holdfast::control::NodeConfig& node) {
   }
 }
 
-int Run(const std::string& config) {
+holdfast::Status Run(const std::string& config) {
   auto core = holdfast::control::Core::Open(config);
   if (!core) {
-    std::fprintf(stderr, "holdfast-control: %s\n", core.error().message.c_str());
-    return core.error().code == ErrorCode::kConflict ? kConflict : kRefused;
+    return std::unexpected(core.error());
   }
   LeavePollCores((*core)->node());
-  const auto served = holdfast::control::Serve(
+  return holdfast::control::Serve(
       **core, config, {.counter_names = CounterName, .xdp_counters = XdpCounters});
-  if (!served) {
-    std::fprintf(stderr, "holdfast-control: %s\n", served.error().message.c_str());
-    return kRefused;
-  }
-  return 0;
-}
-
-int Start(int argc, char** argv) {
-  CLI::App app("The control core of Holdfast: health checks, compiling, publishing.");
-  std::string config;
-  app.set_version_flag("--version", "holdfast-control " HF_VERSION);
-  app.add_option("--config", config, "Node file (TOML)")->required();
-  CLI11_PARSE(app, argc, argv);
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("holdfast-control"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%f %n %l %v");
-  return Run(config);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return Start(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "holdfast-control: %s\n", error.what());
-    return kRefused;
-  }
+  return holdfast::tools::RunDaemon(
+      {.name = "holdfast-control",
+       .purpose = "The control core of Holdfast: health checks, compiling, publishing.",
+       .file = "Node file (TOML)"},
+      argc,
+      argv,
+      Run);
 }

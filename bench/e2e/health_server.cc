@@ -128,6 +128,9 @@ class Server {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
+    if (fd < 0) {
+      Give("no socket is to be had");
+    }
     const int on = 1;
     const linger reset{.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));

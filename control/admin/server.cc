@@ -1,20 +1,16 @@
-// The loop, its timers and the socket, and the operations that go to a worker and come back. Called
+// The loop, its timers, and the operations that go to a worker and come back. Called
 // by holdfast-control's main; see server.h. One piece, for all of it is one state machine on one
 // thread: what may begin depends on what is under way (a load, a rebuild, an end), and those flags
 // stay private to one class this way.
 #include "control/admin/server.h"
 
-#include <algorithm>
 #include <boost/asio.hpp>
 #include <chrono>
 #include <exception>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <spdlog/spdlog.h>
 #include <stop_token>
-#include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
 
 #include "control/admin/counter_saver.h"
@@ -23,7 +19,9 @@
 #include "control/admin/loop.h"
 #include "control/admin/outside.h"
 #include "control/admin/plan.h"
+#include "control/admin/reload.h"
 #include "control/admin/routing_requests.h"
+#include "control/admin/socket.h"
 #include "control/admin/traffic_requests.h"
 #include "control/admin/zone_requests.h"
 #include "dataplane/base/clock.h"
@@ -32,14 +30,10 @@ namespace holdfast::control {
 namespace {
 
 namespace asio = boost::asio;
-using asio::local::stream_protocol;
 
 constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr auto kScrubTick = std::chrono::milliseconds(10);
 constexpr auto kCountersTick = std::chrono::seconds(10);
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
-constexpr std::size_t kMaxRequestOctets = 65536;
-constexpr int kMaxConnections = 64;
 
 // In an ordered stop of the whole node the readers are gone before control is told.
 std::string WhoAnswersOn(Core& core) {
@@ -66,15 +60,17 @@ class Server {
         started_with_(core.node()),
         instruments_(instruments),
         started_ms_(WallMs()),
-        socket_path_(core.node().run_dir + "/control.sock"),
         loads_(core, loop_, [this] { Loaded(); }),
         transitions_(io_, dup(core.transition_fd())),
         tick_(io_),
         scrub_tick_(io_),
         counters_tick_(io_),
-        accept_again_(io_),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
-        acceptor_(io_) {}
+        socket_(io_,
+                core.node().run_dir + "/control.sock",
+                [this](const std::string& line, const std::string& who, Reply reply) {
+                  Answer(line, who, std::move(reply));
+                }) {}
   ~Server() {
     ending_.request_stop();
     for (auto* worker : {&jobs_, &plans_, &explains_, &views_}) {
@@ -83,7 +79,6 @@ class Server {
     for (auto* worker : {&jobs_, &plans_, &explains_, &views_, &disk_}) {
       worker->join();
     }
-    unlink(socket_path_.c_str());
   }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -100,9 +95,7 @@ class Server {
   void Save();
   void SaveLoad();
   void Loaded();
-  class Connection;
-  using Reply = std::function<void(const std::string& line)>;
-  void Accept();
+  using Reply = ControlSocket::Reply;
   void Answer(const std::string& line, const std::string& who, Reply reply);
   void Dispatch(const Json& request, const std::string& who, Reply reply);
   void RoutingSet(const Json& request, const std::string& who, Reply reply);
@@ -140,9 +133,7 @@ class Server {
   NodeConfig started_with_;  // what a reload cannot change
   const Instruments& instruments_;
   std::int64_t started_ms_;
-  std::string socket_path_;
   Json last_reload_;
-  int connections_ = 0;
   bool saving_ = false;  // check states are on their way to the disk
   Loop loop_;
   asio::io_context& io_ = loop_.io();
@@ -160,40 +151,15 @@ class Server {
   asio::steady_timer tick_;
   asio::steady_timer scrub_tick_;
   asio::steady_timer counters_tick_;
-  asio::steady_timer accept_again_;
   asio::signal_set signals_;
-  stream_protocol::acceptor acceptor_;
+  ControlSocket socket_;
   std::unique_ptr<Outside> outside_;  // from Run on
 };
 
 // ---- the loop -----------------------------------------------------------------------------------
 
 Status Server::Run() {
-  boost::system::error_code error;
-  // What an earlier control left. Anything else of that name stays, and bind says so.
-  struct stat st{};
-  if (lstat(socket_path_.c_str(), &st) == 0 && S_ISSOCK(st.st_mode)) {
-    unlink(socket_path_.c_str());
-  }
-  const auto bind = [&] {
-    (void)acceptor_.open(stream_protocol(), error);
-    const mode_t mask = umask(0177);
-    if (!error) {
-      (void)acceptor_.bind(stream_protocol::endpoint(socket_path_), error);
-    }
-    umask(mask);
-    if (!error) {
-      (void)acceptor_.listen(16, error);
-    }
-  };
-  if (socket_path_.size() > 107) {
-    return Fail(ErrorCode::kInvalid,
-                socket_path_ + " is too long for a socket; choose a shorter run_dir");
-  }
-  bind();
-  if (error) {
-    return Fail(ErrorCode::kIo, "cannot listen on " + socket_path_ + ": " + error.message());
-  }
+  HF_TRY(socket_.Listen());
   auto outside = Outside::Start(core_, instruments_, started_ms_);
   if (!outside) {
     return std::unexpected(outside.error());
@@ -204,9 +170,9 @@ Status Server::Run() {
   WaitScrub();
   WaitCounters();
   WaitSignal();
-  Accept();
+  socket_.Open();
   HF_TRY(core_.StartChecks());
-  spdlog::info("ready, control socket {}", socket_path_);
+  spdlog::info("ready, control socket {}", socket_.path());
   SaveLoad();
   Pin();
   io_.run();
@@ -334,81 +300,7 @@ void Server::Loaded() {
   asio::post(explains_, [this] { kept_rows_.Forget(); });
 }
 
-// ---- the socket ---------------------------------------------------------------------------------
-
-// One client: a line in, a line out, one after the other. Lives as long as a read or an answer of
-// its own is under way.
-class Server::Connection : public std::enable_shared_from_this<Connection> {
- public:
-  Connection(Server& server, stream_protocol::socket socket)
-      : server_(server), socket_(std::move(socket)) {
-    ++server_.connections_;
-    ucred peer{};
-    socklen_t octets = sizeof(peer);
-    if (getsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &octets) == 0) {
-      who_ = "uid " + std::to_string(peer.uid);
-    }
-  }
-  ~Connection() { --server_.connections_; }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  void Read() {
-    asio::async_read_until(
-        socket_,
-        asio::dynamic_buffer(buffer_, kMaxRequestOctets),
-        '\n',
-        [self = shared_from_this()](const boost::system::error_code& error, std::size_t octets) {
-          if (!error) {
-            const std::string line = self->buffer_.substr(0, octets - 1);
-            self->buffer_.erase(0, octets);
-            self->server_.Answer(
-                line, self->who_, [self](const std::string& reply) { self->Write(reply); });
-          }
-        });  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): asio frees what it keeps for this
-  }
-
- private:
-  void Write(const std::string& reply) {
-    reply_ = reply;
-    asio::async_write(
-        socket_,
-        asio::buffer(reply_),
-        [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
-          if (!error) {
-            self->Read();
-          }
-        });
-  }
-
-  Server& server_;
-  stream_protocol::socket socket_;
-  std::string who_ = "unknown";
-  std::string buffer_;
-  std::string reply_;
-};
-
-void Server::Accept() {
-  acceptor_.async_accept(
-      [this](const boost::system::error_code& error, stream_protocol::socket socket) {
-        if (error == asio::error::operation_aborted) {
-          return;
-        }
-        if (error) {  // no descriptors, no memory: both may pass
-          spdlog::warn("control socket: {}", error.message());
-          accept_again_.expires_after(kAcceptPause);
-          return accept_again_.async_wait([this](const boost::system::error_code& stopped) {
-            if (!stopped) {
-              Accept();
-            }
-          });
-        }
-        if (connections_ < kMaxConnections) {
-          std::make_shared<Connection>(*this, std::move(socket))->Read();
-        }
-        Accept();
-      });
-}
+// ---- requests -----------------------------------------------------------------------------------
 
 void Server::Answer(const std::string& line, const std::string& who, Reply reply) {
   const Json request = Json::parse(line, nullptr, false);
@@ -566,44 +458,14 @@ void Server::Plan(const Json& request, Reply reply) {
 // ---- loads, on the worker -----------------------------------------------------------------------
 
 Json Server::Reload() {
-  const auto run = [this]() -> Json {
-    const auto node = LoadNode(node_path_);
-    if (!node) {
-      return Failure(node.error());
-    }
-    const NodeConfig now = loads_.node();
-    if (node->run_dir != now.run_dir || node->state_dir != now.state_dir) {
-      return Failure({ErrorCode::kInvalid,
-                      node_path_ + ": run_dir and state_dir cannot change at a reload; restart"});
-    }
-    if (node->tables.size_octets != now.tables.size_octets) {
-      return Failure(
-          {ErrorCode::kInvalid,
-           node_path_ +
-               ": [tables] size cannot change at a reload; end "
-               "holdfast-control (pid " +
-               std::to_string(getpid()) +
-               "): `holdfast run` starts it again with the new size, and answers go on"});
-    }
-    auto prepared = loads_.Prepare(*node);
-    if (!prepared) {
-      return Failure(prepared.error());
-    }
-    std::ranges::move(NeedsRestart(started_with_, *node),
-                      std::back_inserter(prepared->warnings.node));
-    return loads_.Publish(std::move(*prepared));
-  };
-  const Json result = run();
-  const bool good = result["ok"];
-  const std::string message = good ? std::string() : result["error"]["message"].get<std::string>();
-  if (!good) {
-    spdlog::error("reload refused, the generation before goes on: {}", message);
-  }
+  const Json reply = control::Reload(loads_, node_path_, started_with_);
+  const bool good = reply["ok"];
+  const std::string message = good ? std::string() : reply["error"]["message"].get<std::string>();
   loop_.Run([&] {
     last_reload_ = {{"ok", good}, {"message", message}, {"at_ms", WallMs()}};
     return 0;
   });
-  return result;
+  return reply;
 }
 
 // Out of the model that is served, since the files may say something else by now.

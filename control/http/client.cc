@@ -3,15 +3,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <curl/curl.h>
 #include <exception>
 #include <map>
 #include <mutex>
-#include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <thread>
 #include <utility>
+
+#include "health/net/threads.h"
 
 namespace holdfast::control {
 
@@ -111,24 +111,19 @@ class HttpClient::Core {
 };
 
 Status HttpClient::Core::Start() {
-  try {
-    thread_ = std::thread([this] {
-      sigset_t all;
-      sigfillset(&all);
-      pthread_sigmask(SIG_BLOCK, &all, nullptr);  // SIGPIPE too, which OpenSSL may raise
-      pthread_setname_np(pthread_self(), "http-client");
-      while (!ending_) {
-        try {
-          Run();
-        } catch (const std::exception& thrown) {
-          spdlog::error("http client: {}", thrown.what());
-        }
+  auto thread = health::StartThread("http-client", [this] {
+    while (!ending_) {
+      try {
+        Run();
+      } catch (const std::exception& thrown) {
+        spdlog::error("http client: {}", thrown.what());
       }
-    });
-  } catch (const std::exception& thrown) {
-    return Fail(ErrorCode::kExhausted,
-                std::string("http client: cannot start a thread: ") + thrown.what());
+    }
+  });
+  if (!thread) {
+    return std::unexpected(thread.error());
   }
+  thread_ = std::move(*thread);
   return {};
 }
 

@@ -4,22 +4,19 @@
 #include "control/http/listener.h"
 
 #include <algorithm>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <csignal>
 #include <exception>
 #include <list>
 #include <memory>
 #include <optional>
-#include <pthread.h>
 #include <spdlog/spdlog.h>
-#include <thread>
 #include <utility>
+
+#include "health/net/door.h"
+#include "health/net/threads.h"
 
 namespace holdfast::control {
 
@@ -31,7 +28,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 // What a refused client may still send before the connection is cut: as long as it is within both,
 // it reads why instead of a reset.
 constexpr auto kDrain = std::chrono::milliseconds(1000);
@@ -85,27 +81,15 @@ class HttpListener::Core {
  public:
   Core(std::string token, std::vector<HttpRoute> routes, const HttpLimits& limits)
       : token_(std::move(token)), routes_(std::move(routes)), limits_(limits) {}
-  ~Core() {
-    io_.stop();
-    if (thread_.joinable()) {
-      thread_.join();
-    }
-  }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
   Status Listen(const HttpAddress& at);
-  Status Start();
+  Status Start() { return thread_.Start(); }
 
  private:
   class Session;
-  struct Door {
-    explicit Door(asio::io_context& io) : acceptor(io), again(io) {}
-    tcp::acceptor acceptor;
-    asio::steady_timer again;
-  };
 
-  void Accept(Door& door);
   void Take(tcp::socket socket);
   bool MakeRoom();
   struct Found {
@@ -123,8 +107,8 @@ class HttpListener::Core {
   // The order matters at the end: what waits in io_ holds the sessions, which leave the list.
   std::list<Session*> sessions_;  // the one that was served last stands last
   asio::io_context io_{1};
-  std::list<Door> doors_;
-  std::thread thread_;
+  std::list<health::Door<tcp>> doors_;
+  health::LoopThread thread_{io_, "http"};
 };
 
 // ---- one connection -----------------------------------------------------------------------------
@@ -374,48 +358,13 @@ void HttpListener::Core::Judge(const http::request_header<>& header, Found& foun
 // ---- the doors ----------------------------------------------------------------------------------
 
 Status HttpListener::Core::Listen(const HttpAddress& at) {
-  error_code error;
-  const tcp::endpoint endpoint(asio::ip::make_address(at.address, error), at.port);
-  tcp::acceptor& acceptor = doors_.emplace_back(io_).acceptor;
-  const auto step = [&error](auto&& call) {
-    if (!error) {
-      call();
-    }
-  };
-  step([&] { (void)acceptor.open(endpoint.protocol(), error); });
-  step([&] { (void)acceptor.set_option(tcp::acceptor::reuse_address(true), error); });
-  if (endpoint.address().is_v6()) {
-    step([&] { (void)acceptor.set_option(asio::ip::v6_only(true), error); });
-  }
-  step([&] { (void)acceptor.bind(endpoint, error); });
-  step([&] { (void)acceptor.listen(128, error); });
-  if (error) {
+  health::Door<tcp>& door =
+      doors_.emplace_back(io_, "http", [this](tcp::socket socket) { Take(std::move(socket)); });
+  if (const error_code error = health::Listen(door.acceptor(), at.address, at.port)) {
     return Fail(ErrorCode::kIo, "[http] cannot listen on " + at.Text() + ": " + error.message());
   }
-  Accept(doors_.back());
+  door.Open();
   return {};
-}
-
-void HttpListener::Core::Accept(Door& door) {
-  door.acceptor.async_accept([this, &door](error_code error, tcp::socket socket) {
-    if (error == asio::error::operation_aborted) {
-      return;
-    }
-    if (error) {  // no descriptors, no memory: both may pass
-      door.again.expires_after(kAcceptPause);
-      return door.again.async_wait([this, &door](error_code stopped) {
-        if (!stopped) {
-          Accept(door);
-        }
-      });
-    }
-    try {
-      Take(std::move(socket));
-    } catch (const std::exception& thrown) {
-      spdlog::warn("http: a connection could not be taken: {}", thrown.what());
-    }
-    Accept(door);
-  });
 }
 
 void HttpListener::Core::Take(tcp::socket socket) {
@@ -435,29 +384,6 @@ bool HttpListener::Core::MakeRoom() {
   }
   (*idle)->Close();
   return true;
-}
-
-Status HttpListener::Core::Start() {
-  try {
-    thread_ = std::thread([this] {
-      sigset_t all;
-      sigfillset(&all);
-      pthread_sigmask(SIG_BLOCK, &all, nullptr);
-      pthread_setname_np(pthread_self(), "http");
-      while (!io_.stopped()) {
-        try {
-          const auto work = asio::make_work_guard(io_);
-          io_.run();
-        } catch (const std::exception& thrown) {
-          spdlog::error("http: {}", thrown.what());  // a connection ends by it, not the listener
-        }
-      }
-    });
-  } catch (const std::exception& thrown) {
-    return Fail(ErrorCode::kExhausted,
-                std::string("http: cannot start a thread: ") + thrown.what());
-  }
-  return {};
 }
 
 HttpListener::HttpListener(std::unique_ptr<Core> core) : core_(std::move(core)) {}

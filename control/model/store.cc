@@ -196,34 +196,49 @@ Status Store::Transact(const std::function<Status()>& body) {
   return done;
 }
 
-Result<std::vector<StoredZone>> Store::Zones() {
+Status Store::Save(const std::function<Status()>& body) {
   const std::lock_guard guard(mutex_);
-  auto rows = database_.Prepare(
-      "SELECT origin, dropped, zone_id, file, content, at_ms FROM zone ORDER BY origin");
+  auto saved = Transact(body);
+  return saved ? saved : Explain(std::move(saved.error()));
+}
+
+Status Store::ForEachRow(const char* sql,
+                         const std::function<void(SqliteStatement&)>& bind,
+                         const std::function<void(const SqliteStatement&)>& take) {
+  const std::lock_guard guard(mutex_);
+  auto rows = database_.Prepare(sql);
   if (!rows) {
     return Explain(std::move(rows.error()));
   }
-  std::vector<StoredZone> zones;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) {
-      return Explain(row.error());
-    }
-    if (!*row) {
-      return zones;
-    }
-    zones.push_back({rows->Text(0),
-                     rows->Integer(1) != 0,
-                     rows->Text(2),
-                     rows->Text(3),
-                     rows->Text(4),
-                     rows->Integer(5)});
+  if (bind) {
+    bind(*rows);
   }
+  for (auto row = rows->Step(); !row || *row; row = rows->Step()) {
+    if (!row) {
+      return Explain(std::move(row.error()));
+    }
+    take(*rows);
+  }
+  return {};
+}
+
+Result<std::vector<StoredZone>> Store::Zones() {
+  std::vector<StoredZone> zones;
+  HF_TRY(
+      ForEachRow("SELECT origin, dropped, zone_id, file, content, at_ms FROM zone ORDER BY origin",
+                 [&zones](const SqliteStatement& row) {
+                   zones.push_back({row.Text(0),
+                                    row.Integer(1) != 0,
+                                    row.Text(2),
+                                    row.Text(3),
+                                    row.Text(4),
+                                    row.Integer(5)});
+                 }));
+  return zones;
 }
 
 Status Store::SaveZone(const StoredZone& zone) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, &zone]() -> Status {
+  return Save([this, &zone]() -> Status {
     auto insert = database_.Prepare("INSERT OR REPLACE INTO zone VALUES(?, ?, ?, ?, ?, ?)");
     if (!insert) {
       return std::unexpected(insert.error());
@@ -236,12 +251,10 @@ Status Store::SaveZone(const StoredZone& zone) {
     insert->Bind(6, zone.at_ms);
     return insert->Run();
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Status Store::ForgetZone(std::string_view origin) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, origin]() -> Status {
+  return Save([this, origin]() -> Status {
     auto forget = database_.Prepare("DELETE FROM zone WHERE origin = ?");
     if (!forget) {
       return std::unexpected(forget.error());
@@ -249,27 +262,20 @@ Status Store::ForgetZone(std::string_view origin) {
     forget->BindBlob(1, origin);
     return forget->Run();
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Result<std::string> Store::ParsedContent(std::string_view origin) {
-  const std::lock_guard guard(mutex_);
-  auto row = database_.Prepare("SELECT content FROM parsed_zone WHERE origin = ?");
-  if (!row) {
-    return Explain(std::move(row.error()));
-  }
-  row->BindBlob(1, origin);
-  const auto found = row->Step();
-  if (!found) {
-    return Explain(found.error());
-  }
-  return *found ? row->Text(0) : std::string();
+  std::string content;
+  HF_TRY(ForEachRow(
+      "SELECT content FROM parsed_zone WHERE origin = ?",
+      [origin](SqliteStatement& query) { query.BindBlob(1, origin); },
+      [&content](const SqliteStatement& row) { content = row.Text(0); }));
+  return content;
 }
 
 Status Store::KeepParsed(std::span<const ParsedZone> parsed, std::span<const std::string> origins) {
   const std::unordered_set<std::string_view> kept(origins.begin(), origins.end());
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, parsed, &kept]() -> Status {
+  return Save([this, parsed, &kept]() -> Status {
     auto insert = database_.Prepare("INSERT OR REPLACE INTO parsed_zone VALUES(?, ?)");
     auto stored = database_.Prepare("SELECT origin FROM parsed_zone");
     auto forget = database_.Prepare("DELETE FROM parsed_zone WHERE origin = ?");
@@ -298,7 +304,6 @@ Status Store::KeepParsed(std::span<const ParsedZone> parsed, std::span<const std
     }
     return {};
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Result<std::string> Store::BootId() {
@@ -311,8 +316,7 @@ Result<std::string> Store::BootId() {
 }
 
 Status Store::SetBootId(std::string_view boot_id) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, boot_id]() -> Status {
+  return Save([this, boot_id]() -> Status {
     auto insert = database_.Prepare("INSERT OR REPLACE INTO setting VALUES('boot_id', ?)");
     if (!insert) {
       return std::unexpected(insert.error());
@@ -320,7 +324,6 @@ Status Store::SetBootId(std::string_view boot_id) {
     insert->BindText(1, boot_id);
     return insert->Run();
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 std::string CurrentBootId() {

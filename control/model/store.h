@@ -210,6 +210,16 @@ class Store {
   Status Migrate();
   /// Runs `body` between BEGIN and COMMIT; rolls back when either fails.
   Status Transact(const std::function<Status()>& body);
+  /// The same for callers: under the lock, and an error names this store.
+  Status Save(const std::function<Status()>& body);
+  /// Hands out the rows of a query one by one, under the lock. An error names this store.
+  /// @param bind  gives the query its values; empty: it has none.
+  Status ForEachRow(const char* sql,
+                    const std::function<void(SqliteStatement&)>& bind,
+                    const std::function<void(const SqliteStatement&)>& take);
+  Status ForEachRow(const char* sql, const std::function<void(const SqliteStatement&)>& take) {
+    return ForEachRow(sql, {}, take);
+  }
   [[nodiscard]] std::unexpected<Error> Explain(Error error) const;
 
   std::string path_;

@@ -8,32 +8,21 @@
 namespace holdfast::control {
 
 Result<std::vector<StoredCheck>> Store::Checks() {
-  const std::lock_guard guard(mutex_);
-  auto rows = database_.Prepare(
-      "SELECT id, raw_state, override_state, since_ms, reason FROM health_check ORDER BY id");
-  if (!rows) {
-    return Explain(std::move(rows.error()));
-  }
   std::vector<StoredCheck> checks;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) {
-      return Explain(row.error());
-    }
-    if (!*row) {
-      return checks;
-    }
-    checks.push_back({rows->Text(0),
-                      static_cast<health::State>(rows->Integer(1)),
-                      static_cast<Override>(rows->Integer(2)),
-                      rows->Integer(3),
-                      rows->Text(4)});
-  }
+  HF_TRY(ForEachRow(
+      "SELECT id, raw_state, override_state, since_ms, reason FROM health_check ORDER BY id",
+      [&checks](const SqliteStatement& row) {
+        checks.push_back({row.Text(0),
+                          static_cast<health::State>(row.Integer(1)),
+                          static_cast<Override>(row.Integer(2)),
+                          row.Integer(3),
+                          row.Text(4)});
+      }));
+  return checks;
 }
 
 Status Store::SaveChecks(std::span<const StoredCheck> checks) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, checks]() -> Status {
+  return Save([this, checks]() -> Status {
     auto insert = database_.Prepare("INSERT OR REPLACE INTO health_check VALUES(?, ?, ?, ?, ?)");
     if (!insert) {
       return std::unexpected(insert.error());
@@ -48,7 +37,6 @@ Status Store::SaveChecks(std::span<const StoredCheck> checks) {
     }
     return {};
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Status Store::KeepChecks(std::span<const std::string> ids) {
@@ -69,8 +57,7 @@ Status Store::KeepChecks(std::span<const std::string> ids) {
     gone.push_back(counters.id);
   }
   std::erase_if(gone, [&kept](std::string_view id) { return kept.contains(id); });
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, &gone]() -> Status {
+  return Save([this, &gone]() -> Status {
     for (const char* sql :
          {"DELETE FROM health_check WHERE id = ?", "DELETE FROM health_counters WHERE id = ?"}) {
       auto forget = database_.Prepare(sql);
@@ -84,39 +71,27 @@ Status Store::KeepChecks(std::span<const std::string> ids) {
     }
     return {};
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Result<std::vector<StoredCounters>> Store::Counters() {
-  const std::lock_guard guard(mutex_);
-  auto rows = database_.Prepare(
-      "SELECT id, passes, failures, unknowns, last_seen_ms, last_failure_ms, last_failure "
-      "FROM health_counters ORDER BY id");
-  if (!rows) {
-    return Explain(std::move(rows.error()));
-  }
   std::vector<StoredCounters> counters;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) {
-      return Explain(row.error());
-    }
-    if (!*row) {
-      return counters;
-    }
-    counters.push_back({.id = rows->Text(0),
-                        .counters = {.passes = static_cast<std::uint64_t>(rows->Integer(1)),
-                                     .failures = static_cast<std::uint64_t>(rows->Integer(2)),
-                                     .unknowns = static_cast<std::uint64_t>(rows->Integer(3)),
-                                     .last_failure_ms = rows->Integer(5),
-                                     .last_failure = rows->Text(6),
-                                     .last_seen_ms = rows->Integer(4)}});
-  }
+  HF_TRY(ForEachRow(
+      "SELECT id, passes, failures, unknowns, last_seen_ms, last_failure_ms, last_failure "
+      "FROM health_counters ORDER BY id",
+      [&counters](const SqliteStatement& row) {
+        counters.push_back({.id = row.Text(0),
+                            .counters = {.passes = static_cast<std::uint64_t>(row.Integer(1)),
+                                         .failures = static_cast<std::uint64_t>(row.Integer(2)),
+                                         .unknowns = static_cast<std::uint64_t>(row.Integer(3)),
+                                         .last_failure_ms = row.Integer(5),
+                                         .last_failure = row.Text(6),
+                                         .last_seen_ms = row.Integer(4)}});
+      }));
+  return counters;
 }
 
 Status Store::SaveCounters(std::span<const StoredCounters> counters) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, counters]() -> Status {
+  return Save([this, counters]() -> Status {
     auto insert =
         database_.Prepare("INSERT OR REPLACE INTO health_counters VALUES(?, ?, ?, ?, ?, ?, ?)");
     if (!insert) {
@@ -134,7 +109,6 @@ Status Store::SaveCounters(std::span<const StoredCounters> counters) {
     }
     return {};
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 }  // namespace holdfast::control

@@ -13,28 +13,18 @@ constexpr std::int64_t kMaxLogEntries = 10'000;
 }  // namespace
 
 Result<std::vector<StoredControl>> Store::RoutingControls() {
-  const std::lock_guard guard(mutex_);
-  auto rows = database_.Prepare("SELECT name, is_on, since_ms FROM routing_control ORDER BY name");
-  if (!rows) {
-    return Explain(std::move(rows.error()));
-  }
   std::vector<StoredControl> controls;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) {
-      return Explain(row.error());
-    }
-    if (!*row) {
-      return controls;
-    }
-    controls.push_back(
-        {.name = rows->Text(0), .on = rows->Integer(1) != 0, .since_ms = rows->Integer(2)});
-  }
+  HF_TRY(ForEachRow("SELECT name, is_on, since_ms FROM routing_control ORDER BY name",
+                    [&controls](const SqliteStatement& row) {
+                      controls.push_back({.name = row.Text(0),
+                                          .on = row.Integer(1) != 0,
+                                          .since_ms = row.Integer(2)});
+                    }));
+  return controls;
 }
 
 Status Store::SwitchControls(std::span<const ControlChange> changes, const ControlLogEntry& entry) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, changes, &entry]() -> Status {
+  return Save([this, changes, &entry]() -> Status {
     auto insert = database_.Prepare("INSERT OR REPLACE INTO routing_control VALUES(?, ?, ?)");
     if (!insert) {
       return std::unexpected(insert.error());
@@ -66,34 +56,23 @@ Status Store::SwitchControls(std::span<const ControlChange> changes, const Contr
     forget->Bind(1, kMaxLogEntries);
     return forget->Run();
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Result<std::vector<ControlLogEntry>> Store::ControlLog(std::size_t most) {
-  const std::lock_guard guard(mutex_);
-  auto rows = database_.Prepare(
-      "SELECT at_ms, who, changes, overridden, reason, refused FROM routing_control_log "
-      "ORDER BY n DESC LIMIT ?");
-  if (!rows) {
-    return Explain(std::move(rows.error()));
-  }
-  rows->Bind(1, static_cast<std::int64_t>(most));
   std::vector<ControlLogEntry> entries;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) {
-      return Explain(row.error());
-    }
-    if (!*row) {
-      return entries;
-    }
-    entries.push_back({.at_ms = rows->Integer(0),
-                       .who = rows->Text(1),
-                       .changes = rows->Text(2),
-                       .overridden = rows->Text(3),
-                       .reason = rows->Text(4),
-                       .refused = rows->Text(5)});
-  }
+  HF_TRY(ForEachRow(
+      "SELECT at_ms, who, changes, overridden, reason, refused FROM routing_control_log "
+      "ORDER BY n DESC LIMIT ?",
+      [most](SqliteStatement& query) { query.Bind(1, static_cast<std::int64_t>(most)); },
+      [&entries](const SqliteStatement& row) {
+        entries.push_back({.at_ms = row.Integer(0),
+                           .who = row.Text(1),
+                           .changes = row.Text(2),
+                           .overridden = row.Text(3),
+                           .reason = row.Text(4),
+                           .refused = row.Text(5)});
+      }));
+  return entries;
 }
 
 }  // namespace holdfast::control

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "control/model/store.h"
@@ -19,61 +20,46 @@ Number NumberOf(std::int64_t stored) {
 }  // namespace
 
 Result<std::vector<StoredPolicy>> Store::Policies() {
-  const std::lock_guard guard(mutex_);
-  auto rows = database_.Prepare(
+  std::vector<StoredPolicy> policies;
+  HF_TRY(ForEachRow(
       "SELECT p.id, p.name, p.last_version, v.version, v.type, v.comment, v.at_ms "
       "FROM traffic_policy p JOIN traffic_policy_version v ON v.policy_id = p.id "
-      "ORDER BY p.made, v.version");
-  if (!rows) {
-    return Explain(std::move(rows.error()));
-  }
-  std::vector<StoredPolicy> policies;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) {
-      return Explain(row.error());
-    }
-    if (!*row) {
-      return policies;
-    }
-    if (policies.empty() || policies.back().id != rows->Text(0)) {
-      policies.push_back(
-          {rows->Text(0), rows->Text(1), static_cast<std::uint32_t>(rows->Integer(2)), {}});
-    }
-    policies.back().versions.push_back({static_cast<std::uint32_t>(rows->Integer(3)),
-                                        static_cast<std::uint16_t>(rows->Integer(4)),
-                                        rows->Text(5),
-                                        rows->Integer(6)});
-  }
+      "ORDER BY p.made, v.version",
+      [&policies](const SqliteStatement& row) {
+        if (policies.empty() || policies.back().id != row.Text(0)) {
+          policies.push_back(
+              {row.Text(0), row.Text(1), static_cast<std::uint32_t>(row.Integer(2)), {}});
+        }
+        policies.back().versions.push_back({static_cast<std::uint32_t>(row.Integer(3)),
+                                            static_cast<std::uint16_t>(row.Integer(4)),
+                                            row.Text(5),
+                                            row.Integer(6)});
+      }));
+  return policies;
 }
 
 Result<std::string> Store::PolicyDocument(std::string_view id, std::uint32_t version) {
-  const std::lock_guard guard(mutex_);
-  auto row = database_.Prepare(
-      "SELECT document FROM traffic_policy_version WHERE policy_id = ? AND version = ?");
-  if (!row) {
-    return Explain(std::move(row.error()));
-  }
-  row->BindText(1, id);
-  row->Bind(2, version);
-  const auto found = row->Step();
-  if (!found) {
-    return Explain(found.error());
-  }
-  if (!*found) {
+  std::optional<std::string> document;
+  HF_TRY(ForEachRow(
+      "SELECT document FROM traffic_policy_version WHERE policy_id = ? AND version = ?",
+      [id, version](SqliteStatement& query) {
+        query.BindText(1, id);
+        query.Bind(2, version);
+      },
+      [&document](const SqliteStatement& row) { document = row.Text(0); }));
+  if (!document) {
     return Fail(ErrorCode::kNotFound,
                 "store " + path_ + ": no version " + std::to_string(version) +
                     " of traffic policy " + std::string(id));
   }
-  return row->Text(0);
+  return *std::move(document);
 }
 
 Status Store::AddPolicyVersion(std::string_view id,
                                std::string_view name,
                                const StoredPolicyVersion& version,
                                std::string_view document) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([&]() -> Status {
+  return Save([&]() -> Status {
     auto policy = database_.Prepare(
         "INSERT INTO traffic_policy(id, name, last_version) VALUES(?, ?, ?) "
         "ON CONFLICT(id) DO UPDATE SET last_version = excluded.last_version");
@@ -93,12 +79,10 @@ Status Store::AddPolicyVersion(std::string_view id,
     insert->Bind(6, version.at_ms);
     return insert->Run();
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Status Store::ForgetPolicyVersion(std::string_view id, std::uint32_t version) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([&]() -> Status {
+  return Save([&]() -> Status {
     auto forget =
         database_.Prepare("DELETE FROM traffic_policy_version WHERE policy_id = ? AND version = ?");
     auto last = database_.Prepare(
@@ -113,39 +97,27 @@ Status Store::ForgetPolicyVersion(std::string_view id, std::uint32_t version) {
     last->BindText(1, id);
     return last->Run();
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Result<std::vector<StoredInstance>> Store::Instances() {
-  const std::lock_guard guard(mutex_);
-  auto rows = database_.Prepare(
-      "SELECT id, origin, name, type, ttl, policy_id, version FROM traffic_policy_instance "
-      "ORDER BY id");
-  if (!rows) {
-    return Explain(std::move(rows.error()));
-  }
   std::vector<StoredInstance> instances;
-  for (;;) {
-    const auto row = rows->Step();
-    if (!row) {
-      return Explain(row.error());
-    }
-    if (!*row) {
-      return instances;
-    }
-    instances.push_back({rows->Text(0),
-                         rows->Text(1),
-                         rows->Text(2),
-                         NumberOf<std::uint16_t>(rows->Integer(3)),
-                         NumberOf<std::uint32_t>(rows->Integer(4)),
-                         rows->Text(5),
-                         NumberOf<std::uint32_t>(rows->Integer(6))});
-  }
+  HF_TRY(ForEachRow(
+      "SELECT id, origin, name, type, ttl, policy_id, version FROM traffic_policy_instance "
+      "ORDER BY id",
+      [&instances](const SqliteStatement& row) {
+        instances.push_back({row.Text(0),
+                             row.Text(1),
+                             row.Text(2),
+                             NumberOf<std::uint16_t>(row.Integer(3)),
+                             NumberOf<std::uint32_t>(row.Integer(4)),
+                             row.Text(5),
+                             NumberOf<std::uint32_t>(row.Integer(6))});
+      }));
+  return instances;
 }
 
 Status Store::SaveInstance(const StoredInstance& instance) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([&]() -> Status {
+  return Save([&]() -> Status {
     // Not INSERT OR REPLACE: that would take away another of the same name and type.
     auto insert = database_.Prepare(
         "INSERT INTO traffic_policy_instance VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE "
@@ -163,12 +135,10 @@ Status Store::SaveInstance(const StoredInstance& instance) {
     insert->Bind(7, instance.version);
     return insert->Run();
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 Status Store::ForgetInstance(std::string_view id) {
-  const std::lock_guard guard(mutex_);
-  auto saved = Transact([&]() -> Status {
+  return Save([&]() -> Status {
     auto forget = database_.Prepare("DELETE FROM traffic_policy_instance WHERE id = ?");
     if (!forget) {
       return std::unexpected(forget.error());
@@ -176,7 +146,6 @@ Status Store::ForgetInstance(std::string_view id) {
     forget->BindText(1, id);
     return forget->Run();
   });
-  return saved ? saved : Explain(std::move(saved.error()));
 }
 
 }  // namespace holdfast::control

@@ -4,23 +4,18 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <csignal>
-#include <exception>
 #include <list>
 #include <map>
 #include <mutex>
-#include <pthread.h>
-#include <span>
 #include <spdlog/spdlog.h>
-#include <thread>
-#include <unordered_map>
 #include <utility>
 
 #include "dataplane/base/clock.h"
+#include "health/link/feed.h"
+#include "health/net/door.h"
+#include "health/net/threads.h"
 
 namespace holdfast::health {
 
@@ -28,27 +23,15 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-namespace {
-
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
-
-}  // namespace
-
 class Hub::Core {
  public:
   Core(Monitor& monitor, HubOptions options)
       : monitor_(monitor), options_(std::move(options)), ping_(io_), look_(io_) {}
-  ~Core() {
-    io_.stop();
-    if (thread_.joinable()) {
-      thread_.join();
-    }
-  }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
   Status Open();
-  Status Start();
+  Status Start() { return thread_.Start(); }
   void SetCheckers(const std::vector<CheckerName>& checkers,
                    const std::vector<std::uint32_t>& indices);
   Status ReadIdentityAgain();
@@ -57,11 +40,6 @@ class Hub::Core {
   std::uint16_t port() const noexcept { return port_; }
 
  private:
-  struct Door {
-    explicit Door(asio::io_context& io) : acceptor(io), again(io) {}
-    tcp::acceptor acceptor;
-    asio::steady_timer again;
-  };
   /// What is kept of a checker, whether it is there or not. `state` and `seen_ns` are guarded by
   /// mutex_.
   struct Seat {
@@ -70,21 +48,10 @@ class Hub::Core {
     std::uint64_t seen_ns = 0;  // CLOCK_MONOTONIC of its newest observation; 0: none
     ReportGate gate;
     std::shared_ptr<Channel> channel;
-    std::unordered_map<std::uint32_t, std::uint64_t>
-        assigned;                    // slot -> version, as the gate knows
-    std::uint64_t told_version = 0;  // of all assignments
-    bool told_all = false;           // on this connection
-    // What is being told, part by part: other checkers are heard in between.
-    bool telling = false;
-    bool reset = false;
-    std::vector<std::uint32_t> remove;
-    std::vector<Assignment> set;
-    std::span<const std::uint32_t> remove_left;
-    std::span<const Assignment> set_left;
+    AssignmentFeed feed;
   };
   using Seats = std::map<std::string, Seat>;
 
-  void Accept(Door& door);
   void Take(tcp::socket socket);
   void Greet(const std::shared_ptr<Channel>& channel);
   Status Welcome(const std::shared_ptr<Channel>& channel,
@@ -94,7 +61,6 @@ class Hub::Core {
   void Judge(Seat& seat, const Channel& channel, const ReportBatch& batch);
   void Left(const std::string& name, const Channel* channel, const std::string& why);
   void Tell(Seat& seat);
-  bool FindNews(Seat& seat);
   void Ping();
   void Look();
   Status Refuse(Channel& channel, const std::string& why);
@@ -107,7 +73,7 @@ class Hub::Core {
 
   // The order matters at the end: what waits in io_ holds channels, which hold nothing of this.
   asio::io_context io_{1};
-  std::list<Door> doors_;
+  std::list<Door<tcp>> doors_;
   asio::steady_timer ping_;
   asio::steady_timer look_;
   std::list<std::shared_ptr<Channel>> strangers_;  // the oldest first
@@ -116,7 +82,7 @@ class Hub::Core {
   std::shared_ptr<asio::ssl::context> identity_;
   Seats seats_;
   std::vector<std::string> order_;
-  std::thread thread_;
+  LoopThread thread_{io_, "checkers"};
 };
 
 // ---- the doors ----------------------------------------------------------------------------------
@@ -128,77 +94,20 @@ Status Hub::Core::Open() {
   }
   identity_ = std::move(*identity);
   for (const HubOptions::Address& at : options_.listen) {
-    error_code error;
-    const tcp::endpoint endpoint(asio::ip::make_address(at.address, error), at.port);
-    tcp::acceptor& acceptor = doors_.emplace_back(io_).acceptor;
-    const auto step = [&error](auto&& call) {
-      if (!error) {
-        call();
-      }
-    };
-    step([&] { (void)acceptor.open(endpoint.protocol(), error); });
-    step([&] { (void)acceptor.set_option(tcp::acceptor::reuse_address(true), error); });
-    if (endpoint.address().is_v6()) {
-      step([&] { (void)acceptor.set_option(asio::ip::v6_only(true), error); });
-    }
-    step([&] { (void)acceptor.bind(endpoint, error); });
-    step([&] { (void)acceptor.listen(128, error); });
-    if (error) {
+    Door<tcp>& door = doors_.emplace_back(
+        io_, "checkers", [this](tcp::socket socket) { Take(std::move(socket)); });
+    if (const error_code error = Listen(door.acceptor(), at.address, at.port)) {
       return Fail(ErrorCode::kIo,
                   "[checkers] cannot listen on " + at.address + " port " + std::to_string(at.port) +
                       ": " + error.message());
     }
-    port_ = port_ == 0 ? acceptor.local_endpoint(error).port() : port_;
-    Accept(doors_.back());
+    error_code ignored;
+    port_ = port_ == 0 ? door.acceptor().local_endpoint(ignored).port() : port_;
+    door.Open();
   }
   Ping();
   Look();
   return {};
-}
-
-Status Hub::Core::Start() {
-  try {
-    thread_ = std::thread([this] {
-      sigset_t all;
-      sigfillset(&all);
-      pthread_sigmask(SIG_BLOCK, &all, nullptr);
-      pthread_setname_np(pthread_self(), "checkers");
-      while (!io_.stopped()) {
-        try {
-          const auto work = asio::make_work_guard(io_);
-          io_.run();
-        } catch (const std::exception& thrown) {
-          spdlog::error("checkers: {}", thrown.what());  // no memory: what needed it is given up
-        }
-      }
-    });
-  } catch (const std::exception& thrown) {
-    return Fail(ErrorCode::kExhausted,
-                std::string("checkers: cannot start a thread: ") + thrown.what());
-  }
-  return {};
-}
-
-void Hub::Core::Accept(Door& door) {
-  door.acceptor.async_accept([this, &door](error_code error, tcp::socket socket) {
-    if (error == asio::error::operation_aborted) {
-      return;
-    }
-    if (error) {  // no descriptors, no memory: both may pass
-      door.again.expires_after(kAcceptPause);
-      return door.again.async_wait([this, &door](error_code stopped) {
-        if (!stopped) {
-          Accept(door);
-        }
-      });
-    }
-    try {
-      Take(std::move(socket));
-    } catch (const std::exception& thrown) {
-      spdlog::warn("checkers: a connection could not be taken: {}", thrown.what());
-    }
-    Accept(door);
-  });
 }
 
 void Hub::Core::Take(tcp::socket socket) {
@@ -297,7 +206,7 @@ Status Hub::Core::Welcome(const std::shared_ptr<Channel>& channel,
   }
   seat.gate.Begin(hello->session);
   seat.channel = channel;
-  seat.told_all = seat.telling = false;
+  seat.feed.Begin();
   Forget(channel.get());
   Channel* const raw = channel.get();
   channel->SetEvents(
@@ -423,50 +332,11 @@ void Hub::Core::Tell(Seat& seat) {
   if (seat.channel == nullptr || !seat.channel->drained()) {
     return;
   }
-  if (!seat.telling && !FindNews(seat)) {
-    return;
+  if (auto part = seat.feed.Next(monitor_, seat.index, seat.gate)) {
+    seat.channel->Send(*std::move(part));
+    const std::lock_guard lock(mutex_);
+    seat.state.assigned = seat.feed.assigned();
   }
-  seat.channel->Send(EncodePart(std::exchange(seat.reset, false), seat.remove_left, seat.set_left));
-  seat.telling = !seat.remove_left.empty() || !seat.set_left.empty();
-  if (!seat.telling) {
-    seat.remove = {};
-    seat.set = {};
-  }
-}
-
-// What has changed since it was last told; all of it on a new connection.
-bool Hub::Core::FindNews(Seat& seat) {
-  const std::uint64_t version = monitor_.assignments_version();
-  if (seat.told_all && seat.told_version == version) {
-    return false;
-  }
-  std::vector<Assignment> wanted = monitor_.AssignmentsOf(seat.index);
-  seat.reset = !std::exchange(seat.told_all, true);
-  seat.told_version = version;
-  seat.remove.clear();
-  seat.set.clear();
-  auto before = std::exchange(seat.assigned, {});
-  for (Assignment& each : wanted) {
-    const auto known = before.find(each.slot);
-    const bool is_same = known != before.end() && known->second == each.version;
-    if (known != before.end()) {
-      before.erase(known);
-    }
-    seat.assigned.emplace(each.slot, each.version);
-    seat.gate.Assign(each.slot, each.version, ReportTtl(each.check));
-    if (seat.reset || !is_same) {
-      seat.set.push_back(std::move(each));
-    }
-  }
-  for (const auto& [slot, gone] : before) {
-    seat.remove.push_back(slot);
-    seat.gate.Remove(slot);
-  }
-  seat.remove_left = seat.remove;
-  seat.set_left = seat.set;
-  const std::lock_guard lock(mutex_);
-  seat.state.assigned = wanted.size();
-  return seat.reset || !seat.set.empty() || !seat.remove.empty();
 }
 
 void Hub::Core::Ping() {

@@ -9,7 +9,7 @@
 #include "dataplane/base/result.h"
 
 namespace boost::asio::ssl {
-class context;
+class context;  // NOLINT(readability-identifier-naming): Asio's own
 }
 struct ssl_st;
 

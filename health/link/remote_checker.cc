@@ -5,19 +5,15 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <csignal>
-#include <exception>
-#include <pthread.h>
 #include <random>
 #include <spdlog/spdlog.h>
-#include <thread>
 #include <utility>
 
 #include "dataplane/base/clock.h"
 #include "health/link/vantage.h"
+#include "health/net/threads.h"
 
 namespace holdfast::health {
 
@@ -295,10 +291,7 @@ class RemoteChecker::Core {
     if (vantage_ != nullptr) {
       vantage_->Stop();  // before what it wakes goes
     }
-    io_.stop();
-    if (thread_.joinable()) {
-      thread_.join();
-    }
+    thread_.Stop();
   }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -308,15 +301,13 @@ class RemoteChecker::Core {
   [[nodiscard]] std::size_t targets() const { return vantage_->targets(); }
 
  private:
-  void Run();
-
   const RemoteCheckerOptions options_;
   std::unique_ptr<Vantage> vantage_;
   std::unique_ptr<Shared> shared_;
   // The order matters at the end: what waits in io_ speaks of the links, and is dropped unheard.
   asio::io_context io_{1};
   std::vector<std::unique_ptr<Link>> links_;
-  std::thread thread_;
+  LoopThread thread_{io_, "links"};
 };
 
 Status RemoteChecker::Core::Start() {
@@ -344,27 +335,7 @@ Status RemoteChecker::Core::Start() {
     links_.back()->Connect();
   }
   HF_TRY(vantage_->Start());
-  try {
-    thread_ = std::thread([this] { Run(); });
-  } catch (const std::exception& thrown) {
-    return Fail(ErrorCode::kExhausted, std::string("cannot start a thread: ") + thrown.what());
-  }
-  return {};
-}
-
-void RemoteChecker::Core::Run() {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-  pthread_setname_np(pthread_self(), "links");
-  while (!io_.stopped()) {
-    try {
-      const auto work = asio::make_work_guard(io_);
-      io_.run();
-    } catch (const std::exception& thrown) {
-      spdlog::error("links: {}", thrown.what());  // the link's silence ends it
-    }
-  }
+  return thread_.Start();
 }
 
 RemoteChecker::RemoteChecker(std::unique_ptr<Core> core) : core_(std::move(core)) {}

@@ -86,7 +86,7 @@ Status Vantage::Apply(std::size_t control, const AssignChecks& change) {
       }
     }
     for (std::size_t i = 0; i < change.set.size(); ++i) {
-      Set(control, change.set[i], std::move(problems[i]));
+      Set(control, change.set[i], problems[i]);
     }
     for (std::uint32_t place = 0; place < watched_.size(); ++place) {
       if (watched_[place] != nullptr && watched_[place]->stale) {
@@ -104,7 +104,7 @@ Status Vantage::Apply(std::size_t control, const AssignChecks& change) {
 }
 
 // The same check with the same settings goes on as it was, under whatever slot and version.
-void Vantage::Set(std::size_t control, const AssignedCheck& assigned, std::string problem) {
+void Vantage::Set(std::size_t control, const AssignedCheck& assigned, const std::string& problem) {
   Control& mine = controls_[control];
   const bool is_probed = problem.empty();
   const auto same = is_probed ? mine.by_id.find(assigned.check.id) : mine.by_id.end();
@@ -229,13 +229,14 @@ std::vector<ReportLine> Vantage::Take(std::size_t control, std::size_t most) {
     Watched* const watched = watched_[mine.ready.front()].get();
     mine.ready.pop_front();
     if (watched == nullptr || watched->control != control ||
-        !std::exchange(watched->waits, false)) {
+        !std::exchange(watched->waits, false) || !watched->last) {
       continue;
     }
-    const std::uint64_t at_ns = watched->last->seen.at_ns;
+    const Report& last = *watched->last;
+    const std::uint64_t at_ns = last.seen.at_ns;
     lines.push_back({.sequence = watched->sequence,
                      .age = std::chrono::microseconds(now_ns > at_ns ? (now_ns - at_ns) / 1000 : 0),
-                     .report = *watched->last});
+                     .report = last});
   }
   return lines;
 }

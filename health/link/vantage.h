@@ -76,7 +76,7 @@ class Vantage {
   Vantage(bool allow_exec, std::size_t controls, Wake wake)
       : allow_exec_(allow_exec), wake_(std::move(wake)), controls_(controls) {}
   [[nodiscard]] std::string Problem(const AssignedCheck& assigned) const;
-  void Set(std::size_t control, const AssignedCheck& assigned, std::string problem);
+  void Set(std::size_t control, const AssignedCheck& assigned, const std::string& problem);
   void Drop(std::uint32_t place);
   void Put(Control& control, std::uint32_t place, Report report);
   void Await(Control& control, std::uint32_t place);

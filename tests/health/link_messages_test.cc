@@ -70,7 +70,7 @@ TEST(LinkMessages, KeepEverySettingThatAProbeNeeds) {
             DnsSettings{.question = std::string("\1a\0", 3),
                         .type = 1,
                         .rcodes = 9,
-                        .rdata = "\xC0\0\2\1",
+                        .rdata = std::string("\xC0\0\2\1", 4),
                         .recursion_desired = true}),
       Plain(
           CheckType::kTls,
