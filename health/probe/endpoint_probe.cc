@@ -69,9 +69,7 @@ void EndpointProbe::Connect(const SocketAddress& address) {
     OnNoSocket(errno);
     return;
   }
-  if (!Watch(fd)) {
-    return;
-  }
+  Watch(fd);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.octets) != 0 &&
       errno != EINPROGRESS) {
     FinishSystemError("establish a connection", errno);

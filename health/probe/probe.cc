@@ -6,8 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utility>
 
 #include "dataplane/base/check.h"
@@ -16,7 +14,6 @@
 namespace holdfast::health {
 
 namespace asio = boost::asio;
-using Descriptor = asio::posix::stream_descriptor;
 
 namespace {
 
@@ -70,14 +67,11 @@ std::shared_ptr<Probe> Probe::Make(ProbeLoop& loop,
 }
 
 Probe::Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done)
-    : loop_(loop),
-      task_(std::move(task)),
-      done_(std::move(done)),
-      descriptor_(loop.io),
-      timer_(loop.io) {}
+    : loop_(loop), task_(std::move(task)), done_(std::move(done)), timer_(loop.io) {}
 
+// The loop may be gone already: what waited for it to end the last probes goes with Asio's queue.
 Probe::~Probe() {
-  CloseDescriptor(true);
+  descriptor_.Reset();
 }
 
 void Probe::Start() {
@@ -94,43 +88,21 @@ void Probe::Abandon() {
   }
 }
 
-bool Probe::Watch(int fd) {
-  boost::system::error_code error;
-  static_cast<void>(descriptor_.assign(fd, error));
-  if (error) {
-    close(fd);
-    FinishSystemError("watch a descriptor", error.value());
-    return false;
-  }
-  return true;
+void Probe::Watch(int fd) noexcept {
+  loop_.poller.Forget(fd);
+  descriptor_ = Descriptor(fd);
 }
 
 void Probe::Unwatch() noexcept {
   CloseDescriptor(false);
 }
 
-Descriptor Probe::TakeDescriptor() noexcept {
-  return std::move(descriptor_);
-}
-
-void Probe::Adopt(Descriptor descriptor) noexcept {
-  descriptor_ = std::move(descriptor);
-}
-
-void Probe::AwaitReadable() {
-  Await(Descriptor::wait_read);
-}
-
-void Probe::AwaitWritable() {
-  Await(Descriptor::wait_write);
-}
-
-void Probe::Await(Descriptor::wait_type what) {
-  descriptor_.async_wait(what, [self = shared_from_this(), attempt = attempt_](auto error) {
-    if (!error && self->attempt_ == attempt) {
-      self->OnEvent();
-    }
-  });
+void Probe::Await(Readiness what) {
+  // The waiter shares in the probe, which so lives as long as somebody may call it.
+  std::shared_ptr<Waiter> self(shared_from_this(), this);
+  if (const int error = loop_.poller.Await(fd(), what, std::move(self)); error != 0) {
+    FinishSystemError("watch a descriptor", error);
+  }
 }
 
 void Probe::OnEvent() {
@@ -209,7 +181,6 @@ void Probe::BeginAnew() {
   *reuse_ = {};
   OnClose();
   CloseDescriptor(true);
-  ++attempt_;
   phases_ = {};
   Begin();
 }
@@ -218,14 +189,13 @@ void Probe::CloseDescriptor(bool reset) noexcept {
   if (!descriptor_.is_open()) {
     return;
   }
+  loop_.poller.Forget(fd());
   if (reset) {
-    // Leaves no TIME_WAIT behind for endpoints that are down for long. Means nothing to what is no
-    // TCP socket.
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    setsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    // Endpoints that are down for long leave no TIME_WAIT behind.
+    descriptor_.Reset();
+  } else {
+    descriptor_.Close();
   }
-  boost::system::error_code ignored;
-  static_cast<void>(descriptor_.close(ignored));
 }
 
 }  // namespace holdfast::health
