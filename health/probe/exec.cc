@@ -60,8 +60,8 @@ void ExecProbe::Begin() {
   auto launched = ChildProcess::Launch(
       {.command = settings.command,
        .arguments = settings.arguments,
-       .check_id = check().id,
-       .run_as = task().run_as,
+       .check_id = task().id,
+       .run_as = task().settings->run_as,
        .cpu_seconds = std::chrono::ceil<seconds>(check().response_timeout) + seconds(1)});
   if (!launched) {
     FailLaunch(launched.error());

@@ -59,7 +59,7 @@ std::shared_ptr<Probe> Probe::Make(ProbeLoop& loop,
                                    std::shared_ptr<const ProbeTask> task,
                                    Done done,
                                    std::shared_ptr<Reuse> reuse) {
-  ProbeMaker* maker = MakerOf(task->check.type);
+  ProbeMaker* maker = MakerOf(task->settings->check.type);
   HF_CHECK(maker != nullptr);  // derived checks are never due
   auto probe = maker(loop, std::move(task), std::move(done));
   probe->reuse_ = std::move(reuse);

@@ -92,7 +92,7 @@ class Probe : public std::enable_shared_from_this<Probe>, private Poller::Waiter
   void FinishSystemError(const char* doing, int error);
 
   [[nodiscard]] const ProbeTask& task() const noexcept { return *task_; }
-  [[nodiscard]] const CheckConfig& check() const noexcept { return task_->check; }
+  [[nodiscard]] const CheckConfig& check() const noexcept { return task_->settings->check; }
   [[nodiscard]] ProbeLoop& loop() noexcept { return loop_; }
   [[nodiscard]] int fd() const noexcept { return descriptor_.fd(); }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
