@@ -34,7 +34,7 @@ class HttpProbe final : public StreamProbe {
   void End();
 
   bool retried_ = false;
-  std::optional<ResponseReader> reader_;  // from the connection on
+  std::optional<ResponseReader> reader_;  // from the connection on, with its TLS
   std::string sni_;                       // that the handshake names; empty: none
   std::string request_;
   std::string_view unsent_;
@@ -44,9 +44,7 @@ void HttpProbe::OnStream() {
   if (!retried_) {
     BeginPhase(check().response_timeout, kNoResponse);
   }
-  reader_.emplace(task().settings->pattern, check().keep_alive);
-  request_ = RequestOf(task());
-  unsent_ = request_;
+  reader_.reset();
   if (!UsesTls(check().type) || has_tls()) {
     OnStreamReady();
     return;
@@ -77,6 +75,11 @@ void HttpProbe::OnHandshake(bool done) {
 }
 
 void HttpProbe::OnStreamReady() {
+  if (!reader_) {
+    reader_.emplace(task().settings->pattern, check().keep_alive);
+    request_ = RequestOf(task());
+    unsent_ = request_;
+  }
   const bool sends = !unsent_.empty();
   if (!SendAll(unsent_)) {
     return;

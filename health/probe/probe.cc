@@ -67,7 +67,7 @@ std::shared_ptr<Probe> Probe::Make(ProbeLoop& loop,
 }
 
 Probe::Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done)
-    : loop_(loop), task_(std::move(task)), done_(std::move(done)), timer_(loop.io) {}
+    : loop_(loop), task_(std::move(task)), done_(std::move(done)) {}
 
 // The loop may be gone already: what waited for it to end the last probes goes with Asio's queue.
 Probe::~Probe() {
@@ -82,7 +82,7 @@ void Probe::Start() {
 void Probe::Abandon() {
   done_ = nullptr;
   if (!std::exchange(ended_, true)) {
-    timer_.cancel();
+    WithdrawDeadline();
     OnClose();
     CloseDescriptor(true);
   }
@@ -99,7 +99,7 @@ void Probe::Unwatch() noexcept {
 
 void Probe::Await(Readiness what) {
   // The waiter shares in the probe, which so lives as long as somebody may call it.
-  std::shared_ptr<Waiter> self(shared_from_this(), this);
+  std::shared_ptr<Poller::Waiter> self(shared_from_this(), this);
   if (const int error = loop_.poller.Await(fd(), what, std::move(self)); error != 0) {
     FinishSystemError("watch a descriptor", error);
   }
@@ -120,17 +120,21 @@ void Probe::BeginPhase(Milliseconds timeout, const char* too_slow) {
   timeout_ = timeout;
   too_slow_ = too_slow;
   deadline_ = ProbeClock::now() + timeout;
-  ArmDeadline();
+  if (ended_) {
+    return;  // nobody would withdraw it
+  }
+  if (timeout_place_) {
+    timeout_place_ = loop_.timeouts.Move(*timeout_place_, deadline_);
+  } else {
+    std::shared_ptr<Timeouts::Waiter> self(shared_from_this(), this);
+    timeout_place_ = loop_.timeouts.Add(deadline_, std::move(self));
+  }
 }
 
-void Probe::ArmDeadline() {
-  timer_.expires_at(deadline_);
-  timer_.async_wait([self = shared_from_this()](auto error) {
-    // A timer that was moved after it had expired still comes with success.
-    if (!error && !self->ended_ && ProbeClock::now() >= self->deadline_) {
-      self->FinishTimeout();
-    }
-  });
+void Probe::WithdrawDeadline() noexcept {
+  if (const auto place = std::exchange(timeout_place_, std::nullopt)) {
+    loop_.timeouts.Withdraw(*place);
+  }
 }
 
 void Probe::FinishTimeout() {
@@ -166,7 +170,7 @@ void Probe::Finish(Outcome outcome, std::string reason) {
                           .rtt = ProbeClock::now() - started_,
                           .at_ns = MonotonicNs(),
                           .phases = phases_};
-  timer_.cancel();
+  WithdrawDeadline();
   OnClose();
   CloseDescriptor(outcome != Outcome::kPass);
   // From the loop, so that whoever starts a probe is never called back from within.

@@ -6,10 +6,10 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -21,6 +21,7 @@
 #include "health/probe/resolver.h"
 #include "health/probe/reuse.h"
 #include "health/probe/target_rules.h"
+#include "health/probe/timeouts.h"
 #include "health/probe/tls.h"
 
 namespace holdfast::health {
@@ -38,9 +39,12 @@ struct ProbeLoop {
   std::shared_ptr<const std::size_t> most_kept = MostKept();
   std::array<std::byte, 16'384> buffer{};  // of whoever reads just now
   Poller poller{io};
+  Timeouts timeouts{io};
 };
 
-class Probe : public std::enable_shared_from_this<Probe>, private Poller::Waiter {
+class Probe : public std::enable_shared_from_this<Probe>,
+              private Poller::Waiter,
+              private Timeouts::Waiter {
  public:
   using Done = std::function<void(Observation)>;
 
@@ -102,7 +106,8 @@ class Probe : public std::enable_shared_from_this<Probe>, private Poller::Waiter
  private:
   void Await(Readiness what);
   void OnEvent() final;
-  void ArmDeadline();
+  void OnDeadline() final { FinishTimeout(); }
+  void WithdrawDeadline() noexcept;
   void FinishTimeout();
   void BeginAnew();
   void CloseDescriptor(bool reset) noexcept;
@@ -111,12 +116,12 @@ class Probe : public std::enable_shared_from_this<Probe>, private Poller::Waiter
   std::shared_ptr<const ProbeTask> task_;
   Done done_;
   Descriptor descriptor_;
-  boost::asio::steady_timer timer_;
   std::shared_ptr<Reuse> reuse_;
   bool leaning_ = false;
   bool ended_ = false;
   ProbeClock::time_point started_;
   ProbeClock::time_point deadline_;
+  std::optional<Timeouts::Place> timeout_place_;  // until the end
   Milliseconds timeout_{};
   const char* too_slow_ = "";
   PhaseTimes phases_;
