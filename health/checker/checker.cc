@@ -17,6 +17,7 @@
 #include <random>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "health/checker/uplink.h"
@@ -32,6 +33,9 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr Milliseconds kAskUplinkAgain{1000};
+// Then what came meanwhile is looked at: many that are due at once neither make deadlines late nor
+// fill the caches with connections that wait.
+constexpr std::size_t kLaunchesPerTurn = 64;
 constexpr std::uint32_t kMaxQueries = 100'000;
 constexpr const char* kNoUplink =
     "Unknown: the health checker has no uplink, none of its control targets answered.";
@@ -96,21 +100,6 @@ Result<std::unique_ptr<Loop>> MakeLoop(const CheckerOptions& options) {
   }
 }
 
-/// What a probe of `check` depends on; all else is put back to its default.
-CheckConfig WithoutCounting(CheckConfig check) {
-  const CheckConfig plain;
-  check.id.clear();
-  check.inverted = plain.inverted;
-  check.disabled = plain.disabled;
-  check.measure_latency = plain.measure_latency;
-  check.regions.clear();
-  check.quorum = plain.quorum;
-  check.damping = plain.damping;
-  check.healthy_threshold = plain.healthy_threshold;
-  check.unhealthy_threshold = plain.unhealthy_threshold;
-  return check;
-}
-
 /// A check as one of those that share a target.
 struct Member {
   std::uint32_t slot;
@@ -133,7 +122,25 @@ struct Target {
   std::uint64_t probes = 0;      // begun so far
   std::shared_ptr<Probe> probe;  // under way, else null
   std::shared_ptr<Reuse> reuse;  // of the running loop; null: its probes leave nothing
+
+  [[nodiscard]] CheckType type() const noexcept { return task->settings->check.type; }
 };
+
+/// Targets are told apart by what they look at and how.
+struct ByTask {
+  using is_transparent = void;
+  static const ProbeTask& Of(const ProbeTask& task) noexcept { return task; }
+  static const ProbeTask& Of(const std::unique_ptr<Target>& target) noexcept {
+    return *target->task;
+  }
+  std::size_t operator()(const auto& one) const noexcept { return HashOf(Of(one)); }
+  bool operator()(const auto& one, const auto& other) const noexcept {
+    return LookAlike(Of(one), Of(other));
+  }
+};
+using Targets = std::unordered_set<std::unique_ptr<Target>, ByTask, ByTask>;
+
+constexpr std::uint32_t kNoPlace = UINT32_MAX;
 
 }  // namespace
 
@@ -152,12 +159,9 @@ class Checker::Core {
   [[nodiscard]] std::size_t targets() const;
 
  private:
-  using Targets = std::unordered_multimap<std::string, std::unique_ptr<Target>>;  // by TargetText
-
   // Assign
   Status CompilePatterns(const std::vector<Assignment>& checks);
   Result<Targets> Wanted(const std::vector<Assignment>& checks) const;
-  static Target* Find(const Targets& among, const CheckConfig& like);
   void TakeOver(Targets& wanted);
   void Plan(Target& target, Clock::time_point from);
   void Abandon(Target& target);
@@ -186,8 +190,8 @@ class Checker::Core {
   std::vector<Target*> by_place_;  // null: free
   std::vector<std::uint32_t> free_places_;
   Schedule schedule_;
-  std::uint64_t version_ = 0;                                  // of the schedule's tickets
-  std::unordered_map<std::uint32_t, std::uint32_t> place_of_;  // slot of a check -> its target
+  std::uint64_t version_ = 0;                   // of the schedule's tickets
+  std::vector<std::uint32_t> place_of_;         // of its target, by a check's slot; kNoPlace: none
   std::vector<Report> waiting_;                 // would be down, the uplink is to be asked first
   std::vector<Report> asked_for_;               // those of them that it was asked for
   std::unique_ptr<Loop> loop_;                  // while started
@@ -222,20 +226,21 @@ Status Checker::Core::CompilePatterns(const std::vector<Assignment>& checks) {
 }
 
 // The targets of `checks`, each with its members; nothing of them runs yet.
-Result<Checker::Core::Targets> Checker::Core::Wanted(const std::vector<Assignment>& checks) const {
+Result<Targets> Checker::Core::Wanted(const std::vector<Assignment>& checks) const {
   Targets wanted;
+  TaskMaker tasks(patterns_);
   for (const Assignment& each : checks) {
     const CheckConfig& check = each.check;
-    Target* target = Find(wanted, check);
-    if (target == nullptr) {
-      auto task = MakeTask(check, patterns_);
-      if (!task) {
-        return std::unexpected(std::move(task.error()));
-      }
-      auto made = std::make_unique<Target>(Target{.task = std::move(*task)});
-      target = wanted.emplace(TargetText(check), std::move(made))->second.get();
+    auto task = tasks.Make(check);
+    if (!task) {
+      return std::unexpected(std::move(task.error()));
     }
-    target->members.push_back(
+    auto target = wanted.find(**task);
+    if (target == wanted.end()) {
+      auto made = std::make_unique<Target>(Target{.task = std::move(*task)});
+      target = wanted.insert(std::move(made)).first;
+    }
+    (*target)->members.push_back(
         {.slot = each.slot,
          .version = each.version,
          .threshold = Threshold(check.healthy_threshold, check.unhealthy_threshold),
@@ -243,15 +248,6 @@ Result<Checker::Core::Targets> Checker::Core::Wanted(const std::vector<Assignmen
          .from_probe = 0});
   }
   return wanted;
-}
-
-Target* Checker::Core::Find(const Targets& among, const CheckConfig& like) {
-  const CheckConfig wanted = WithoutCounting(like);
-  const auto [first, last] = among.equal_range(TargetText(like));
-  const auto found = std::find_if(first, last, [&wanted](const auto& entry) {
-    return WithoutCounting(entry.second->task->check) == wanted;
-  });
-  return found == last ? nullptr : found->second.get();
 }
 
 Status Checker::Core::Assign(const std::vector<Assignment>& checks) {
@@ -270,60 +266,67 @@ Status Checker::Core::Assign(const std::vector<Assignment>& checks) {
 // after a change their side.
 void Checker::Core::TakeOver(Targets& wanted) {
   std::unordered_map<std::uint32_t, std::pair<Member, CheckType>> known;
-  for (const auto& [text, target] : targets_) {
+  for (const auto& target : targets_) {
     for (const Member& member : std::exchange(target->members, {})) {
-      known.emplace(member.slot, std::pair(member, target->task->check.type));
+      known.emplace(member.slot, std::pair(member, target->type()));
     }
   }
-  std::vector<std::unique_ptr<Target>> fresh;
-  for (auto& [text, target] : wanted) {
-    Target* running = Find(targets_, target->task->check);
-    for (Member& member : target->members) {
+  std::vector<Targets::node_type> fresh;
+  while (!wanted.empty()) {
+    auto node = wanted.extract(wanted.begin());
+    Target& target = *node.value();
+    const auto found = targets_.find(*target.task);
+    Target* running = found == targets_.end() ? nullptr : found->get();
+    for (Member& member : target.members) {
       const auto before = known.find(member.slot);
       if (before != known.end() && before->second.first.version == member.version) {
         member = before->second.first;
         continue;
       }
-      if (before != known.end() && before->second.second == target->task->check.type) {
+      if (before != known.end() && before->second.second == target.type()) {
         member.threshold.Restore(before->second.first.threshold.state());
         member.told = before->second.first.told;
       }
       member.from_probe = running == nullptr ? 0 : running->probes;
     }
     if (running != nullptr) {
-      running->task = std::move(target->task);  // the same, with the patterns of all
-      running->members = std::move(target->members);
+      running->task = std::move(target.task);  // the same, with the patterns of all
+      running->members = std::move(target.members);
     } else {
-      fresh.push_back(std::move(target));
+      fresh.push_back(std::move(node));
     }
   }
-  std::erase_if(targets_, [this](const auto& entry) {
-    Target& target = *entry.second;
-    if (!target.members.empty()) {
+  std::erase_if(targets_, [this](const auto& target) {
+    if (!target->members.empty()) {
       return false;
     }
-    Abandon(target);
-    schedule_.Remove(target.place);
-    by_place_[target.place] = nullptr;
-    free_places_.push_back(target.place);
+    Abandon(*target);
+    schedule_.Remove(target->place);
+    by_place_[target->place] = nullptr;
+    free_places_.push_back(target->place);
     return true;
   });
   const auto from = AfterPlanning(fresh.size());
-  for (auto& target : fresh) {
+  for (auto& node : fresh) {
+    Target& target = *node.value();
+    target.members.shrink_to_fit();
     if (free_places_.empty()) {
       free_places_.push_back(static_cast<std::uint32_t>(by_place_.size()));
       by_place_.push_back(nullptr);
     }
-    target->place = free_places_.back();
+    target.place = free_places_.back();
     free_places_.pop_back();
-    by_place_[target->place] = target.get();
-    Plan(*target, from);
-    targets_.emplace(TargetText(target->task->check), std::move(target));
+    by_place_[target.place] = &target;
+    Plan(target, from);
+    targets_.insert(std::move(node));
   }
   place_of_.clear();
-  for (const auto& [text, target] : targets_) {
+  for (const auto& target : targets_) {
     for (const Member& member : target->members) {
-      place_of_.emplace(member.slot, target->place);
+      if (member.slot >= place_of_.size()) {
+        place_of_.resize(member.slot + 1, kNoPlace);
+      }
+      place_of_[member.slot] = target->place;
     }
   }
 }
@@ -332,7 +335,7 @@ void Checker::Core::Plan(Target& target, Clock::time_point from) {
   if (loop_ == nullptr) {
     return;  // Start plans for all, so that the spread of starts begins then
   }
-  const CheckConfig& check = target.task->check;
+  const CheckConfig& check = target.task->settings->check;
   schedule_.Set(target.place,
                 ++version_,
                 {.interval = check.interval, .jitter_percent = check.jitter_percent},
@@ -370,7 +373,7 @@ Status Checker::Core::Start() {
   }
   loop_ = std::move(*loop);
   const auto from = AfterPlanning(targets_.size());
-  for (auto& [text, target] : targets_) {
+  for (const auto& target : targets_) {
     Plan(*target, from);
   }
   Wake();
@@ -394,7 +397,7 @@ void Checker::Core::Stop() {
   }
   thread_.join();
   const std::lock_guard lock(mutex_);
-  for (auto& [text, target] : targets_) {
+  for (const auto& target : targets_) {
     if (const auto probe = std::exchange(target->probe, nullptr)) {
       probe->Abandon();  // the loop's thread is gone, so this one may
     }
@@ -431,7 +434,8 @@ void Checker::Core::ProbeDue() {
   due_armed_.reset();
   const std::size_t room =
       options_.max_in_flight - std::min(options_.max_in_flight, schedule_.in_flight());
-  for (const Schedule::Ticket ticket : schedule_.TakeDue(Clock::now(), room)) {
+  const auto now = Clock::now();
+  for (const Schedule::Ticket ticket : schedule_.TakeDue(now, std::min(room, kLaunchesPerTurn))) {
     Launch(ticket);
   }
   ArmDue();
@@ -440,7 +444,7 @@ void Checker::Core::ProbeDue() {
 void Checker::Core::Launch(Schedule::Ticket ticket) {
   Target& target = *by_place_[ticket.slot];
   ++target.probes;
-  if (target.reuse == nullptr && LeavesSomething(target.task->check)) {
+  if (target.reuse == nullptr && LeavesSomething(target.task->settings->check)) {
     target.reuse = std::make_shared<Reuse>();
   }
   target.probe = Probe::Make(
@@ -575,11 +579,10 @@ void Checker::Core::AskUplinkLater() {
 }
 
 Member* Checker::Core::FindMember(std::uint32_t slot, std::uint64_t version) {
-  const auto place = place_of_.find(slot);
-  if (place == place_of_.end()) {
+  if (slot >= place_of_.size() || place_of_[slot] == kNoPlace) {
     return nullptr;
   }
-  auto& members = by_place_[place->second]->members;
+  auto& members = by_place_[place_of_[slot]]->members;
   const auto member = std::ranges::find(members, slot, &Member::slot);
   return member == members.end() || member->version != version ? nullptr : &*member;
 }

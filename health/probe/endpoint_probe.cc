@@ -21,12 +21,12 @@ void EndpointProbe::Begin() {
   }
   phase_ = Phase::kResolving;
   BeginPhase(check().connect_timeout, kNoConnection);
-  if (task().address.octets != 0) {
-    Connect(task().address);
+  if (task().address) {
+    Connect(MakeAddress(*task().address, task().port));
     return;
   }
   loop().resolver.Resolve(
-      check().fqdn, check().address_family, [weak = weak_from_this()](const Resolved& resolved) {
+      task().fqdn, check().address_family, [weak = weak_from_this()](const Resolved& resolved) {
         if (const auto probe = weak.lock()) {
           static_cast<EndpointProbe&>(*probe).OnResolved(resolved);
         }
@@ -39,7 +39,7 @@ void EndpointProbe::OnResolved(const Resolved& resolved) {
   }
   switch (resolved.outcome) {
     case ResolveOutcome::kFound:
-      Connect(MakeAddress(resolved.address, check().port));
+      Connect(MakeAddress(resolved.address, task().port));
       return;
     case ResolveOutcome::kNoAddress:
       Finish(Outcome::kFail, "Failure: DNS resolution failed");
@@ -69,9 +69,7 @@ void EndpointProbe::Connect(const SocketAddress& address) {
     OnNoSocket(errno);
     return;
   }
-  if (!Watch(fd)) {
-    return;
-  }
+  Watch(fd);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.octets) != 0 &&
       errno != EINPROGRESS) {
     FinishSystemError("establish a connection", errno);

@@ -14,7 +14,7 @@ namespace holdfast::health {
 namespace {
 
 using std::chrono::seconds;
-using Descriptor = boost::asio::posix::stream_descriptor;
+using Output = boost::asio::posix::stream_descriptor;
 
 constexpr const char* kTooLong = "the program did not end within the timeout limit and was killed.";
 constexpr std::size_t kKeptOctets = 4096;
@@ -50,7 +50,7 @@ class ExecProbe final : public Probe {
   bool ReadOutput();
 
   ChildProcess process_;
-  Descriptor output_;
+  Output output_;
   std::string kept_;
 };
 
@@ -60,8 +60,8 @@ void ExecProbe::Begin() {
   auto launched = ChildProcess::Launch(
       {.command = settings.command,
        .arguments = settings.arguments,
-       .check_id = check().id,
-       .run_as = task().run_as,
+       .check_id = task().id,
+       .run_as = task().settings->run_as,
        .cpu_seconds = std::chrono::ceil<seconds>(check().response_timeout) + seconds(1)});
   if (!launched) {
     FailLaunch(launched.error());
@@ -76,8 +76,9 @@ void ExecProbe::Begin() {
     FinishSystemError("watch a descriptor", error.value());
     return;
   }
-  if (Watch(launched->pidfd)) {
-    AwaitReadable();
+  Watch(launched->pidfd);
+  AwaitReadable();
+  if (!ended()) {
     AwaitOutput();
   }
 }
@@ -91,7 +92,7 @@ void ExecProbe::FailLaunch(const ChildProcess::Problem& problem) {
 }
 
 void ExecProbe::AwaitOutput() {
-  output_.async_wait(Descriptor::wait_read, [weak = weak_from_this(), this](auto error) {
+  output_.async_wait(Output::wait_read, [weak = weak_from_this(), this](auto error) {
     const auto self = weak.lock();
     if (self != nullptr && !error && !ended() && ReadOutput()) {
       AwaitOutput();

@@ -31,14 +31,14 @@ class GrpcProbe final : public StreamProbe {
 void GrpcProbe::OnStream() {
   BeginPhase(check().response_timeout, kNoReply);
   const auto& settings = std::get<GrpcSettings>(check().native);
-  call_ = GrpcCall::Open({.authority = HostField(check()),
+  call_ = GrpcCall::Open({.authority = HostField(task()),
                           .service = settings.service,
                           .user_agent = "Holdfast-Health-Check/" HF_VERSION,
                           .tls = settings.tls});
   if (call_ == nullptr) {
     Finish(Outcome::kUnknown, "Unknown: the health checker has no memory for an HTTP/2 session.");
   } else if (settings.tls) {
-    BeginTls({.sni = task().sni, .http2 = true});
+    BeginTls({.sni = ServerName(task()), .http2 = true});
   } else {
     OnStreamReady();
   }

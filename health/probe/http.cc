@@ -33,9 +33,10 @@ class HttpProbe final : public StreamProbe {
   void Receive();
   void End();
 
-  bool with_sni_ = false;
   bool retried_ = false;
-  std::optional<ResponseReader> reader_;  // from the connection on
+  std::optional<ResponseReader> reader_;  // from the connection on, with its TLS
+  std::string sni_;                       // that the handshake names; empty: none
+  std::string request_;
   std::string_view unsent_;
 };
 
@@ -43,14 +44,13 @@ void HttpProbe::OnStream() {
   if (!retried_) {
     BeginPhase(check().response_timeout, kNoResponse);
   }
-  reader_.emplace(task().pattern, check().keep_alive);
-  unsent_ = task().request;
+  reader_.reset();
   if (!UsesTls(check().type) || has_tls()) {
     OnStreamReady();
     return;
   }
-  with_sni_ = !retried_ && !task().sni.empty();
-  TlsOptions options{.sni = with_sni_ ? task().sni : std::string()};
+  sni_ = retried_ ? std::string() : ServerName(task());
+  TlsOptions options{.sni = sni_};
   // Not without the name that is usually sent: who gets that far makes two handshakes each time.
   if (reuse() != nullptr && check().tls_resume && !retried_) {
     options.keep_session = true;
@@ -62,8 +62,7 @@ void HttpProbe::OnStream() {
 
 void HttpProbe::OnHandshake(bool done) {
   const bool resumed = done && tls().resumed();
-  if (with_sni_ && !resumed &&
-      (done ? !tls().CertificateCovers(task().sni) : tls().name_refused())) {
+  if (!sni_.empty() && !resumed && (done ? !tls().CertificateCovers(sni_) : tls().name_refused())) {
     SetLeaning(false);
     retried_ = true;
     Reconnect();
@@ -76,6 +75,11 @@ void HttpProbe::OnHandshake(bool done) {
 }
 
 void HttpProbe::OnStreamReady() {
+  if (!reader_) {
+    reader_.emplace(task().settings->pattern, check().keep_alive);
+    request_ = RequestOf(task());
+    unsent_ = request_;
+  }
   const bool sends = !unsent_.empty();
   if (!SendAll(unsent_)) {
     return;

@@ -6,8 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utility>
 
 #include "dataplane/base/check.h"
@@ -16,7 +14,6 @@
 namespace holdfast::health {
 
 namespace asio = boost::asio;
-using Descriptor = asio::posix::stream_descriptor;
 
 namespace {
 
@@ -62,7 +59,7 @@ std::shared_ptr<Probe> Probe::Make(ProbeLoop& loop,
                                    std::shared_ptr<const ProbeTask> task,
                                    Done done,
                                    std::shared_ptr<Reuse> reuse) {
-  ProbeMaker* maker = MakerOf(task->check.type);
+  ProbeMaker* maker = MakerOf(task->settings->check.type);
   HF_CHECK(maker != nullptr);  // derived checks are never due
   auto probe = maker(loop, std::move(task), std::move(done));
   probe->reuse_ = std::move(reuse);
@@ -70,14 +67,11 @@ std::shared_ptr<Probe> Probe::Make(ProbeLoop& loop,
 }
 
 Probe::Probe(ProbeLoop& loop, std::shared_ptr<const ProbeTask> task, Done done)
-    : loop_(loop),
-      task_(std::move(task)),
-      done_(std::move(done)),
-      descriptor_(loop.io),
-      timer_(loop.io) {}
+    : loop_(loop), task_(std::move(task)), done_(std::move(done)) {}
 
+// The loop may be gone already: what waited for it to end the last probes goes with Asio's queue.
 Probe::~Probe() {
-  CloseDescriptor(true);
+  descriptor_.Reset();
 }
 
 void Probe::Start() {
@@ -88,49 +82,27 @@ void Probe::Start() {
 void Probe::Abandon() {
   done_ = nullptr;
   if (!std::exchange(ended_, true)) {
-    timer_.cancel();
+    WithdrawDeadline();
     OnClose();
     CloseDescriptor(true);
   }
 }
 
-bool Probe::Watch(int fd) {
-  boost::system::error_code error;
-  static_cast<void>(descriptor_.assign(fd, error));
-  if (error) {
-    close(fd);
-    FinishSystemError("watch a descriptor", error.value());
-    return false;
-  }
-  return true;
+void Probe::Watch(int fd) noexcept {
+  loop_.poller.Forget(fd);
+  descriptor_ = Descriptor(fd);
 }
 
 void Probe::Unwatch() noexcept {
   CloseDescriptor(false);
 }
 
-Descriptor Probe::TakeDescriptor() noexcept {
-  return std::move(descriptor_);
-}
-
-void Probe::Adopt(Descriptor descriptor) noexcept {
-  descriptor_ = std::move(descriptor);
-}
-
-void Probe::AwaitReadable() {
-  Await(Descriptor::wait_read);
-}
-
-void Probe::AwaitWritable() {
-  Await(Descriptor::wait_write);
-}
-
-void Probe::Await(Descriptor::wait_type what) {
-  descriptor_.async_wait(what, [self = shared_from_this(), attempt = attempt_](auto error) {
-    if (!error && self->attempt_ == attempt) {
-      self->OnEvent();
-    }
-  });
+void Probe::Await(Readiness what) {
+  // The waiter shares in the probe, which so lives as long as somebody may call it.
+  std::shared_ptr<Poller::Waiter> self(shared_from_this(), this);
+  if (const int error = loop_.poller.Await(fd(), what, std::move(self)); error != 0) {
+    FinishSystemError("watch a descriptor", error);
+  }
 }
 
 void Probe::OnEvent() {
@@ -148,17 +120,21 @@ void Probe::BeginPhase(Milliseconds timeout, const char* too_slow) {
   timeout_ = timeout;
   too_slow_ = too_slow;
   deadline_ = ProbeClock::now() + timeout;
-  ArmDeadline();
+  if (ended_) {
+    return;  // nobody would withdraw it
+  }
+  if (timeout_place_) {
+    timeout_place_ = loop_.timeouts.Move(*timeout_place_, deadline_);
+  } else {
+    std::shared_ptr<Timeouts::Waiter> self(shared_from_this(), this);
+    timeout_place_ = loop_.timeouts.Add(deadline_, std::move(self));
+  }
 }
 
-void Probe::ArmDeadline() {
-  timer_.expires_at(deadline_);
-  timer_.async_wait([self = shared_from_this()](auto error) {
-    // A timer that was moved after it had expired still comes with success.
-    if (!error && !self->ended_ && ProbeClock::now() >= self->deadline_) {
-      self->FinishTimeout();
-    }
-  });
+void Probe::WithdrawDeadline() noexcept {
+  if (const auto place = std::exchange(timeout_place_, std::nullopt)) {
+    loop_.timeouts.Withdraw(*place);
+  }
 }
 
 void Probe::FinishTimeout() {
@@ -194,7 +170,7 @@ void Probe::Finish(Outcome outcome, std::string reason) {
                           .rtt = ProbeClock::now() - started_,
                           .at_ns = MonotonicNs(),
                           .phases = phases_};
-  timer_.cancel();
+  WithdrawDeadline();
   OnClose();
   CloseDescriptor(outcome != Outcome::kPass);
   // From the loop, so that whoever starts a probe is never called back from within.
@@ -209,7 +185,6 @@ void Probe::BeginAnew() {
   *reuse_ = {};
   OnClose();
   CloseDescriptor(true);
-  ++attempt_;
   phases_ = {};
   Begin();
 }
@@ -218,14 +193,13 @@ void Probe::CloseDescriptor(bool reset) noexcept {
   if (!descriptor_.is_open()) {
     return;
   }
+  loop_.poller.Forget(fd());
   if (reset) {
-    // Leaves no TIME_WAIT behind for endpoints that are down for long. Means nothing to what is no
-    // TCP socket.
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    setsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    // Endpoints that are down for long leave no TIME_WAIT behind.
+    descriptor_.Reset();
+  } else {
+    descriptor_.Close();
   }
-  boost::system::error_code ignored;
-  static_cast<void>(descriptor_.close(ignored));
 }
 
 }  // namespace holdfast::health

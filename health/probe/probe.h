@@ -6,19 +6,22 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "health/observation.h"
 #include "health/probe/deadline.h"
+#include "health/probe/descriptor.h"
+#include "health/probe/poller.h"
 #include "health/probe/request.h"
 #include "health/probe/resolver.h"
 #include "health/probe/reuse.h"
 #include "health/probe/target_rules.h"
+#include "health/probe/timeouts.h"
 #include "health/probe/tls.h"
 
 namespace holdfast::health {
@@ -35,9 +38,13 @@ struct ProbeLoop {
   /// How many connections may stay open between probes; each that does holds a copy.
   std::shared_ptr<const std::size_t> most_kept = MostKept();
   std::array<std::byte, 16'384> buffer{};  // of whoever reads just now
+  Poller poller{io};
+  Timeouts timeouts{io};
 };
 
-class Probe : public std::enable_shared_from_this<Probe> {
+class Probe : public std::enable_shared_from_this<Probe>,
+              private Poller::Waiter,
+              private Timeouts::Waiter {
  public:
   using Done = std::function<void(Observation)>;
 
@@ -48,7 +55,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
                                      std::shared_ptr<const ProbeTask> task,
                                      Done done,
                                      std::shared_ptr<Reuse> reuse = nullptr);
-  virtual ~Probe();
+  ~Probe() override;
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
@@ -71,14 +78,15 @@ class Probe : public std::enable_shared_from_this<Probe> {
 
   /// From now on, `timeout` in total for what follows, however many steps it takes.
   void BeginPhase(Milliseconds timeout, const char* too_slow);
-  /// Takes `fd` over, to wait for it. False: it was closed and the probe has ended.
-  bool Watch(int fd);
+  /// Takes `fd` over, to wait for it.
+  void Watch(int fd) noexcept;
   void Unwatch() noexcept;
-  void AwaitReadable();
-  void AwaitWritable();
+  /// Comes to OnReady; or ends the probe, where the system denies the watch.
+  void AwaitReadable() { Await(Readiness::kReadable); }
+  void AwaitWritable() { Await(Readiness::kWritable); }
   /// The descriptor, still watched, for the next probe; and the other way round.
-  [[nodiscard]] boost::asio::posix::stream_descriptor TakeDescriptor() noexcept;
-  void Adopt(boost::asio::posix::stream_descriptor descriptor) noexcept;
+  [[nodiscard]] Descriptor TakeDescriptor() noexcept { return std::move(descriptor_); }
+  void Adopt(Descriptor descriptor) noexcept { descriptor_ = std::move(descriptor); }
   /// Null: nothing is kept.
   [[nodiscard]] Reuse* reuse() noexcept { return reuse_.get(); }
   /// Whether a failure from now on may be the fault of what was left.
@@ -88,17 +96,18 @@ class Probe : public std::enable_shared_from_this<Probe> {
   void FinishSystemError(const char* doing, int error);
 
   [[nodiscard]] const ProbeTask& task() const noexcept { return *task_; }
-  [[nodiscard]] const CheckConfig& check() const noexcept { return task_->check; }
+  [[nodiscard]] const CheckConfig& check() const noexcept { return task_->settings->check; }
   [[nodiscard]] ProbeLoop& loop() noexcept { return loop_; }
-  [[nodiscard]] int fd() { return descriptor_.native_handle(); }
+  [[nodiscard]] int fd() const noexcept { return descriptor_.fd(); }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   /// For the observation.
   [[nodiscard]] PhaseTimes& phases() noexcept { return phases_; }
 
  private:
-  void Await(boost::asio::posix::stream_descriptor::wait_type what);
-  void OnEvent();
-  void ArmDeadline();
+  void Await(Readiness what);
+  void OnEvent() final;
+  void OnDeadline() final { FinishTimeout(); }
+  void WithdrawDeadline() noexcept;
   void FinishTimeout();
   void BeginAnew();
   void CloseDescriptor(bool reset) noexcept;
@@ -106,14 +115,13 @@ class Probe : public std::enable_shared_from_this<Probe> {
   ProbeLoop& loop_;
   std::shared_ptr<const ProbeTask> task_;
   Done done_;
-  boost::asio::posix::stream_descriptor descriptor_;
-  boost::asio::steady_timer timer_;
+  Descriptor descriptor_;
   std::shared_ptr<Reuse> reuse_;
   bool leaning_ = false;
-  std::uint8_t attempt_ = 0;  // tells events of a descriptor that is gone
   bool ended_ = false;
   ProbeClock::time_point started_;
   ProbeClock::time_point deadline_;
+  std::optional<Timeouts::Place> timeout_place_;  // until the end
   Milliseconds timeout_{};
   const char* too_slow_ = "";
   PhaseTimes phases_;

@@ -1,7 +1,8 @@
-// From a check's settings to the octets that go out.
+// From a check's settings to what its probes share, and to the octets that go out.
 #include "health/probe/request.h"
 
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include "dataplane/base/check.h"
@@ -15,51 +16,55 @@ bool MayUseTls(const CheckConfig& check) {
   return UsesTls(check.type) || check.type == CheckType::kTls || (grpc != nullptr && grpc->tls);
 }
 
-// A server name is a name (RFC 6066, 3): literal addresses are not sent, nor is the root's dot.
-std::string ServerName(const CheckConfig& check) {
-  if (!MayUseTls(check) || !check.enable_sni || IpAddress::FromText(check.fqdn)) {
-    return {};
-  }
-  std::string name = check.fqdn;
-  if (!name.empty() && name.back() == '.') {
-    name.pop_back();
-  }
-  return name;
+// What probes of `check` depend on, wherever they look; all else is put back to its default.
+CheckConfig InCommon(CheckConfig check) {
+  const CheckConfig plain;
+  check.id.clear();
+  check.ip_address.clear();
+  check.fqdn.clear();
+  check.port = plain.port;
+  check.inverted = plain.inverted;
+  check.disabled = plain.disabled;
+  check.measure_latency = plain.measure_latency;
+  check.regions.clear();
+  check.quorum = plain.quorum;
+  check.damping = plain.damping;
+  check.healthy_threshold = plain.healthy_threshold;
+  check.unhealthy_threshold = plain.unhealthy_threshold;
+  return check;
 }
 
-std::string Request(const CheckConfig& check) {
-  std::string text = "GET ";
-  text += check.resource_path.empty() ? "/" : check.resource_path;
-  text += " HTTP/1.1\r\nHost: " + HostField(check);
-  text += "\r\nUser-Agent: Holdfast-Health-Check/" HF_VERSION " (check " + check.id + ")";
-  text += "\r\nAccept: */*";
-  if (MatchesString(check.type)) {
-    text += "\r\nAccept-Encoding: gzip, deflate";
-  }
-  return text + "\r\nConnection: " + (check.keep_alive ? "keep-alive" : "close") + "\r\n\r\n";
+std::size_t Mix(std::size_t hash, std::size_t more) noexcept {
+  return (hash ^ more) * 0x9E3779B97F4A7C15U + (hash >> 32U);
 }
 
-// What a native type needs beside its settings, read or compiled once.
-Status PrepareNative(ProbeTask& task) {
-  const CheckConfig& check = task.check;
-  const auto named = [&check](Error error) {
-    error.message.insert(0, "health check \"" + check.id + "\": ");
-    return std::unexpected(std::move(error));
-  };
-  if (const auto* udp = std::get_if<UdpSettings>(&check.native)) {
-    task.request = udp->payload;
-  } else if (const auto* tls = std::get_if<TlsSettings>(&check.native); tls && tls->verify) {
+// `common` as of InCommon. Not of every setting: of those in which many checks are likely to
+// differ.
+std::size_t HashOf(const CheckConfig& common) {
+  std::size_t hash = std::hash<std::string>{}(TargetText(common));
+  hash = Mix(hash, std::hash<std::string>{}(common.search_string));
+  if (const auto* exec = std::get_if<ExecSettings>(&common.native)) {
+    for (const std::string& argument : exec->arguments) {
+      hash = Mix(hash, std::hash<std::string>{}(argument));
+    }
+  }
+  return Mix(hash, static_cast<std::size_t>(common.interval.count()));
+}
+
+// What a native type needs beside its settings, read once.
+Status PrepareNative(ProbeSettings& settings) {
+  if (const auto* tls = std::get_if<TlsSettings>(&settings.check.native); tls && tls->verify) {
     auto roots = CaBundle::Load(tls->ca_bundle, tls->ca_digest);
     if (!roots) {
-      return named(std::move(roots.error()));
+      return std::unexpected(std::move(roots.error()));
     }
-    task.roots = std::move(*roots);
-  } else if (const auto* exec = std::get_if<ExecSettings>(&check.native)) {
+    settings.roots = std::move(*roots);
+  } else if (const auto* exec = std::get_if<ExecSettings>(&settings.check.native)) {
     auto run_as = FindRunAs(exec->user);
     if (!run_as) {
-      return named(std::move(run_as.error()));
+      return std::unexpected(std::move(run_as.error()));
     }
-    task.run_as = *run_as;
+    settings.run_as = *run_as;
   }
   return {};
 }
@@ -101,14 +106,42 @@ IpAddress AddressOf(const SocketAddress& address) noexcept {
   return made;
 }
 
-std::string HostField(const CheckConfig& check) {
-  std::string host = check.fqdn;
-  if (host.empty()) {
-    const bool v6 = check.ip_address.find(':') != std::string::npos;
-    host = v6 ? "[" + check.ip_address + "]" : check.ip_address;
+std::string HostField(const ProbeTask& task) {
+  std::string host = task.fqdn;
+  if (host.empty() && task.address) {
+    host = task.address->v6 ? "[" + task.address->Text() + "]" : task.address->Text();
   }
-  const std::uint16_t usual = UsesTls(check.type) ? 443 : 80;
-  return check.port == usual ? host : host + ":" + std::to_string(check.port);
+  const std::uint16_t usual = UsesTls(task.settings->check.type) ? 443 : 80;
+  return task.port == usual ? host : host + ":" + std::to_string(task.port);
+}
+
+std::string RequestOf(const ProbeTask& task) {
+  const CheckConfig& check = task.settings->check;
+  std::string text = "GET ";
+  text += check.resource_path.empty() ? "/" : check.resource_path;
+  text += " HTTP/1.1\r\nHost: ";
+  text += HostField(task);
+  text += "\r\nUser-Agent: Holdfast-Health-Check/" HF_VERSION " (check ";
+  text += task.id;
+  text += ")\r\nAccept: */*";
+  if (MatchesString(check.type)) {
+    text += "\r\nAccept-Encoding: gzip, deflate";
+  }
+  text += check.keep_alive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
+  return text;
+}
+
+// A server name is a name (RFC 6066, 3): literal addresses are not sent, nor is the root's dot.
+std::string ServerName(const ProbeTask& task) {
+  const CheckConfig& check = task.settings->check;
+  if (!MayUseTls(check) || !check.enable_sni || IpAddress::FromText(task.fqdn)) {
+    return {};
+  }
+  std::string name = task.fqdn;
+  if (!name.empty() && name.back() == '.') {
+    name.pop_back();
+  }
+  return name;
 }
 
 const std::string& SearchedText(const CheckConfig& check) noexcept {
@@ -116,21 +149,35 @@ const std::string& SearchedText(const CheckConfig& check) noexcept {
   return udp != nullptr ? udp->expect : check.search_string;
 }
 
-Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
-                                                  std::shared_ptr<const PatternSet> patterns,
-                                                  bool trusted) {
-  HF_TRY(ValidateCheck(check));
-  auto task = std::make_shared<ProbeTask>();
-  task->check = check;
-  task->trusted = trusted;
-  if (IsDerived(check.type)) {
-    return task;
+bool LookAlike(const ProbeTask& one, const ProbeTask& other) noexcept {
+  return one.address == other.address && one.port == other.port && one.fqdn == other.fqdn &&
+         one.trusted == other.trusted &&
+         (one.settings == other.settings || (one.settings->hash == other.settings->hash &&
+                                             one.settings->check == other.settings->check));
+}
+
+std::size_t HashOf(const ProbeTask& task) noexcept {
+  std::size_t hash = Mix(task.settings->hash, task.port);
+  if (task.address) {
+    for (const std::uint8_t octet : task.address->octets) {
+      hash = Mix(hash, octet);
+    }
   }
-  if (const auto address = IpAddress::FromText(check.ip_address)) {
-    task->address = MakeAddress(*address, check.port);
+  return Mix(hash, std::hash<std::string>{}(task.fqdn));
+}
+
+Result<std::shared_ptr<const ProbeSettings>> TaskMaker::SettingsOf(const CheckConfig& check) {
+  auto settings = std::make_shared<ProbeSettings>();
+  settings->check = InCommon(check);
+  settings->hash = HashOf(settings->check);
+  const auto [first, last] = known_.equal_range(settings->hash);
+  for (auto known = first; known != last; ++known) {
+    if (known->second->check == settings->check) {
+      return known->second;
+    }
   }
-  task->sni = ServerName(check);
   if (const std::string& text = SearchedText(check); !text.empty()) {
+    std::shared_ptr<const PatternSet> patterns = patterns_;
     if (patterns == nullptr) {
       auto own = PatternSet::Compile({text});
       if (!own) {
@@ -138,18 +185,39 @@ Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
       }
       patterns = std::move(*own);
     }
-    task->pattern = Pattern(std::move(patterns), text);
-    HF_CHECK(static_cast<bool>(task->pattern));
+    settings->pattern = Pattern(std::move(patterns), text);
+    HF_CHECK(static_cast<bool>(settings->pattern));
   }
-  if (check.type == CheckType::kTcp) {
-    return task;
+  if (auto prepared = PrepareNative(*settings); !prepared) {
+    prepared.error().message.insert(0, "health check \"" + check.id + "\": ");
+    return std::unexpected(std::move(prepared.error()));
   }
-  if (std::holds_alternative<std::monostate>(check.native)) {
-    task->request = Request(check);
-    return task;
+  known_.emplace(settings->hash, settings);
+  return settings;
+}
+
+Result<std::shared_ptr<const ProbeTask>> TaskMaker::Make(const CheckConfig& check, bool trusted) {
+  HF_TRY(ValidateCheck(check));
+  auto settings = SettingsOf(check);
+  if (!settings) {
+    return std::unexpected(std::move(settings.error()));
   }
-  HF_TRY(PrepareNative(*task));
+  auto task = std::make_shared<ProbeTask>();
+  task->settings = std::move(*settings);
+  if (UsesHttp(check.type) || check.type == CheckType::kExec) {
+    task->id = check.id;
+  }
+  task->fqdn = check.fqdn;
+  task->address = IpAddress::FromText(check.ip_address);
+  task->port = check.port;
+  task->trusted = trusted;
   return task;
+}
+
+Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
+                                                  std::shared_ptr<const PatternSet> patterns,
+                                                  bool trusted) {
+  return TaskMaker(std::move(patterns)).Make(check, trusted);
 }
 
 }  // namespace holdfast::health

@@ -1,14 +1,18 @@
 // Everything about a check that its probes need and that does not change from probe to probe,
-// worked out once when the check is configured: address, request, pattern, certificates, user.
-// Immutable, shared by the probes under way.
+// worked out once when the check is configured: where to look, how, and by what to judge.
+// Immutable, shared by the probes under way. There may be a hundred thousand: what many checks have
+// in common is one object for all of them, and what is cheaply told again (an HTTP request) is not
+// kept.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <netinet/in.h>
 #include <optional>
 #include <string>
 #include <sys/socket.h>
+#include <unordered_map>
 
 #include "dataplane/base/result.h"
 #include "health/check.h"
@@ -29,30 +33,62 @@ SocketAddress MakeAddress(const IpAddress& address, std::uint16_t port) noexcept
 /// The address without its port. `address` is not none.
 IpAddress AddressOf(const SocketAddress& address) noexcept;
 
-struct ProbeTask {
-  CheckConfig check;                      // alone, for a derived one, which is not probed
-  SocketAddress address;                  // none: `check.fqdn` is resolved for each probe
-  std::string request;                    // of HTTP and UDP, whole; of others empty
-  std::string sni;                        // empty: the handshake carries no name
+/// How a check looks, wherever it does: the same for all checks that differ in their endpoint only.
+struct ProbeSettings {
+  /// Without what a task has of its own (id, address, port, name) and what no probe depends on.
+  CheckConfig check;
+  std::size_t hash = 0;                   // of `check`
   Pattern pattern;                        // none unless a reply must hold a string
   std::shared_ptr<const CaBundle> roots;  // null unless the certificate is verified
   std::optional<RunAs> run_as;            // EXEC: whom the program becomes
-  bool trusted = false;                   // no target rule is asked: the operator's own choice
 };
+
+struct ProbeTask {
+  std::shared_ptr<const ProbeSettings> settings;
+  std::string id;                    // where the endpoint is told which check asks, else empty
+  std::string fqdn;                  // Host field and SNI; or the name to resolve
+  std::optional<IpAddress> address;  // none: `fqdn` is resolved for each probe
+  std::uint16_t port = 0;
+  bool trusted = false;  // no target rule is asked: the operator's own choice
+};
+
+/// Whether both look at the same thing in the same way, so that one of them will do.
+bool LookAlike(const ProbeTask& one, const ProbeTask& other) noexcept;
+/// The same for tasks that look alike.
+std::size_t HashOf(const ProbeTask& task) noexcept;
 
 /// What a reply must hold, of HTTP's *_STR_MATCH and of UDP; empty: nothing.
 const std::string& SearchedText(const CheckConfig& check) noexcept;
 
-/// @param patterns  a set that has SearchedText; null: it becomes a set of its own.
-/// @return kInvalid when the check cannot be probed as it is written (ValidateCheck says why), for
-///         a CA bundle that cannot be read and a user that does not exist.
-/// @param trusted  of the task.
+/// Makes the tasks of one set of checks; those that look in the same way share their settings.
+class TaskMaker {
+ public:
+  /// @param patterns  a set that has the SearchedText of all; null: each becomes a set of its own.
+  explicit TaskMaker(std::shared_ptr<const PatternSet> patterns) noexcept
+      : patterns_(std::move(patterns)) {}
+  /// @param trusted  of the task.
+  /// @return kInvalid when the check cannot be probed as it is written (ValidateCheck says why),
+  ///         for a CA bundle that cannot be read and a user that does not exist.
+  Result<std::shared_ptr<const ProbeTask>> Make(const CheckConfig& check, bool trusted = false);
+
+ private:
+  Result<std::shared_ptr<const ProbeSettings>> SettingsOf(const CheckConfig& check);
+
+  std::shared_ptr<const PatternSet> patterns_;
+  std::unordered_multimap<std::size_t, std::shared_ptr<const ProbeSettings>> known_;  // by hash
+};
+
+/// The task of one check alone, as TaskMaker makes it.
 Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
                                                   std::shared_ptr<const PatternSet> patterns,
                                                   bool trusted = false);
 
 /// The Host field: the name if there is one, else the address (IPv6 in brackets), and the port
 /// unless it is 80 for HTTP or 443 for HTTPS.
-std::string HostField(const CheckConfig& check);
+std::string HostField(const ProbeTask& task);
+/// An HTTP check's whole request.
+std::string RequestOf(const ProbeTask& task);
+/// What a TLS handshake names; empty: nothing.
+std::string ServerName(const ProbeTask& task);
 
 }  // namespace holdfast::health

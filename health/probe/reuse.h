@@ -2,19 +2,19 @@
 // that stays open, a TLS session to resume. On the health loop's thread only.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "health/check.h"
+#include "health/probe/descriptor.h"
 #include "health/probe/tls.h"
 
 namespace holdfast::health {
 
 struct KeptConnection {
-  boost::asio::posix::stream_descriptor descriptor;
+  Descriptor descriptor;
   std::unique_ptr<TlsSession> tls;           // null: plain
   std::shared_ptr<const std::size_t> place;  // see ProbeLoop::most_kept
 };

@@ -20,7 +20,7 @@ bool StreamProbe::TakeConnection() {
   KeptConnection kept = std::move(*reuse()->connection);
   reuse()->connection.reset();
   char octet = 0;
-  if (recv(kept.descriptor.native_handle(), &octet, 1, MSG_PEEK) >= 0 || errno != EAGAIN) {
+  if (recv(kept.descriptor.fd(), &octet, 1, MSG_PEEK) >= 0 || errno != EAGAIN) {
     return false;
   }
   Adopt(std::move(kept.descriptor));

@@ -31,11 +31,13 @@ class TlsProbe final : public StreamProbe {
 
 void TlsProbe::OnStream() {
   BeginPhase(check().response_timeout, kNoHandshake);
-  std::string subject = check().fqdn.empty() ? check().ip_address : check().fqdn;
+  std::string subject =
+      task().fqdn.empty() && task().address ? task().address->Text() : task().fqdn;
   if (subject.ends_with('.')) {
     subject.pop_back();
   }
-  BeginTls({.sni = task().sni, .roots = task().roots, .subject = std::move(subject)});
+  BeginTls(
+      {.sni = ServerName(task()), .roots = task().settings->roots, .subject = std::move(subject)});
 }
 
 // After the handshake.

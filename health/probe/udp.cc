@@ -31,8 +31,9 @@ class UdpProbe final : public EndpointProbe {
 };
 
 void UdpProbe::OnConnected() {
-  BeginPhase(check().response_timeout, task().pattern ? kNoString : kNoReply);
-  if (send(fd(), task().request.data(), task().request.size(), 0) < 0) {
+  BeginPhase(check().response_timeout, task().settings->pattern ? kNoString : kNoReply);
+  const std::string& payload = std::get<UdpSettings>(check().native).payload;
+  if (send(fd(), payload.data(), payload.size(), 0) < 0) {
     FinishSystemError("send a UDP datagram", errno);
     return;
   }
@@ -55,8 +56,8 @@ bool UdpProbe::Judge(std::span<const std::byte> reply) {
   if (phases().first_byte.count() == 0) {
     phases().first_byte = ProbeClock::now() - sent_;
   }
-  if (task().pattern) {
-    auto search = PatternSearch::Open(task().pattern);
+  if (task().settings->pattern) {
+    auto search = PatternSearch::Open(task().settings->pattern);
     if (!search) {
       Finish(Outcome::kUnknown, "Unknown: the health checker has no memory for a search.");
       return true;
