@@ -14,7 +14,9 @@
 #include "control/traffic/trees.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/base/descriptors.h"
 #include "dataplane/wire/name.h"
+#include "health/checker/descriptors.h"
 
 namespace holdfast::control {
 namespace {
@@ -33,6 +35,18 @@ CompiledHealth HealthOf(const health::Transition& transition, health::Override m
           transition.healthy,
           static_cast<std::uint8_t>(manual),
           transition.since_ms};
+}
+
+// Probes without a descriptor end as unknown: no false verdict, but none at all either.
+std::string LackOfDescriptors(const Model& model, const health::CheckerOptions& checker) {
+  std::size_t probed = 0;
+  bool exec = false;
+  for (const health::CheckConfig& check : model.checks) {
+    probed += !check.disabled && !health::IsDerived(check.type) ? 1 : 0;
+    exec = exec || (!check.disabled && check.type == health::CheckType::kExec);
+  }
+  return health::LackOfDescriptors(
+      std::min(checker.max_in_flight, probed), exec, DescriptorLimit());
 }
 
 }  // namespace
@@ -322,6 +336,9 @@ Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()
       model_->checks, std::back_inserter(unsaved_load_.checks), &health::CheckConfig::id);
   for (const std::string& warning : warnings()) {
     spdlog::warn("{}", warning);
+  }
+  if (const std::string lack = LackOfDescriptors(*model_, node_.health); !lack.empty()) {
+    spdlog::warn("{}", lack);
   }
   spdlog::info("serving generation {}: {} zones, {} names, {} pools{}",
                committed->generation.value(),

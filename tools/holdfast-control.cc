@@ -13,6 +13,7 @@
 #include "control/admin/server.h"
 #include "control/core.h"
 #include "dataplane/answer/answer.h"
+#include "dataplane/base/descriptors.h"
 #include "dataplane/io/counters.h"
 #include "dataplane/listen/counters.h"
 #include "dataplane/steer/steer.h"
@@ -77,6 +78,7 @@ void LeavePollCores(const holdfast::control::NodeConfig& node) {
 }
 
 int Run(const std::string& config) {
+  spdlog::info("{} descriptors may be open", holdfast::RaiseDescriptorLimit());
   auto core = holdfast::control::Core::Open(config);
   if (!core) {
     std::fprintf(stderr, "holdfast-control: %s\n", core.error().message.c_str());
