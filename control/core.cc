@@ -484,6 +484,9 @@ void Core::FollowRoutingControls() {
 }
 
 void Core::Tick() {
+  if (const auto ended = monitor_->Tick(MonotonicNs()); !ended) {
+    spdlog::warn("health checkers that are taken off a check go on: {}", ended.error().message);
+  }
   publisher_->Beat();
   publisher_->Reclaim();
   if (behind_.empty()) {
