@@ -14,7 +14,9 @@
 #include "control/traffic/trees.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/base/descriptors.h"
 #include "dataplane/wire/name.h"
+#include "health/checker/descriptors.h"
 
 namespace holdfast::control {
 namespace {
@@ -33,6 +35,18 @@ CompiledHealth HealthOf(const health::Transition& transition, health::Override m
           transition.healthy,
           static_cast<std::uint8_t>(manual),
           transition.since_ms};
+}
+
+// Probes without a descriptor end as unknown: no false verdict, but none at all either.
+std::string LackOfDescriptors(const Model& model, const health::CheckerOptions& checker) {
+  std::size_t probed = 0;
+  bool exec = false;
+  for (const health::CheckConfig& check : model.checks) {
+    probed += !check.disabled && !health::IsDerived(check.type) ? 1 : 0;
+    exec = exec || (!check.disabled && check.type == health::CheckType::kExec);
+  }
+  return health::LackOfDescriptors(
+      std::min(checker.max_in_flight, probed), exec, DescriptorLimit());
 }
 
 }  // namespace
@@ -323,6 +337,9 @@ Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()
   for (const std::string& warning : warnings()) {
     spdlog::warn("{}", warning);
   }
+  if (const std::string lack = LackOfDescriptors(*model_, node_.health); !lack.empty()) {
+    spdlog::warn("{}", lack);
+  }
   spdlog::info("serving generation {}: {} zones, {} names, {} pools{}",
                committed->generation.value(),
                zones_.size(),
@@ -467,6 +484,9 @@ void Core::FollowRoutingControls() {
 }
 
 void Core::Tick() {
+  if (const auto ended = monitor_->Tick(MonotonicNs()); !ended) {
+    spdlog::warn("health checkers that are taken off a check go on: {}", ended.error().message);
+  }
   publisher_->Beat();
   publisher_->Reclaim();
   if (behind_.empty()) {

@@ -13,6 +13,7 @@ namespace holdfast::health {
 namespace {
 
 constexpr std::uint32_t kLocal = 0;
+constexpr std::uint64_t kLookAtDrainsNs = 1'000'000'000;
 
 bool Has(const std::vector<std::uint32_t>& checkers, std::uint32_t index) {
   return std::ranges::find(checkers, index) != checkers.end();
@@ -48,7 +49,7 @@ Status Monitor::Core::Configure(const std::vector<CheckConfig>& checks) {
   std::vector<Assignment> assignments;
   for (const Wanted& each : wanted) {
     // Only this thread changes who watches.
-    if (Has(CheckersOf(*each.check), kLocal)) {
+    if (Has(CheckersOf(*each.check), kLocal) || Has(each.drained, kLocal)) {
       assignments.push_back({each.slot, each.version, *each.check});
     }
   }
@@ -82,8 +83,12 @@ std::vector<Monitor::Core::Wanted> Monitor::Core::WantedOf(const std::vector<Che
   wanted.reserve(checks.size());
   for (const CheckConfig& check : checks) {
     if (const auto at = entries_.find(check.id); at != entries_.end()) {
-      const bool is_same = at->second.check == check;
-      wanted.push_back({&check, at->second.slot, is_same ? at->second.version : ++version_});
+      const Entry& entry = at->second;
+      const bool is_same = entry.check == check;
+      wanted.push_back({&check,
+                        entry.slot,
+                        is_same ? entry.version : ++version_,
+                        DrainedOf(entry, check, present_)});
       continue;
     }
     std::uint32_t slot = next;
@@ -93,7 +98,7 @@ std::vector<Monitor::Core::Wanted> Monitor::Core::WantedOf(const std::vector<Che
       slot = free.back();
       free.pop_back();
     }
-    wanted.push_back({&check, slot, ++version_});
+    wanted.push_back({&check, slot, ++version_, {}});
   }
   return wanted;
 }
@@ -112,6 +117,7 @@ void Monitor::Core::RemoveAllBut(const std::vector<Wanted>& wanted) {
       reviews_.erase({*review, at->second.slot});
     }
     by_slot_[at->second.slot] = entries_.end();
+    draining_.erase(at->first);
     unsent_.erase(at->first);
     quorum_changes_.erase(at->first);
     at = entries_.erase(at);
@@ -145,7 +151,7 @@ void Monitor::Core::Set(const Wanted& wanted) {
   }
   entry.check = check;
   entry.version = wanted.version;
-  const bool assigned = entry.verdict.Assign(CheckersOf(check), Now());
+  const bool assigned = Assign(check.id, entry, wanted.drained);
   const bool reconfigured = entry.verdict.Reconfigure(check, Now());
   SetHeartbeat(entry);
   if (assigned || reconfigured) {
@@ -174,6 +180,71 @@ std::vector<std::uint32_t> Monitor::Core::CheckersOf(const CheckConfig& check,
   return chosen.empty() ? all : chosen;
 }
 
+// Who has a vote on it, is there, and is none of its checkers any more.
+std::vector<std::uint32_t> Monitor::Core::DrainedOf(const Entry& entry,
+                                                    const CheckConfig& check,
+                                                    const std::vector<bool>& present) const {
+  if (!IsProbed(check) || check.type != entry.check.type) {
+    return {};  // what was seen says nothing any more
+  }
+  std::vector<std::uint32_t> drained = entry.verdict.votes().Leaving(CheckersOf(check, present));
+  std::erase_if(drained, [&present](std::uint32_t index) { return !present[index]; });
+  return drained;
+}
+
+// @return true when others are to hear of it.
+bool Monitor::Core::Assign(const std::string& id,
+                           Entry& entry,
+                           const std::vector<std::uint32_t>& drained) {
+  const bool is_new = entry.verdict.Assign(CheckersOf(entry.check), Now(), drained);
+  if (entry.verdict.Drains()) {
+    draining_.insert(id);
+  } else {
+    draining_.erase(id);
+  }
+  return is_new;
+}
+
+// Here and not by the thread that watches: who the local checker works for is this one's to say.
+Status Monitor::Core::Tick(std::uint64_t now_ns) {
+  std::set<std::string> ended;
+  std::vector<Assignment> assignments;  // of the local one
+  bool local = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (draining_.empty() || now_ns < drains_looked_at_ns_ + kLookAtDrainsNs) {
+      return {};
+    }
+    drains_looked_at_ns_ = now_ns;
+    for (const std::string& id : draining_) {
+      const CheckVerdict& verdict = entries_.at(id).verdict;
+      if (verdict.MayEndDrain(now_ns)) {
+        ended.insert(id);
+        local = local || std::ranges::any_of(verdict.votes().all(), [](const Votes::Vote& vote) {
+                  return vote.drained && vote.checker == kLocal;
+                });
+      }
+    }
+    for (auto at = entries_.begin(); local && at != entries_.end(); ++at) {
+      const Entry& entry = at->second;
+      if (ended.contains(at->first) ? Has(CheckersOf(entry.check), kLocal)
+                                    : entry.verdict.votes().Has(kLocal)) {
+        assignments.push_back({entry.slot, entry.version, entry.check});
+      }
+    }
+  }
+  if (local) {
+    HF_TRY(local_->Assign(assignments));
+  }
+  const std::lock_guard lock(mutex_);
+  for (const std::string& id : ended) {
+    const auto at = entries_.find(id);
+    Settled(at, Assign(id, at->second, {}));
+  }
+  assignments_version_ += ended.empty() ? 0 : 1;
+  return {};
+}
+
 Result<std::vector<std::uint32_t>> Monitor::Core::SetCheckers(
     const std::vector<CheckerName>& remote, bool local) {
   std::vector<std::uint32_t> indices;
@@ -198,7 +269,8 @@ Result<std::vector<std::uint32_t>> Monitor::Core::SetCheckers(
       present[index] = true;
     }
     for (const auto& [id, entry] : entries_) {
-      if (Has(CheckersOf(entry.check, present), kLocal)) {
+      if (Has(CheckersOf(entry.check, present), kLocal) ||
+          Has(DrainedOf(entry, entry.check, present), kLocal)) {
         assignments.push_back({entry.slot, entry.version, entry.check});
       }
     }
@@ -211,7 +283,8 @@ Result<std::vector<std::uint32_t>> Monitor::Core::SetCheckers(
   const std::lock_guard lock(mutex_);
   present_ = std::move(present);
   for (auto at = entries_.begin(); at != entries_.end(); ++at) {
-    Settled(at, at->second.verdict.Assign(CheckersOf(at->second.check), Now()));
+    Entry& entry = at->second;
+    Settled(at, Assign(at->first, entry, DrainedOf(entry, entry.check, present_)));
   }
   ++assignments_version_;
   return indices;
@@ -224,7 +297,7 @@ std::vector<Assignment> Monitor::Core::AssignmentsOf(std::uint32_t index) const 
     const std::lock_guard lock(mutex_);
     auto at = last.empty() ? entries_.begin() : entries_.upper_bound(last);
     for (std::size_t n = 0; n < kEntriesAtOnce && at != entries_.end(); ++n, ++at) {
-      if (Has(CheckersOf(at->second.check), index)) {
+      if (at->second.verdict.votes().Has(index)) {
         assignments.push_back({at->second.slot, at->second.version, at->second.check});
       }
       last = at->first;
@@ -332,6 +405,10 @@ Status Monitor::Restore(const std::string& id,
 Result<std::vector<std::uint32_t>> Monitor::SetCheckers(const std::vector<CheckerName>& remote,
                                                         bool local) {
   return core_->SetCheckers(remote, local);
+}
+
+Status Monitor::Tick(std::uint64_t now_ns) {
+  return core_->Tick(now_ns);
 }
 
 std::vector<Assignment> Monitor::AssignmentsOf(std::uint32_t index) const {

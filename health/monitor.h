@@ -49,6 +49,7 @@ struct CheckerView {
   std::chrono::nanoseconds rtt{};      // of that
   std::string reason;                  // of that; empty before the first
   std::optional<Latencies> latencies;  // of what passed; none: not measured, or nothing yet
+  bool draining = false;               // no longer of the check's regions, votes for a while
 };
 
 /// What one checker measured of one check.
@@ -82,8 +83,8 @@ struct CheckStatus {
   std::vector<CheckerLatencies> latencies;  // of the checkers that have measured some
 };
 
-/// Calls from any thread, none of them waits for a probe. Configure, SetCheckers, Restore, Start
-/// and Stop are for one thread (control).
+/// Calls from any thread, none of them waits for a probe. Configure, SetCheckers, Tick, Restore,
+/// Start and Stop are for one thread (control).
 class Monitor {
  public:
   /// @return kInvalid for resolvers or control targets that cannot be read or an empty bound,
@@ -108,10 +109,15 @@ class Monitor {
                  const Counters& counters);
 
   /// The checkers beside the local one, which watches nothing when it is not `local`. Votes of
-  /// those that stay are kept.
+  /// those that stay are kept. Where checkers that stay are none of a check's any more, here or
+  /// after Configure, they are drained: see Tick.
   /// @return the index of each. On an error (as Configure) nothing changed.
   Result<std::vector<std::uint32_t>> SetCheckers(const std::vector<CheckerName>& remote,
                                                  bool local = true);
+  /// Ends the drains that may end: checkers that a change of regions took off a check watch it and
+  /// vote for kDrain, and as long as those that it has now have no verdict. A few times a second.
+  /// @return why some could not be ended; they go on and are tried again.
+  Status Tick(std::uint64_t now_ns);
   /// What checker `index` is to watch; reports carry its slots and versions. Taken in pieces, so
   /// that reports never wait for all of them: what changes meanwhile is in it or not, and
   /// assignments_version has counted up.

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "dataplane/base/descriptors.h"
+#include "health/checker/descriptors.h"
 #include "health/link/remote_checker.h"
 #include "tools/checker/config.h"
 #include "tools/daemon.h"
@@ -25,6 +27,13 @@ holdfast::Status Run(const std::string& config) {
   }
   file->options.version = HF_VERSION;
   const std::size_t controls = file->options.controls.size();
+  const std::uint64_t descriptors = holdfast::RaiseDescriptorLimit();
+  spdlog::info("{} descriptors may be open", descriptors);
+  if (const std::string lack = holdfast::health::LackOfDescriptors(
+          file->options.checker.max_in_flight, file->options.allow_exec, descriptors);
+      !lack.empty()) {
+    spdlog::warn("{}; or a smaller [health] max_in_flight", lack);
+  }
   const auto checker = holdfast::health::RemoteChecker::Start(std::move(file->options));
   if (!checker) {
     return std::unexpected(checker.error());

@@ -9,6 +9,7 @@
 #include "control/admin/server.h"
 #include "control/core.h"
 #include "dataplane/answer/answer.h"
+#include "dataplane/base/descriptors.h"
 #include "dataplane/io/counters.h"
 #include "dataplane/listen/counters.h"
 #include "dataplane/steer/steer.h"
@@ -68,7 +69,13 @@ void LeavePollCores(const holdfast::control::NodeConfig& node) {
   }
 }
 
+<<<<<<< HEAD
 holdfast::Status Run(const std::string& config) {
+  spdlog::info("{} descriptors may be open", holdfast::RaiseDescriptorLimit());
+=======
+int Run(const std::string& config) {
+  spdlog::info("{} descriptors may be open", holdfast::RaiseDescriptorLimit());
+>>>>>>> 3caa4eb
   auto core = holdfast::control::Core::Open(config);
   if (!core) {
     return std::unexpected(core.error());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/base/clock.h"
+#include "dataplane/base/descriptors.h"
 #include "dataplane/listen/arguments.h"
 #include "dataplane/listen/listeners.h"
 #include "dataplane/listen/rights.h"
@@ -27,7 +28,7 @@ constexpr int kExitInvalid = 2;   // arguments, sockets or tables are wrong: a r
 constexpr int kExitNoTables = 3;  // --wait ended
 constexpr long kRetryNs = 50'000'000;
 // Descriptors that are not connections: listeners, epoll, tables, standard streams.
-constexpr unsigned long kReservedDescriptors = 64;
+constexpr std::uint64_t kReservedDescriptors = 64;
 
 void Say(const std::string& sentence) {
   std::fprintf(stderr, "holdfast-sockets: %s\n", sentence.c_str());
@@ -101,7 +102,7 @@ int Run(listen::Arguments& arguments) {
       return kExitInvalid;
     }
   }
-  const unsigned long descriptors = listen::RaiseDescriptorLimit();
+  const std::uint64_t descriptors = holdfast::RaiseDescriptorLimit();
   const unsigned long room = descriptors - std::min(descriptors - 1, kReservedDescriptors);
   if (room < arguments.server.tcp.max_connections) {
     Say("--tcp-max-connections is " + std::to_string(arguments.server.tcp.max_connections) +

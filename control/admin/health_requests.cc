@@ -47,6 +47,7 @@ Json ViewJson(const health::CheckerView& view) {
   return {{"checker", view.checker},
           {"region", view.region},
           {"side", health::StateText(view.side)},
+          {"draining", view.draining},
           {"age_ms", OrNull(view.age_ms)},
           {"rtt_ms", view.age_ms ? Json(ms) : Json()},
           {"reason", view.reason},

@@ -26,7 +26,4 @@ Result<User> FindUser(const std::string& name);
 /// without being root, kIo when the kernel refuses.
 Status DropRights(const std::string& user);
 
-/// Raises the limit of open descriptors to the hard limit. @return the limit that holds now.
-unsigned long RaiseDescriptorLimit() noexcept;
-
 }  // namespace holdfast::listen

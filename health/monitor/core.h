@@ -48,6 +48,7 @@ class Monitor::Core {
                  const Counters& counters);
   Result<std::vector<std::uint32_t>> SetCheckers(const std::vector<CheckerName>& remote,
                                                  bool local);
+  Status Tick(std::uint64_t now_ns);
   std::vector<Assignment> AssignmentsOf(std::uint32_t index) const;
   std::uint64_t assignments_version() const;
   void Take(std::uint32_t index, const Report& report);
@@ -85,6 +86,7 @@ class Monitor::Core {
     const CheckConfig* check;
     std::uint32_t slot;
     std::uint64_t version;
+    std::vector<std::uint32_t> drained;  // vote beside its checkers
   };
 
   std::vector<Wanted> WantedOf(const std::vector<CheckConfig>& checks);
@@ -93,6 +95,10 @@ class Monitor::Core {
   std::vector<std::uint32_t> CheckersOf(const CheckConfig& check) const;
   std::vector<std::uint32_t> CheckersOf(const CheckConfig& check,
                                         const std::vector<bool>& present) const;
+  std::vector<std::uint32_t> DrainedOf(const Entry& entry,
+                                       const CheckConfig& check,
+                                       const std::vector<bool>& present) const;
+  bool Assign(const std::string& id, Entry& entry, const std::vector<std::uint32_t>& drained);
   CheckStatus StatusOf(const Entry& entry, std::uint64_t now_ns) const;
   ChildCount CountChildren(const CheckConfig& check) const;
 
@@ -124,6 +130,8 @@ class Monitor::Core {
   std::multimap<std::string, std::string> parents_;            // child -> calculated checks
   std::set<std::pair<std::uint64_t, std::uint32_t>> reviews_;  // when, slot
   std::map<std::string, bool> routing_controls_;               // On?
+  std::set<std::string> draining_;                             // checks
+  std::uint64_t drains_looked_at_ns_ = 0;                      //
   std::set<std::string> unsent_;                               // told nobody: the queue was full
   bool listens_ = false;                                       // for heartbeats
   bool runs_ = false;

@@ -93,7 +93,8 @@ Result<std::vector<CheckerView>> Monitor::Core::Views(const std::string& id) con
          .age_ms = AgeMs(vote.seen_ns == 0 ? std::nullopt : std::optional(vote.seen_ns), now_ns),
          .rtt = vote.rtt,
          .reason = vote.reason,
-         .latencies = vote.latencies != nullptr ? std::optional(*vote.latencies) : std::nullopt});
+         .latencies = vote.latencies != nullptr ? std::optional(*vote.latencies) : std::nullopt,
+         .draining = vote.drained});
   }
   return views;
 }

@@ -30,9 +30,24 @@ bool CheckVerdict::healthy() const noexcept {
   return FinalHealthy(raw(), disabled_, inverted_, ordered_);
 }
 
-bool CheckVerdict::Assign(const std::vector<std::uint32_t>& checkers, Moment now) {
-  votes_.Assign(checkers);
+bool CheckVerdict::Assign(const std::vector<std::uint32_t>& checkers,
+                          Moment now,
+                          const std::vector<std::uint32_t>& drained) {
+  const bool more = std::ranges::any_of(votes_.all(), [&drained](const Votes::Vote& vote) {
+    return !vote.drained && std::ranges::find(drained, vote.checker) != drained.end();
+  });
+  votes_.Assign(checkers, drained);
+  if (drained.empty()) {
+    drain_until_ns_.reset();
+  } else if (more) {
+    drain_until_ns_ = now.monotonic_ns + std::chrono::nanoseconds(kDrain).count();
+  }
   return Decide(now);
+}
+
+bool CheckVerdict::MayEndDrain(std::uint64_t now_ns) const noexcept {
+  return drain_until_ns_ && now_ns >= *drain_until_ns_ &&
+         votes_.DecideWithoutDrained(quorum_, now_ns);
 }
 
 bool CheckVerdict::Take(std::uint32_t checker, State side, const Observation& seen, Moment now) {

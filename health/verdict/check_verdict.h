@@ -3,6 +3,7 @@
 // hands the moment in. The monitor holds one per check, under its lock.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ struct Moment {
   std::int64_t wall_ms = 0;
 };
 
+/// How long checkers go on voting that a change of regions took off a check (section 6).
+inline constexpr std::chrono::seconds kDrain{60};
+
 /// Each mutator returns true when control must hear of it: the status that records see changed, or
 /// the raw state or the override did (so that what is stored stays true whatever hides what).
 class CheckVerdict {
@@ -32,7 +36,15 @@ class CheckVerdict {
   CheckVerdict(const CheckConfig& check, Moment now);
 
   /// Whose reports count; those of others are dropped.
-  bool Assign(const std::vector<std::uint32_t>& checkers, Moment now);
+  /// @param drained  of Votes::Leaving: they vote beside `checkers` until MayEndDrain.
+  bool Assign(const std::vector<std::uint32_t>& checkers,
+              Moment now,
+              const std::vector<std::uint32_t>& drained = {});
+  /// Whether some are drained.
+  [[nodiscard]] bool Drains() const noexcept { return drain_until_ns_.has_value(); }
+  /// kDrain after the last change that left some, but not before the others have a verdict. Assign
+  /// without them is to follow.
+  [[nodiscard]] bool MayEndDrain(std::uint64_t now_ns) const noexcept;
   /// What a checker says; Outcome::kUnknown is no failure, but shows.
   bool Take(std::uint32_t checker, State side, const Observation& seen, Moment now);
   /// The verdict itself, for types that nothing is probed for.
@@ -97,7 +109,8 @@ class CheckVerdict {
   std::int64_t since_ms_ = 0;
   std::uint64_t decided_ns_ = 0;
   std::optional<std::uint64_t> observed_ns_;
-  std::string reason_;  // of the last observation
+  std::optional<std::uint64_t> drain_until_ns_;  // nothing: nobody is drained
+  std::string reason_;                           // of the last observation
   Counters counters_;
   History history_;
   std::uint64_t changes_ = 0;

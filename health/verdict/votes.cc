@@ -18,21 +18,45 @@ bool Counts(const Votes::Vote& vote, const Quorum& quorum, std::uint64_t now_ns)
          (now_ns <= vote.at_ns || now_ns - vote.at_ns < max_age);
 }
 
+// Whether there is anything to decide on.
+bool IsEnough(const Votes::Tally& tally, const Quorum& quorum, bool has_verdict) noexcept {
+  return tally.reporting != 0 && tally.reporting >= quorum.min_reporters &&
+         (has_verdict || 2 * tally.reporting >= tally.assigned);
+}
+
 }  // namespace
 
-void Votes::Assign(const std::vector<std::uint32_t>& checkers) {
+void Votes::Assign(const std::vector<std::uint32_t>& checkers,
+                   const std::vector<std::uint32_t>& drained) {
   std::vector<Vote> votes;
-  votes.reserve(checkers.size());
-  for (const std::uint32_t checker : checkers) {
-    const auto before = std::ranges::find(votes_, checker, &Vote::checker);
-    votes.push_back(before == votes_.end() ? Vote{.checker = checker} : std::move(*before));
+  votes.reserve(checkers.size() + drained.size());
+  for (const auto* some : {&checkers, &drained}) {
+    for (const std::uint32_t checker : *some) {
+      const auto before = std::ranges::find(votes_, checker, &Vote::checker);
+      votes.push_back(before == votes_.end() ? Vote{.checker = checker} : std::move(*before));
+      votes.back().drained = some == &drained;
+    }
   }
   votes_ = std::move(votes);
 }
 
+std::vector<std::uint32_t> Votes::Leaving(const std::vector<std::uint32_t>& checkers) const {
+  std::vector<std::uint32_t> leaving;
+  for (const Vote& vote : votes_) {
+    if (vote.at_ns != 0 && std::ranges::find(checkers, vote.checker) == checkers.end()) {
+      leaving.push_back(vote.checker);
+    }
+  }
+  return leaving;
+}
+
+bool Votes::Has(std::uint32_t checker) const noexcept {
+  return std::ranges::find(votes_, checker, &Vote::checker) != votes_.end();
+}
+
 void Votes::Forget() noexcept {
   for (Vote& vote : votes_) {
-    vote = {.checker = vote.checker};
+    vote = {.checker = vote.checker, .drained = vote.drained};
   }
 }
 
@@ -76,14 +100,20 @@ std::optional<State> Votes::Decide(const Quorum& quorum,
       std::ranges::any_of(votes_, [](const Vote& vote) { return vote.at_ns != 0; })) {
     return quorum.on_stale == OnStale::kHealthy ? State::kHealthy : State::kUnhealthy;
   }
-  if (tally.reporting == 0 || tally.reporting < quorum.min_reporters) {
-    return std::nullopt;
-  }
-  if (!has_verdict && 2 * tally.reporting < tally.assigned) {
+  if (!IsEnough(tally, quorum, has_verdict)) {
     return std::nullopt;
   }
   return 100 * tally.healthy > quorum.percent * tally.reporting ? State::kHealthy
                                                                 : State::kUnhealthy;
+}
+
+bool Votes::DecideWithoutDrained(const Quorum& quorum, std::uint64_t now_ns) const noexcept {
+  Tally tally;
+  for (const Vote& vote : votes_) {
+    tally.assigned += vote.drained ? 0 : 1;
+    tally.reporting += !vote.drained && Counts(vote, quorum, now_ns) ? 1 : 0;
+  }
+  return IsEnough(tally, quorum, false);
 }
 
 std::optional<std::uint64_t> Votes::NextStaleNs(const Quorum& quorum,

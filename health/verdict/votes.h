@@ -28,6 +28,7 @@ class Votes {
     std::chrono::nanoseconds rtt{};  // of the last observation
     std::string reason;              // of the last observation
     std::unique_ptr<Latencies> latencies;  // of what passed; null: not measured, or nothing yet
+    bool drained = false;  // no longer wanted, and votes until those that are have a verdict
   };
   struct Tally {
     std::size_t assigned = 0;
@@ -36,7 +37,12 @@ class Votes {
   };
 
   /// From now on these checkers, whose votes so far are kept, and no others.
-  void Assign(const std::vector<std::uint32_t>& checkers);
+  /// @param drained  vote beside them for a while; none of `checkers`.
+  void Assign(const std::vector<std::uint32_t>& checkers,
+              const std::vector<std::uint32_t>& drained = {});
+  /// Who has a vote and is not among `checkers`.
+  [[nodiscard]] std::vector<std::uint32_t> Leaving(
+      const std::vector<std::uint32_t>& checkers) const;
   /// Nobody has said anything.
   void Forget() noexcept;
   /// @return false for a checker that is not assigned; nothing happens then.
@@ -50,9 +56,13 @@ class Votes {
   [[nodiscard]] std::optional<State> Decide(const Quorum& quorum,
                                             bool has_verdict,
                                             std::uint64_t now_ns) const noexcept;
+  /// Whether those that are not drained could decide by themselves, as for a first verdict.
+  [[nodiscard]] bool DecideWithoutDrained(const Quorum& quorum,
+                                          std::uint64_t now_ns) const noexcept;
   /// When the next of the votes that count grows too old; nothing when none counts.
   [[nodiscard]] std::optional<std::uint64_t> NextStaleNs(const Quorum& quorum,
                                                          std::uint64_t now_ns) const noexcept;
+  [[nodiscard]] bool Has(std::uint32_t checker) const noexcept;
   [[nodiscard]] const std::vector<Vote>& all() const noexcept { return votes_; }
 
  private:

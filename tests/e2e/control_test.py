@@ -40,6 +40,24 @@ def test_without_descriptors_the_socket_rests_and_comes_back(make_one):
     assert until(node.status)["pid"] == pid
 
 
+def test_descriptors_are_taken_up_to_the_hard_limit_and_too_few_are_said(make_one):
+    node = make_one.node({ORIGIN: (ZONE, ())}, [Check("up", make_one.endpoint(mode="pass"))])
+    node.start()
+    pid = node.pid("control")
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    assert soft == hard and f"{hard} descriptors may be open" in node.log()
+    assert "surely find one" not in node.log()
+    # What the next control is started with.
+    resource.prlimit(node.process.pid, resource.RLIMIT_NOFILE, (300, 400))
+    killed = node.kill("control")
+    until(lambda: node.pid("control") not in (0, killed), seconds=30)
+    until(lambda: "400 descriptors may be open" in node.log())
+    until(lambda: "1 probes may be under way at a time, and 400 descriptors be open: only 0 surely "
+          "find one" in node.log())
+    assert resource.prlimit(node.pid("control"), resource.RLIMIT_NOFILE) == (400, 400)
+    node.await_checks(up="healthy")
+
+
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor is everybody's")
 def test_only_the_loop_is_pinned_to_the_control_core(make_one):
     node = make_one.node({ORIGIN: (ZONE, ())}, [Check("up", make_one.endpoint(mode="pass"))])

@@ -3,6 +3,7 @@ fifth. Whatever is cut off, what was decided stays, and a failure that all can s
 """
 
 import contextlib
+import json
 import os
 import re
 import tempfile
@@ -285,6 +286,55 @@ def test_a_reload_brings_and_takes_checkers(site):
         site.node.config.write_text(written)
         site.node.call("reload")
     site.await_all()
+
+
+def test_a_change_of_regions_leaves_no_moment_without_a_vote(site):
+    checks = site.node.folder / "checks.json"
+    written = checks.read_text()
+
+    def watch_from(region):
+        wanted = json.loads(written)
+        web = next(one for one in wanted["HealthChecks"] if one["Id"] == "web")
+        web["HealthCheckConfig"]["Regions"] = [region]
+        checks.write_text(json.dumps(wanted))
+        site.node.call("reload")
+
+    def views():
+        shown = site.node.request(op="health_show", check="web")["views"]
+        return {one["checker"]: (one["side"], one["draining"]) for one in shown}
+
+    site.await_all()
+    before = site.node.transitions()
+    try:
+        watch_from("r-a")
+        assert views()["a"] == ("healthy", False) and views()["b"] == ("healthy", True)
+        site.checkers["c"].kill()
+        watch_from("r-c")
+        time.sleep(4)  # longer than reports count: the old ones go on
+        assert views() == {"c": ("healthy", False), "a": ("healthy", True),
+                           "b": ("healthy", True)}
+        assert site.node.tally("web") == {
+            "assigned": 3, "reporting": 2, "healthy": 2, "quorum": True}
+        assert re.search(r"^ *a +r-a +healthy, draining ",
+                         site.node.call("health", "show", "web").stdout, re.M)
+        false = len(site.node.transitions()) - len(before)
+        site.good.set("fail")
+        site.node.await_checks(web="unhealthy")  # seen by those that drain alone
+        site.good.set("pass")
+        site.node.await_checks(web="healthy")
+        site.checkers["c"].start()
+        if "HOLDFAST_LARGE" in os.environ:
+            until(lambda: set(views()) == {"c"}, seconds=90)
+            assert views()["c"] == ("healthy", False)
+    finally:
+        if site.checkers["c"].process.poll() is not None:
+            site.checkers["c"].start()
+        checks.write_text(written)
+        site.node.call("reload")
+    site.await_all()
+    site.await_states()
+    report("D8", false, "false transitions", "regions of a check changed, the new one cut off")
+    assert false == 0
 
 
 def test_d10_an_impaired_channel_decides_as_one_in_order_does(tmp_path):

@@ -193,6 +193,84 @@ TEST_F(Checkers, ThoseThatStayKeepTheirVotesWhenOthersGo) {
   EXPECT_EQ(monitor_->Checkers().at(index_["a"]).name, "a");
 }
 
+constexpr std::uint64_t kMinute = 60'000'000'000;
+
+CheckConfig Lasting(std::vector<std::string> regions) {
+  CheckConfig check = Tcp("web", std::move(regions));
+  check.quorum.report_ttl = Milliseconds(3'600'000);
+  return check;
+}
+
+TEST_F(Checkers, WhoseRegionIsTakenOffACheckVoteOnUntilTheNewOnesDo) {
+  ASSERT_TRUE(monitor_->Configure({Lasting({"eu"})}));
+  Set(kThree);
+  Say("a", "web", State::kHealthy);
+  (void)monitor_->queue().Drain();
+  ASSERT_TRUE(monitor_->Configure({Lasting({"us"})}));
+  EXPECT_TRUE(Of(index_["a"]).contains("web"));
+  EXPECT_TRUE(Of(index_["b"]).contains("web"));
+  EXPECT_FALSE(Of(index_["c"]).contains("web"));
+  const auto views = *monitor_->Views("web");
+  ASSERT_EQ(views.size(), 2U);
+  EXPECT_TRUE(views[0].checker == "b" && !views[0].draining);
+  EXPECT_TRUE(views[1].checker == "a" && views[1].draining);
+  EXPECT_TRUE(Status("web").has_quorum);
+  ASSERT_TRUE(monitor_->Tick(MonotonicNs() + (10 * kMinute)));
+  Say("a", "web", State::kHealthy);  // the new one has said nothing yet
+  Say("b", "web", State::kUnhealthy);
+  const auto version = monitor_->assignments_version();
+  ASSERT_TRUE(monitor_->Tick(MonotonicNs() + (11 * kMinute)));
+  EXPECT_GT(monitor_->assignments_version(), version);
+  EXPECT_FALSE(Of(index_["a"]).contains("web"));
+  const auto told = monitor_->queue().Drain();
+  ASSERT_EQ(told.size(), 1U) << "now the new one is the only one";
+  EXPECT_FALSE(told[0].healthy);
+  EXPECT_TRUE(monitor_->TakeQuorumChanges().lost.empty());
+}
+
+TEST_F(Checkers, DrainForAMinute) {
+  ASSERT_TRUE(monitor_->Configure({Lasting({"eu"})}));
+  Set(kThree);
+  Say("a", "web", State::kHealthy);
+  const std::uint64_t before = MonotonicNs();
+  ASSERT_TRUE(monitor_->Configure({Lasting({"us"})}));
+  const std::uint64_t after = MonotonicNs();
+  Say("b", "web", State::kHealthy);
+  ASSERT_TRUE(monitor_->Tick(before + kMinute - 1));
+  EXPECT_TRUE(Of(index_["a"]).contains("web"));
+  ASSERT_TRUE(monitor_->Tick(after + kMinute + 1'000'000'000));
+  EXPECT_FALSE(Of(index_["a"]).contains("web"));
+}
+
+TEST_F(Checkers, DrainTheLocalOneToo) {
+  ASSERT_TRUE(monitor_->Configure({Lasting({})}));
+  Set({}, true);
+  const Assignment own = monitor_->AssignmentsOf(0).at(0);
+  monitor_->Take(0, Said(own, State::kHealthy));
+  Set(kThree, true);
+  ASSERT_TRUE(monitor_->Configure({Lasting({"us"}), Tcp("other")}));
+  EXPECT_TRUE(Of(0).contains("web"));
+  Say("b", "web", State::kHealthy);
+  ASSERT_TRUE(monitor_->Tick(MonotonicNs() + (2 * kMinute)));
+  EXPECT_FALSE(Of(0).contains("web"));
+  EXPECT_TRUE(Of(0).contains("other"));
+}
+
+TEST_F(Checkers, ThatAreNotThereAnyMoreOrSawSomethingElseDoNotDrain) {
+  ASSERT_TRUE(monitor_->Configure({Lasting({"eu", "asia"})}));
+  Set(kThree);
+  Say("a", "web", State::kHealthy);
+  Say("c", "web", State::kHealthy);
+  ASSERT_TRUE(monitor_->Configure({Lasting({"us"})}));
+  Set({{"b", "us"}, {"c", "asia"}});  // "a" is no checker of this node any more
+  ASSERT_EQ(monitor_->Views("web")->size(), 2U);
+  CheckConfig other = Lasting({"us"});
+  other.type = CheckType::kHttp;
+  ASSERT_TRUE(monitor_->Configure({other}));
+  ASSERT_EQ(monitor_->Views("web")->size(), 1U);
+  EXPECT_EQ(monitor_->Views("web")->at(0).checker, "b");
+}
+
 TEST_F(Checkers, SilenceOfAllKeepsTheStatusAndIsToldOnce) {
   ASSERT_TRUE(monitor_->Configure({Tcp("one"), Tcp("two")}));
   Set(kThree);

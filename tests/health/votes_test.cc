@@ -156,6 +156,97 @@ TEST(Votes, OfCheckersThatAreNotAssignedAreDropped) {
   EXPECT_FALSE(panel.Say(0, State::kHealthy, 2));
 }
 
+// ---- draining -----------------------------------------------------------------------------------
+
+/// Moves it to `now` as a change of regions does.
+void Move(Panel& panel, const std::vector<std::uint32_t>& now, double seconds) {
+  EXPECT_FALSE(panel.Assign(now, At(seconds), panel.votes().Leaving(now))) << seconds;
+}
+
+TEST(Drain, EndsAfterAMinuteWhereTheNewCheckersHaveAVerdict) {
+  Panel panel(2);
+  panel.Vote(2, 2);
+  Move(panel, {2, 3}, 1);
+  EXPECT_TRUE(panel.Drains());
+  EXPECT_EQ(panel.Tally(At(1).monotonic_ns).assigned, 4U);
+  EXPECT_EQ(panel.Tally(At(1).monotonic_ns).reporting, 2U);
+  for (double at = 10; at < 61; at += 10) {
+    for (std::uint32_t checker = 0; checker < 4; ++checker) {
+      EXPECT_FALSE(panel.Say(checker, State::kHealthy, at));
+    }
+    EXPECT_FALSE(panel.MayEndDrain(At(at).monotonic_ns)) << at;
+  }
+  EXPECT_FALSE(panel.MayEndDrain(At(60.9).monotonic_ns));
+  EXPECT_TRUE(panel.MayEndDrain(At(61).monotonic_ns));
+  EXPECT_FALSE(panel.Assign({2, 3}, At(61)));
+  EXPECT_FALSE(panel.Drains());
+  EXPECT_EQ(panel.Tally(At(61).monotonic_ns).assigned, 2U);
+  EXPECT_FALSE(panel.Say(0, State::kUnhealthy, 62)) << "has no vote any more";
+  EXPECT_TRUE(panel.healthy());
+}
+
+TEST(Drain, NeverEndsBeforeTheNewCheckersHaveAVerdict) {
+  Panel panel(1);
+  panel.Say(0, State::kHealthy);
+  Move(panel, {1, 2, 3}, 1);
+  for (double at = 30; at <= 3600; at += 30) {
+    EXPECT_FALSE(panel.Say(0, State::kHealthy, at));
+    EXPECT_FALSE(panel.Say(1, State::kUnknown, at));
+    EXPECT_FALSE(panel.MayEndDrain(At(at).monotonic_ns)) << at;
+  }
+  EXPECT_FALSE(panel.Say(1, State::kUnhealthy, 3610)) << "one of two is more than 18 %";
+  EXPECT_FALSE(panel.MayEndDrain(At(3610).monotonic_ns)) << "fewer than half of the new ones";
+  EXPECT_FALSE(panel.Say(2, State::kHealthy, 3611));
+  EXPECT_TRUE(panel.MayEndDrain(At(3611).monotonic_ns));
+  EXPECT_FALSE(panel.Assign({1, 2, 3}, At(3611)));
+}
+
+TEST(Drain, LetsTheOldCheckersSeeAFailureMeanwhile) {
+  Panel panel(2);
+  panel.Vote(2, 2);
+  Move(panel, {2}, 1);
+  EXPECT_FALSE(panel.Say(0, State::kUnhealthy, 11));
+  EXPECT_TRUE(panel.Say(1, State::kUnhealthy, 11));
+  EXPECT_FALSE(panel.healthy());
+}
+
+TEST(Drain, WaitsForMinReportersOfTheNewCheckers) {
+  CheckConfig check = Check();
+  check.quorum.min_reporters = 2;
+  check.quorum.report_ttl = Milliseconds(3'600'000);
+  Panel panel(2, check);
+  panel.Vote(2, 2);
+  Move(panel, {2, 3}, 1);
+  panel.Say(2, State::kHealthy, 5);
+  EXPECT_FALSE(panel.MayEndDrain(At(100).monotonic_ns));
+  panel.Say(3, State::kHealthy, 101);
+  EXPECT_TRUE(panel.MayEndDrain(At(101).monotonic_ns));
+}
+
+TEST(Drain, BeginsAnewWithMoreThatLeaveAndTakesBackWhoReturns) {
+  CheckConfig check = Check();
+  check.quorum.report_ttl = Milliseconds(3'600'000);
+  Panel panel(2, check);
+  panel.Vote(2, 2);
+  Move(panel, {1}, 1);
+  Move(panel, {2}, 31);  // another change: 0 drains still, 1 does so too
+  EXPECT_EQ(panel.votes().all().size(), 3U);
+  panel.Say(2, State::kHealthy, 32);
+  EXPECT_FALSE(panel.MayEndDrain(At(61).monotonic_ns));
+  EXPECT_TRUE(panel.MayEndDrain(At(91).monotonic_ns));
+  Move(panel, {0, 1, 2}, 92);
+  EXPECT_FALSE(panel.Drains());
+  EXPECT_EQ(panel.Tally(At(92).monotonic_ns).reporting, 3U);
+}
+
+TEST(Drain, IsOfNobodyWhoNeverVoted) {
+  Panel panel(2);
+  panel.Say(0, State::kUnknown);
+  Move(panel, {2}, 1);
+  EXPECT_FALSE(panel.Drains());
+  EXPECT_EQ(panel.votes().all().size(), 1U);
+}
+
 TEST(Votes, GrowNoOlderThanTheirNewestObservation) {
   Panel panel(1);
   panel.Say(0, State::kHealthy);

@@ -48,7 +48,7 @@ std::string Views(const json& check, std::int64_t now_ms) {
     rows.push_back(
         {Text(view, "checker"),
          Text(view, "region"),
-         Text(view, "side"),
+         Text(view, "side") + (IsTrue(view, "draining") ? ", draining" : ""),
          age.is_number_integer() ? Duration(age.get<std::int64_t>()) + " ago" : "never",
          Member(view, "rtt_ms").is_number() ? Text(view, "rtt_ms") + " ms" : std::string("-"),
          Link(Member(view, "link"), now_ms),
