@@ -2,6 +2,7 @@
 // tables, checks health, publishes. Started by `holdfast run`, or by hand; can be killed at any
 // moment.
 #include <sched.h>
+#include <spdlog/spdlog.h>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,13 +70,8 @@ void LeavePollCores(const holdfast::control::NodeConfig& node) {
   }
 }
 
-<<<<<<< HEAD
 holdfast::Status Run(const std::string& config) {
   spdlog::info("{} descriptors may be open", holdfast::RaiseDescriptorLimit());
-=======
-int Run(const std::string& config) {
-  spdlog::info("{} descriptors may be open", holdfast::RaiseDescriptorLimit());
->>>>>>> 3caa4eb
   auto core = holdfast::control::Core::Open(config);
   if (!core) {
     return std::unexpected(core.error());
