@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "health/transition.h"
 
@@ -39,6 +40,8 @@ struct Counters {
   std::int64_t last_failure_ms = 0;  // wall clock; 0: never
   std::string last_failure;          // its reason
   std::int64_t last_seen_ms = 0;     // of the last observation of any outcome; 0: none
+  std::vector<std::int64_t>
+      falls_ms;  // wall clock: when it fell within the last hour, oldest first
   bool operator==(const Counters&) const = default;
 };
 

@@ -78,7 +78,8 @@ constexpr std::array kMigrations{
          changes TEXT NOT NULL,
          overridden TEXT NOT NULL,
          reason TEXT NOT NULL,
-         refused TEXT NOT NULL) STRICT;)"};
+         refused TEXT NOT NULL) STRICT;)",
+    "ALTER TABLE health_counters ADD COLUMN falls_ms TEXT NOT NULL DEFAULT '';"};
 
 std::string HowToRestore(const std::string& path) {
   return "; stop Holdfast and put back a copy of " + path + ", or move " + path + ", " + path +

@@ -1,4 +1,5 @@
 // What of health survives: verdicts with every transition, counters now and then.
+#include <charconv>
 #include <mutex>
 #include <unordered_set>
 #include <utility>
@@ -6,6 +7,35 @@
 #include "control/model/store.h"
 
 namespace holdfast::control {
+
+namespace {
+
+// "1,2,3"
+std::string TextOf(std::span<const std::int64_t> moments_ms) {
+  std::string text;
+  for (const std::int64_t moment : moments_ms) {
+    text += (text.empty() ? "" : ",") + std::to_string(moment);
+  }
+  return text;
+}
+
+// Ends where something else than numbers and commas begins.
+std::vector<std::int64_t> MomentsOf(std::string_view text) {
+  std::vector<std::int64_t> moments_ms;
+  while (!text.empty()) {
+    std::int64_t moment = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), moment);
+    if (error != std::errc()) {
+      break;
+    }
+    moments_ms.push_back(moment);
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    text.remove_prefix(text.starts_with(',') ? 1 : text.size());
+  }
+  return moments_ms;
+}
+
+}  // namespace
 
 Result<std::vector<StoredCheck>> Store::Checks() {
   std::vector<StoredCheck> checks;
@@ -76,8 +106,8 @@ Status Store::KeepChecks(std::span<const std::string> ids) {
 Result<std::vector<StoredCounters>> Store::Counters() {
   std::vector<StoredCounters> counters;
   HF_TRY(ForEachRow(
-      "SELECT id, passes, failures, unknowns, last_seen_ms, last_failure_ms, last_failure "
-      "FROM health_counters ORDER BY id",
+      "SELECT id, passes, failures, unknowns, last_seen_ms, last_failure_ms, last_failure, "
+      "falls_ms FROM health_counters ORDER BY id",
       [&counters](const SqliteStatement& row) {
         counters.push_back({.id = row.Text(0),
                             .counters = {.passes = static_cast<std::uint64_t>(row.Integer(1)),
@@ -85,7 +115,8 @@ Result<std::vector<StoredCounters>> Store::Counters() {
                                          .unknowns = static_cast<std::uint64_t>(row.Integer(3)),
                                          .last_failure_ms = row.Integer(5),
                                          .last_failure = row.Text(6),
-                                         .last_seen_ms = row.Integer(4)}});
+                                         .last_seen_ms = row.Integer(4),
+                                         .falls_ms = MomentsOf(row.Text(7))}});
       }));
   return counters;
 }
@@ -93,7 +124,7 @@ Result<std::vector<StoredCounters>> Store::Counters() {
 Status Store::SaveCounters(std::span<const StoredCounters> counters) {
   return Save([this, counters]() -> Status {
     auto insert =
-        database_.Prepare("INSERT OR REPLACE INTO health_counters VALUES(?, ?, ?, ?, ?, ?, ?)");
+        database_.Prepare("INSERT OR REPLACE INTO health_counters VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
     if (!insert) {
       return std::unexpected(insert.error());
     }
@@ -105,6 +136,7 @@ Status Store::SaveCounters(std::span<const StoredCounters> counters) {
       insert->Bind(5, counted.last_seen_ms);
       insert->Bind(6, counted.last_failure_ms);
       insert->BindText(7, counted.last_failure);
+      insert->BindText(8, TextOf(counted.falls_ms));
       HF_TRY(insert->Run());
     }
     return {};

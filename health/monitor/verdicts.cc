@@ -137,7 +137,12 @@ Status Monitor::Core::ReportHeartbeat(const std::string& id, bool pass, std::str
   }
   if (entry.heartbeat) {
     const State state = entry.heartbeat->Beat(pass, MonotonicNs());
-    Settled(at, entry.verdict.Judge(state, std::move(reason), Now()));
+    Settled(at,
+            entry.verdict.Hear(state,
+                               {.outcome = pass ? Outcome::kPass : Outcome::kFail,
+                                .reason = std::move(reason),
+                                .at_ns = MonotonicNs()},
+                               Now()));
   }
   return {};
 }
@@ -174,7 +179,10 @@ void Monitor::Core::SetHeartbeat(Entry& entry) {
 // Time has passed. @return true when others are to hear of it.
 bool Monitor::Core::Review(Entry& entry) {
   if (auto silence = entry.heartbeat ? entry.heartbeat->Review(MonotonicNs()) : std::nullopt) {
-    return entry.verdict.Judge(State::kUnhealthy, std::move(*silence), Now());
+    return entry.verdict.Hear(
+        State::kUnhealthy,
+        {.outcome = Outcome::kFail, .reason = std::move(*silence), .at_ns = MonotonicNs()},
+        Now());
   }
   return entry.verdict.Review(Now());
 }

@@ -6,6 +6,14 @@
 
 namespace holdfast::health {
 
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::size_t kMaxFalls = 1'001;  // one more than the greatest limit of a DampingRule
+
+}  // namespace
+
 CheckVerdict::CheckVerdict(const CheckConfig& check, Moment now)
     : type_(check.type),
       disabled_(check.disabled),
@@ -56,8 +64,18 @@ bool CheckVerdict::Take(std::uint32_t checker, State side, const Observation& se
   }
   observed_ns_ = std::max(observed_ns_.value_or(0), seen.at_ns);
   reason_ = seen.reason;
-  counters_.last_seen_ms = now.wall_ms;
   history_.See(checker, side, seen, now.wall_ms);
+  Count(seen, now);
+  verified_ = verified_ || seen.outcome != Outcome::kUnknown;
+  // A report may have been on its way for long: who counts is asked as of now, not as of then.
+  const bool is_new =
+      Decide({.monotonic_ns = std::max(now.monotonic_ns, seen.at_ns), .wall_ms = now.wall_ms});
+  decided_ns_ = is_new ? seen.at_ns : decided_ns_;
+  return is_new;
+}
+
+void CheckVerdict::Count(const Observation& seen, Moment now) {
+  counters_.last_seen_ms = now.wall_ms;
   switch (seen.outcome) {
     case Outcome::kPass:
       ++counters_.passes;
@@ -71,20 +89,49 @@ bool CheckVerdict::Take(std::uint32_t checker, State side, const Observation& se
       ++counters_.unknowns;
       break;
   }
-  verified_ = verified_ || seen.outcome != Outcome::kUnknown;
-  // A report may have been on its way for long: who counts is asked as of now, not as of then.
-  const bool is_new =
-      Decide({.monotonic_ns = std::max(now.monotonic_ns, seen.at_ns), .wall_ms = now.wall_ms});
-  decided_ns_ = is_new ? seen.at_ns : decided_ns_;
-  return is_new;
 }
 
 bool CheckVerdict::Decide(Moment now) {
-  if (const auto decided = votes_.Decide(quorum_, wanted_ != State::kUnknown, now.monotonic_ns)) {
-    wanted_ = *decided;
+  if (restored_until_ns_ && now.monotonic_ns >= *restored_until_ns_) {
+    restored_until_ns_.reset();
   }
-  damping_.Pass(damping_rule_, wanted_, now.monotonic_ns);
+  const Basis basis = wanted_ == State::kUnknown ? Basis::kHalf
+                      : restored_until_ns_       ? Basis::kMost
+                                                 : Basis::kAny;
+  if (const auto decided = votes_.Decide(quorum_, basis, now.monotonic_ns)) {
+    wanted_ = *decided;
+    restored_until_ns_.reset();
+  }
+  Damp(now);
   return Settle(now);
+}
+
+// Damping knows what records see: of an inverted check the way back is that of its probes down.
+State CheckVerdict::Inverted(State state) const noexcept {
+  if (!inverted_ || state == State::kUnknown) {
+    return state;
+  }
+  return state == State::kHealthy ? State::kUnhealthy : State::kHealthy;
+}
+
+void CheckVerdict::Damp(Moment now) {
+  const bool was_down = damping_.shown() == State::kUnhealthy;
+  const bool is_down =
+      damping_.Pass(damping_rule_, Inverted(wanted_), now.monotonic_ns) == State::kUnhealthy;
+  if (is_down && !was_down) {
+    std::erase_if(counters_.falls_ms,
+                  [now](std::int64_t fell_ms) { return fell_ms <= now.wall_ms - kHourMs; });
+    if (counters_.falls_ms.size() == kMaxFalls) {
+      counters_.falls_ms.erase(counters_.falls_ms.begin());
+    }
+    counters_.falls_ms.push_back(now.wall_ms);
+  }
+}
+
+bool CheckVerdict::Hear(State raw, const Observation& heard, Moment now) {
+  history_.See(0, raw, heard, now.wall_ms);
+  Count(heard, now);
+  return Judge(raw, heard.reason, now);
 }
 
 bool CheckVerdict::Judge(State raw, std::string reason, Moment now) {
@@ -92,7 +139,7 @@ bool CheckVerdict::Judge(State raw, std::string reason, Moment now) {
   reason_ = std::move(reason);
   verified_ = raw != State::kUnknown;
   wanted_ = raw;
-  damping_.Pass(damping_rule_, wanted_, now.monotonic_ns);
+  Damp(now);
   return Settle(now);
 }
 
@@ -101,6 +148,8 @@ bool CheckVerdict::Review(Moment now) {
 }
 
 bool CheckVerdict::Reconfigure(const CheckConfig& check, Moment now) {
+  const State raw_before = raw();
+  const bool turned = check.inverted != inverted_;
   // What a disabled check last saw may be long gone when it is enabled again.
   if (check.type != type_ || check.disabled) {
     votes_.Forget();
@@ -108,6 +157,11 @@ bool CheckVerdict::Reconfigure(const CheckConfig& check, Moment now) {
     damping_.Restore(State::kUnknown, 0, now.monotonic_ns);
   }
   SetRules(check);
+  if (turned) {
+    damping_.Restore(
+        Inverted(wanted_ == State::kUnknown ? wanted_ : raw_before), 0, now.monotonic_ns);
+    counters_.falls_ms.clear();
+  }
   verified_ = false;
   return Decide(now);
 }
@@ -119,6 +173,7 @@ bool CheckVerdict::SetOverride(Override ordered, Moment now) {
 
 bool CheckVerdict::Release(Moment now) {
   damping_.Release();
+  counters_.falls_ms.clear();
   return Decide(now);
 }
 
@@ -126,7 +181,18 @@ void CheckVerdict::Restore(
     State raw, Override ordered, std::int64_t since_ms, const Counters& counters, Moment now) {
   const auto age_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now.wall_ms - since_ms, 0));
   wanted_ = raw;
-  damping_.Restore(raw, age_ms * 1'000'000, now.monotonic_ns);
+  std::vector<std::uint64_t> falls;  // their ages
+  for (const std::int64_t fell_ms : counters.falls_ms) {
+    if (fell_ms <= now.wall_ms && now.wall_ms - fell_ms < kHourMs) {
+      falls.push_back(static_cast<std::uint64_t>(now.wall_ms - fell_ms) * kNsPerMs);
+    }
+  }
+  damping_.Restore(Inverted(raw), age_ms * kNsPerMs, now.monotonic_ns, falls);
+  if (raw != State::kUnknown) {
+    restored_until_ns_ =
+        now.monotonic_ns +
+        static_cast<std::uint64_t>(std::chrono::nanoseconds(quorum_.report_ttl).count());
+  }
   counters_ = counters;
   ordered_ = told_ordered_ = ordered;
   since_ms_ = since_ms;

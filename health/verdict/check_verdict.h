@@ -47,6 +47,8 @@ class CheckVerdict {
   [[nodiscard]] bool MayEndDrain(std::uint64_t now_ns) const noexcept;
   /// What a checker says; Outcome::kUnknown is no failure, but shows.
   bool Take(std::uint32_t checker, State side, const Observation& seen, Moment now);
+  /// What an agent reports of itself, or its silence, and the verdict that follows from it.
+  bool Hear(State raw, const Observation& heard, Moment now);
   /// The verdict itself, for types that nothing is probed for.
   bool Judge(State raw, std::string reason, Moment now);
   /// Time has passed: reports may be too old, a hold-down over. To be called at ReviewNs.
@@ -67,7 +69,7 @@ class CheckVerdict {
   /// When Review is due next, on CLOCK_MONOTONIC.
   [[nodiscard]] std::optional<std::uint64_t> ReviewNs(std::uint64_t now_ns) const noexcept;
 
-  [[nodiscard]] State raw() const noexcept { return damping_.shown(); }
+  [[nodiscard]] State raw() const noexcept { return Inverted(damping_.shown()); }
   [[nodiscard]] bool healthy() const noexcept;
   [[nodiscard]] Override ordered() const noexcept { return ordered_; }
   [[nodiscard]] std::int64_t since_ms() const noexcept { return since_ms_; }
@@ -88,6 +90,9 @@ class CheckVerdict {
   [[nodiscard]] const History& history() const noexcept { return history_; }
 
  private:
+  [[nodiscard]] State Inverted(State state) const noexcept;
+  void Count(const Observation& seen, Moment now);
+  void Damp(Moment now);
   bool Decide(Moment now);
   bool Settle(Moment now);
   void SetRules(const CheckConfig& check);
@@ -101,6 +106,8 @@ class CheckVerdict {
   DampingRule damping_rule_;
   Votes votes_;
   State wanted_ = State::kUnknown;  // the verdict before damping
+  std::optional<std::uint64_t>
+      restored_until_ns_;  // till then few do not speak against a restored one
   Damping damping_;
   Override ordered_ = Override::kAuto;
   State told_raw_ = State::kUnknown;

@@ -61,10 +61,18 @@ void Damping::Release() noexcept {
   falls_.clear();
 }
 
-void Damping::Restore(State state, std::uint64_t age_ns, std::uint64_t now_ns) noexcept {
+void Damping::Restore(State state,
+                      std::uint64_t age_ns,
+                      std::uint64_t now_ns,
+                      const std::vector<std::uint64_t>& falls) {
   shown_ = state;
   released_ = false;
   falls_.clear();
+  for (const std::uint64_t age : falls) {
+    if (age < std::min(kHourNs, now_ns) && falls_.size() < kMaxFalls) {
+      falls_.push_back(now_ns - age);
+    }
+  }
   fell_ns_ = now_ns - std::min(age_ns, now_ns);
   held_by_ = nullptr;
   again_ns_.reset();

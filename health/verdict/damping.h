@@ -1,5 +1,6 @@
 // Keeps an endpoint that comes and goes out of service for a while. Only the way back is damped: a
-// failure always shows at once. Pure: the moment is handed in.
+// failure always shows at once. States are those that records see, so after `inverted`. Pure: the
+// moment is handed in.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,12 @@ class Damping {
   State Pass(const DampingRule& rule, State wanted, std::uint64_t now_ns);
   /// An operator lets it come back: what holds it down now is forgotten.
   void Release() noexcept;
-  /// Goes on from `state`, which has lasted `age_ns` already. Falls before that are forgotten.
-  void Restore(State state, std::uint64_t age_ns, std::uint64_t now_ns) noexcept;
+  /// Goes on from `state`, which has lasted `age_ns` already. @param falls  ages of those before,
+  /// in nanoseconds, oldest first; what is older than an hour does not count.
+  void Restore(State state,
+               std::uint64_t age_ns,
+               std::uint64_t now_ns,
+               const std::vector<std::uint64_t>& falls = {});
 
   [[nodiscard]] State shown() const noexcept { return shown_; }
   /// Falls within the last hour: the flap score.

@@ -11,17 +11,23 @@ std::uint64_t MaxAgeNs(const Quorum& quorum) noexcept {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(quorum.report_ttl).count());
 }
 
-// Reports come from other threads: one may be a little younger than `now`.
+// Whether it is young enough, whatever its side is now. Reports come from other threads: one may
+// be a little younger than `now`.
+bool IsFresh(const Votes::Vote& vote, const Quorum& quorum, std::uint64_t now_ns) noexcept {
+  return vote.at_ns != 0 && (now_ns <= vote.at_ns || now_ns - vote.at_ns < MaxAgeNs(quorum));
+}
+
 bool Counts(const Votes::Vote& vote, const Quorum& quorum, std::uint64_t now_ns) noexcept {
-  const std::uint64_t max_age = MaxAgeNs(quorum);
-  return vote.side != State::kUnknown && vote.at_ns != 0 &&
-         (now_ns <= vote.at_ns || now_ns - vote.at_ns < max_age);
+  return vote.side != State::kUnknown && IsFresh(vote, quorum, now_ns);
 }
 
 // Whether there is anything to decide on.
-bool IsEnough(const Votes::Tally& tally, const Quorum& quorum, bool has_verdict) noexcept {
+bool IsEnough(const Votes::Tally& tally, const Quorum& quorum, Basis basis) noexcept {
+  const std::size_t least = basis == Basis::kAny    ? 1
+                            : basis == Basis::kHalf ? (tally.assigned + 1) / 2
+                                                    : (tally.assigned / 2) + 1;
   return tally.reporting != 0 && tally.reporting >= quorum.min_reporters &&
-         (has_verdict || 2 * tally.reporting >= tally.assigned);
+         tally.reporting >= least;
 }
 
 }  // namespace
@@ -93,14 +99,15 @@ Votes::Tally Votes::Count(const Quorum& quorum, std::uint64_t now_ns) const noex
 }
 
 std::optional<State> Votes::Decide(const Quorum& quorum,
-                                   bool has_verdict,
+                                   Basis basis,
                                    std::uint64_t now_ns) const noexcept {
   const Tally tally = Count(quorum, now_ns);
-  if (tally.reporting == 0 && quorum.on_stale != OnStale::kKeep &&
+  const auto fresh = [&](const Vote& vote) { return IsFresh(vote, quorum, now_ns); };
+  if (quorum.on_stale != OnStale::kKeep && std::ranges::none_of(votes_, fresh) &&
       std::ranges::any_of(votes_, [](const Vote& vote) { return vote.at_ns != 0; })) {
     return quorum.on_stale == OnStale::kHealthy ? State::kHealthy : State::kUnhealthy;
   }
-  if (!IsEnough(tally, quorum, has_verdict)) {
+  if (!IsEnough(tally, quorum, basis)) {
     return std::nullopt;
   }
   return 100 * tally.healthy > quorum.percent * tally.reporting ? State::kHealthy
@@ -113,14 +120,14 @@ bool Votes::DecideWithoutDrained(const Quorum& quorum, std::uint64_t now_ns) con
     tally.assigned += vote.drained ? 0 : 1;
     tally.reporting += !vote.drained && Counts(vote, quorum, now_ns) ? 1 : 0;
   }
-  return IsEnough(tally, quorum, false);
+  return IsEnough(tally, quorum, Basis::kHalf);
 }
 
 std::optional<std::uint64_t> Votes::NextStaleNs(const Quorum& quorum,
                                                 std::uint64_t now_ns) const noexcept {
   std::optional<std::uint64_t> next;
   for (const Vote& vote : votes_) {
-    if (Counts(vote, quorum, now_ns)) {
+    if (IsFresh(vote, quorum, now_ns)) {
       const std::uint64_t stale = vote.at_ns + MaxAgeNs(quorum);
       next = std::min(next.value_or(stale), stale);
     }

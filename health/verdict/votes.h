@@ -18,6 +18,14 @@ namespace holdfast::health {
 
 /// The votes on one check, one for each checker that is assigned to it. Wherever a `quorum` is
 /// taken, its report_ttl is the one that ReportTtl tells.
+/// How many checkers must have an opinion beside min_reporters, so that the first that speaks does
+/// not speak for all.
+enum class Basis : std::uint8_t {
+  kAny,   // a verdict goes on
+  kHalf,  // the first verdict
+  kMost   // more than half: against one that was restored
+};
+
 class Votes {
  public:
   struct Vote {
@@ -51,15 +59,14 @@ class Votes {
 
   [[nodiscard]] Tally Count(const Quorum& quorum, std::uint64_t now_ns) const noexcept;
   /// The state that follows, or nothing while there is too little to decide on: then what was
-  /// stays (unless `on_stale` has another wish). @param has_verdict  false before the first one,
-  /// which at least half of the checkers must have an opinion for.
+  /// stays (unless `on_stale` has another wish, and the last vote has grown too old).
   [[nodiscard]] std::optional<State> Decide(const Quorum& quorum,
-                                            bool has_verdict,
+                                            Basis basis,
                                             std::uint64_t now_ns) const noexcept;
   /// Whether those that are not drained could decide by themselves, as for a first verdict.
   [[nodiscard]] bool DecideWithoutDrained(const Quorum& quorum,
                                           std::uint64_t now_ns) const noexcept;
-  /// When the next of the votes that count grows too old; nothing when none counts.
+  /// When the next of the votes grows too old; nothing when all are.
   [[nodiscard]] std::optional<std::uint64_t> NextStaleNs(const Quorum& quorum,
                                                          std::uint64_t now_ns) const noexcept;
   [[nodiscard]] bool Has(std::uint32_t checker) const noexcept;

@@ -110,7 +110,14 @@ TEST_F(StoreFolder, KeepsParsedZonesOfTheConfigurationOnly) {
 }
 
 TEST_F(StoreFolder, KeepsCountersOfTheChecksThatStay) {
-  const StoredCounters a{"c1", {7, 2, 1, 1'700'000'000'123, "Failure: DNS resolution failed", 99}};
+  const StoredCounters a{"c1",
+                         {7,
+                          2,
+                          1,
+                          1'700'000'000'123,
+                          "Failure: DNS resolution failed",
+                          99,
+                          {1'700'000'000'000, 1'700'000'000'100}}};
   const StoredCounters b{"c2", {}};
   {
     const auto store = Open();
@@ -224,7 +231,7 @@ TEST_F(StoreFolder, RefusesAStoreOfANewerRelease) {
   Execute("PRAGMA user_version=99");
   const auto store = Store::Open(path_);
   ASSERT_FALSE(store);
-  EXPECT_THAT(store.error().message, HasSubstr("its version is 99; this release knows 5"));
+  EXPECT_THAT(store.error().message, HasSubstr("its version is 99; this release knows 6"));
 }
 
 TEST_F(StoreFolder, NamesAFolderThatIsNotThere) {

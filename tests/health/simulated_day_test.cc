@@ -48,21 +48,22 @@ class NaiveModel {
   void Look(std::uint64_t now_ns) {
     reporting = healthy = 0;
     bool ever = false;
+    bool fresh = false;
     for (const auto& results : seen_) {
       const auto last = std::find_if(results.rbegin(), results.rend(), IsKnown);
       ever = ever || last != results.rend();
-      const bool counts =
-          last != results.rend() && SideOf(results) != State::kUnknown &&
+      const bool young =
+          last != results.rend() &&
           now_ns - last->at_ns < static_cast<std::uint64_t>(nanoseconds(ReportTtl(check_)).count());
+      fresh = fresh || young;
+      const bool counts = young && SideOf(results) != State::kUnknown;
       reporting += counts ? 1 : 0;
       healthy += counts && SideOf(results) == State::kHealthy ? 1 : 0;
     }
     const bool first = decided == State::kUnknown;
-    if (reporting == 0) {
-      if (ever && check_.quorum.on_stale != OnStale::kKeep) {
-        decided = check_.quorum.on_stale == OnStale::kHealthy ? State::kHealthy : State::kUnhealthy;
-      }
-    } else if (reporting >= check_.quorum.min_reporters &&
+    if (ever && !fresh && check_.quorum.on_stale != OnStale::kKeep) {
+      decided = check_.quorum.on_stale == OnStale::kHealthy ? State::kHealthy : State::kUnhealthy;
+    } else if (reporting != 0 && reporting >= check_.quorum.min_reporters &&
                (!first || reporting * 2 >= seen_.size())) {
       decided =
           healthy * 100 > reporting * check_.quorum.percent ? State::kHealthy : State::kUnhealthy;
@@ -104,12 +105,14 @@ class NaiveModel {
     if (decided == raw || decided == State::kUnknown) {
       return;
     }
-    if (decided == State::kUnhealthy) {
+    // Records see an inverted check fall when its probes begin to pass.
+    const State down = check_.inverted ? State::kHealthy : State::kUnhealthy;
+    if (decided == down) {
       falls.push_back(now_ns);
       raw = decided;
       return;
     }
-    if (raw == State::kUnhealthy) {
+    if (raw == down) {
       const auto lately = std::ranges::count_if(
           falls, [now_ns](std::uint64_t fell) { return fell + kHourNs > now_ns; });
       const bool too_often =

@@ -1,5 +1,6 @@
 // Several checkers, and what keeps an endpoint out of service: aggregation, age of reports, damping
 // and the history. The moments are moved by hand.
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <numeric>
 
@@ -275,6 +276,56 @@ TEST(Damping, HoldsDownTheWayBackAndNeverTheFall) {
   EXPECT_EQ(panel.damping().held_by(), nullptr);
 }
 
+TEST(Damping, IsOfWhatRecordsSeeWhereACheckIsInverted) {
+  CheckConfig check = Check();
+  check.inverted = true;
+  check.damping.hold_down = Milliseconds(10'000);
+  Panel panel(1, check);
+  EXPECT_TRUE(panel.Say(0, State::kUnhealthy, 0));
+  EXPECT_TRUE(panel.healthy());
+  EXPECT_TRUE(panel.Say(0, State::kHealthy, 1));  // a fall, at once
+  EXPECT_FALSE(panel.healthy());
+  EXPECT_FALSE(panel.Say(0, State::kUnhealthy, 2));  // the way back waits
+  EXPECT_EQ(panel.raw(), State::kHealthy);
+  EXPECT_EQ(panel.damping().Flaps(At(2).monotonic_ns), 1U);
+  EXPECT_TRUE(panel.Review(At(11)));
+  EXPECT_TRUE(panel.healthy());
+}
+
+TEST(Damping, BeginsAnewWhenInversionIsTurned) {
+  CheckConfig check = Check();
+  check.damping.manual_failback = true;
+  Panel panel(1, check);
+  panel.Say(0, State::kHealthy, 0);
+  check.inverted = true;
+  EXPECT_TRUE(panel.Reconfigure(check, At(1)));
+  EXPECT_EQ(panel.raw(), State::kHealthy);
+  EXPECT_FALSE(panel.healthy());
+  check.inverted = false;
+  EXPECT_TRUE(panel.Reconfigure(check, At(2)));
+  EXPECT_TRUE(panel.healthy());
+}
+
+TEST(Damping, RemembersFallsOverARestart) {
+  CheckConfig check = Check();
+  check.damping.max_flaps_per_hour = 1;
+  Panel before(1, check);
+  for (const double at : {0.0, 100.0}) {
+    before.Say(0, State::kHealthy, at);
+    EXPECT_TRUE(before.Say(0, State::kUnhealthy, at + 50));
+  }
+  EXPECT_FALSE(before.Say(0, State::kHealthy, 151));
+  Panel after(1, check);
+  after.Restore(before.raw(), Override::kAuto, before.since_ms(), before.counters(), At(160));
+  EXPECT_EQ(after.damping().Flaps(At(160).monotonic_ns), 2U);
+  EXPECT_FALSE(after.Say(0, State::kHealthy, 161));
+  EXPECT_FALSE(after.healthy());
+  EXPECT_FALSE(after.Review(At(3649)));
+  after.Say(0, State::kHealthy, 3645);
+  EXPECT_TRUE(after.Review(At(3650)));  // an hour after the first fall
+  EXPECT_TRUE(after.healthy());
+}
+
 TEST(Damping, KeepsDownWhatFellTooOftenWithinAnHour) {
   CheckConfig check = Check();
   check.quorum.report_ttl = Milliseconds(7'200'000);
@@ -319,6 +370,50 @@ TEST(Damping, GoesOnWithAHoldDownAfterARestart) {
   EXPECT_TRUE(panel.Review(At(6)));
 }
 
+// ---- restarts -----------------------------------------------------------------------------------
+
+TEST(Restored, VerdictsAreNotOverruledByTheFirstThatSpeaks) {
+  for (const std::uint32_t checkers : {2U, 3U, 5U}) {
+    Panel panel(checkers);
+    panel.Restore(State::kHealthy, Override::kAuto, At(0).wall_ms, {}, At(100));
+    EXPECT_FALSE(panel.Say(0, State::kUnhealthy, 101));
+    EXPECT_TRUE(panel.healthy()) << checkers;
+    for (std::uint32_t n = 1; n < checkers; ++n) {
+      panel.Say(n, State::kHealthy, 102);
+    }
+    EXPECT_TRUE(panel.healthy()) << checkers;
+    EXPECT_EQ(panel.changes(), 0U);
+  }
+}
+
+TEST(Restored, VerdictsFallWhenMostSaySoOrTheOthersStayAway) {
+  Panel most(3);
+  most.Restore(State::kHealthy, Override::kAuto, At(0).wall_ms, {}, At(100));
+  most.Say(0, State::kUnhealthy, 101);
+  EXPECT_TRUE(most.Say(1, State::kUnhealthy, 102));
+  Panel alone(3);  // report_ttl is 38 s
+  alone.Restore(State::kHealthy, Override::kAuto, At(0).wall_ms, {}, At(100));
+  EXPECT_FALSE(alone.Say(0, State::kUnhealthy, 137));
+  EXPECT_TRUE(alone.Say(0, State::kUnhealthy, 139));
+  Panel single(1);
+  single.Restore(State::kHealthy, Override::kAuto, At(0).wall_ms, {}, At(100));
+  EXPECT_TRUE(single.Say(0, State::kUnhealthy, 101));
+}
+
+TEST(Stale, IsNotWhoeverHasNoOpinionJustNow) {
+  CheckConfig check = Check();
+  check.quorum.on_stale = OnStale::kUnhealthy;
+  Panel panel(1, check);
+  panel.Say(0, State::kHealthy, 0);
+  // Its uplink is gone: it knows nothing any more.
+  EXPECT_FALSE(panel.Say(0, State::kUnknown, 1));
+  EXPECT_TRUE(panel.healthy());
+  EXPECT_EQ(panel.ReviewNs(At(1).monotonic_ns), At(38).monotonic_ns);
+  EXPECT_FALSE(panel.Review(At(37)));
+  EXPECT_TRUE(panel.Review(At(38)));
+  EXPECT_FALSE(panel.healthy());
+}
+
 // ---- history ------------------------------------------------------------------------------------
 
 TEST(History, TracesAVerdictBackToWhatItsCheckersSaw) {
@@ -343,6 +438,28 @@ TEST(History, TracesAVerdictBackToWhatItsCheckersSaw) {
   EXPECT_FALSE(lines[6].healthy);
   EXPECT_EQ(lines[6].reason,
             "0 of 2 reporting health checkers (2 assigned) find it healthy; last: Failure: no");
+}
+
+TEST(History, KeepsAChangeAndWhatLedToItBeforeWhatFollowed) {
+  Panel panel(1);
+  panel.Say(0, State::kHealthy, 0);
+  EXPECT_TRUE(panel.Say(0, State::kUnhealthy, 1));
+  for (int n = 0; n < 200; ++n) {
+    panel.Take(0,
+               State::kUnhealthy,
+               {.outcome = Outcome::kFail,
+                .reason = "Failure: " + std::to_string(n),
+                .at_ns = At(2 + n).monotonic_ns},
+               At(2 + n));
+  }
+  const auto& lines = panel.history().lines();
+  ASSERT_EQ(lines.size(), History::kMaxLines);
+  const auto change = std::ranges::find_if(
+      lines, [](const HistoryLine& line) { return line.is_change && !line.healthy; });
+  ASSERT_NE(change, lines.end());
+  ASSERT_NE(change, lines.begin());
+  EXPECT_EQ(std::prev(change)->reason, "Failure: no");
+  EXPECT_EQ(lines.back().reason, "Failure: 199");
 }
 
 TEST(History, IsBounded) {
