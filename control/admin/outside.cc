@@ -198,13 +198,13 @@ void Outside::Loaded() {
                      .healthy = status.healthy});
   }
   webhooks_->Configure(node.webhooks, std::move(words), node.mass_changes);
-  Told();
+  TellTransitions();
   const std::lock_guard lock(mutex_);
   shared_.model = core_.model();
   shared_.names = std::move(names);
 }
 
-void Outside::Told() {
+void Outside::TellTransitions() {
   if (auto told = core_.TakeTold(); !told.empty()) {
     webhooks_->Tell(std::move(told));
   }
@@ -240,7 +240,7 @@ void Outside::TellQuorum() {
 }
 
 void Outside::Tick() {
-  Told();  // what a publish that was late has brought
+  TellTransitions();  // what a publish that was late has brought
   TellQuorum();
   checkers_.Tick();
   figures_.generation = core_.publisher().generation().value();

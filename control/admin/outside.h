@@ -38,7 +38,7 @@ class Outside {
   /// After each load that is served.
   void Loaded();
   /// After transitions may have been published.
-  void Told();
+  void TellTransitions();
   void Tick();
   /// For `status`: {"listen", "problem"} and a list of targets.
   [[nodiscard]] Json HttpJson() const;

@@ -202,7 +202,7 @@ void Server::WaitTransitions() {
                               return;
                             }
                             (void)core_.OnTransitions();  // logged; the tick tries again
-                            outside_->Told();
+                            outside_->TellTransitions();
                             Save();
                             WaitTransitions();
                           });
@@ -350,7 +350,7 @@ void Server::Dispatch(const Json& request, const std::string& who, Reply reply) 
   if (op == "health_set" || op == "health_release") {
     const Json done = op == "health_set" ? HealthSet(core_, text("check"), text("to"))
                                          : HealthRelease(core_, text("check"));
-    outside_->Told();
+    outside_->TellTransitions();
     Save();
     return reply(LineOf(done));
   }
@@ -408,7 +408,7 @@ void Server::RoutingSet(const Json& request, const std::string& who, Reply reply
       }
       core_.FollowRoutingControls();
       const Json done = Published(core_);
-      outside_->Told();
+      outside_->TellTransitions();
       Save();
       reply(LineOf(done));
     });
