@@ -33,6 +33,9 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr Milliseconds kAskUplinkAgain{1000};
+// Then what came meanwhile is looked at: many that are due at once neither make deadlines late nor
+// fill the caches with connections that wait.
+constexpr std::size_t kLaunchesPerTurn = 64;
 constexpr std::uint32_t kMaxQueries = 100'000;
 constexpr const char* kNoUplink =
     "Unknown: the health checker has no uplink, none of its control targets answered.";
@@ -431,7 +434,8 @@ void Checker::Core::ProbeDue() {
   due_armed_.reset();
   const std::size_t room =
       options_.max_in_flight - std::min(options_.max_in_flight, schedule_.in_flight());
-  for (const Schedule::Ticket ticket : schedule_.TakeDue(Clock::now(), room)) {
+  const auto now = Clock::now();
+  for (const Schedule::Ticket ticket : schedule_.TakeDue(now, std::min(room, kLaunchesPerTurn))) {
     Launch(ticket);
   }
   ArmDue();
