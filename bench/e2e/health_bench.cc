@@ -1,8 +1,9 @@
 // The checker of health/ at work: real sockets, real endpoints (health_server in another network
 // namespace). Prints one JSON object; `tools/bench health` makes the table. Modes:
 //   rate    as many probes as the checker's core carries, of one kind
-//   bare    the least that a TCP check can cost here: the same system calls and nothing else
-//   idle, in_flight  the memory of a check, without what the kernel holds
+//   bare    the least that a check of a kind (tcp, http_keepalive) can cost here (health_bare.h)
+//   idle, in_flight  the memory of a check that waits for its turn, or for its endpoint, without
+//           what the kernel holds
 //   jitter  how far from its due time a probe starts, many checks at a long interval
 //   detect  from the death of an endpoint to the report that it is down, on loopback
 #include <algorithm>
@@ -22,13 +23,13 @@
 #include <sched.h>
 #include <sstream>
 #include <string>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
 
+#include "bench/e2e/health_bare.h"
 #include "bench/e2e/health_words.h"
 #include "dataplane/base/clock.h"
 #include "health/checker/checker.h"
@@ -94,6 +95,8 @@ CheckConfig CheckOf(const Settings& settings, std::size_t n) {
     check.type = CheckType::kHttpStrMatch;
     check.search_string = PatternText(n % kPatterns);
     check.resource_path = "/match/" + std::to_string(n % kPatterns);
+  } else if (settings.kind == "http_own_page") {
+    check.resource_path = "/status/of/service/" + std::to_string(n);
   } else if (settings.kind != "http_new") {
     Give("unknown --kind " + settings.kind);
   }
@@ -229,48 +232,21 @@ void Rate(const Settings& settings) {
   std::printf("\"reason\":\"%s\"}\n", counts.reason.c_str());
 }
 
-// Connections as the checker makes them, as many at a time, and nothing kept in mind of them.
 void Bare(const Settings& settings) {
-  constexpr int kInFlight = 64;
-  const int epoll = epoll_create1(EPOLL_CLOEXEC);
-  std::size_t next = 0;
-  std::uint64_t passed = 0;
-  int in_flight = 0;
-  const double own = OwnSeconds();
-  const std::uint64_t from_ns = MonotonicNs();
-  double seconds = 0;
-  while (seconds < settings.seconds) {
-    for (; in_flight < kInFlight; ++in_flight) {
-      const CheckConfig check = CheckOf(settings, next++ % settings.checks);
-      sockaddr_in address{};
-      address.sin_family = AF_INET;
-      address.sin_port = htons(check.port);
-      inet_pton(AF_INET, check.ip_address.c_str(), &address.sin_addr);
-      const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-      epoll_event event{.events = EPOLLOUT, .data = {.fd = fd}};
-      if ((connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 &&
-           errno != EINPROGRESS) ||
-          epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
-        Give("cannot connect");
-      }
-    }
-    std::array<epoll_event, kInFlight> events{};
-    const int count = epoll_wait(epoll, events.data(), kInFlight, 1000);
-    for (int n = 0; n < count; ++n) {
-      const int fd = events[static_cast<std::size_t>(n)].data.fd;
-      int error = 0;
-      socklen_t octets = sizeof(error);
-      getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &octets);
-      passed += error == 0 ? 1 : 0;
-      close(fd);
-      --in_flight;
-    }
-    seconds = static_cast<double>(MonotonicNs() - from_ns) / 1e9;
+  std::vector<sockaddr_in> endpoints;
+  for (std::size_t n = 0; n < settings.checks; ++n) {
+    const CheckConfig check = CheckOf(settings, n);
+    sockaddr_in& endpoint = endpoints.emplace_back();
+    endpoint.sin_family = AF_INET;
+    endpoint.sin_port = htons(check.port);
+    inet_pton(AF_INET, check.ip_address.c_str(), &endpoint.sin_addr);
   }
-  close(epoll);
+  const double own = OwnSeconds();
+  const BareResult result = settings.kind == "tcp" ? BareConnects(endpoints, settings.seconds)
+                                                   : BareRequests(endpoints, settings.seconds);
   std::printf("{\"seconds\":%.4f,\"passed\":%llu,\"client_cpu_s\":%.4f}\n",
-              seconds,
-              static_cast<unsigned long long>(passed),
+              result.seconds,
+              static_cast<unsigned long long>(result.passed),
               OwnSeconds() - own);
 }
 
@@ -279,13 +255,17 @@ double HeapOctets() {
   return static_cast<double>(info.uordblks + info.hblkhd);
 }
 
+// With its place in the schedule; the few that come due in this time have ended.
 void Idle(const Settings& settings) {
   const auto assignments = AssignmentsOf(settings);
   const auto checker = Make([](const Report&) {});
   const double before = HeapOctets();
   Assign(*checker, assignments);
+  Start(*checker);
+  Sleep(settings.seconds);
   std::printf("{\"octets\":%.1f}\n",
               (HeapOctets() - before) / static_cast<double>(assignments.size()));
+  checker->Stop();
 }
 
 void InFlight(const Settings& settings) {

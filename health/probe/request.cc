@@ -22,6 +22,7 @@ CheckConfig InCommon(CheckConfig check) {
   check.id.clear();
   check.ip_address.clear();
   check.fqdn.clear();
+  check.resource_path.clear();
   check.port = plain.port;
   check.inverted = plain.inverted;
   check.disabled = plain.disabled;
@@ -118,7 +119,7 @@ std::string HostField(const ProbeTask& task) {
 std::string RequestOf(const ProbeTask& task) {
   const CheckConfig& check = task.settings->check;
   std::string text = "GET ";
-  text += check.resource_path.empty() ? "/" : check.resource_path;
+  text += task.resource_path.empty() ? "/" : task.resource_path;
   text += " HTTP/1.1\r\nHost: ";
   text += HostField(task);
   text += "\r\nUser-Agent: Holdfast-Health-Check/" HF_VERSION " (check ";
@@ -151,7 +152,7 @@ const std::string& SearchedText(const CheckConfig& check) noexcept {
 
 bool LookAlike(const ProbeTask& one, const ProbeTask& other) noexcept {
   return one.address == other.address && one.port == other.port && one.fqdn == other.fqdn &&
-         one.trusted == other.trusted &&
+         one.resource_path == other.resource_path && one.trusted == other.trusted &&
          (one.settings == other.settings || (one.settings->hash == other.settings->hash &&
                                              one.settings->check == other.settings->check));
 }
@@ -163,7 +164,8 @@ std::size_t HashOf(const ProbeTask& task) noexcept {
       hash = Mix(hash, octet);
     }
   }
-  return Mix(hash, std::hash<std::string>{}(task.fqdn));
+  hash = Mix(hash, std::hash<std::string>{}(task.fqdn));
+  return Mix(hash, std::hash<std::string>{}(task.resource_path));
 }
 
 Result<std::shared_ptr<const ProbeSettings>> TaskMaker::SettingsOf(const CheckConfig& check) {
@@ -208,6 +210,7 @@ Result<std::shared_ptr<const ProbeTask>> TaskMaker::Make(const CheckConfig& chec
     task->id = check.id;
   }
   task->fqdn = check.fqdn;
+  task->resource_path = check.resource_path;
   task->address = IpAddress::FromText(check.ip_address);
   task->port = check.port;
   task->trusted = trusted;

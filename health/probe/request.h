@@ -35,7 +35,8 @@ IpAddress AddressOf(const SocketAddress& address) noexcept;
 
 /// How a check looks, wherever it does: the same for all checks that differ in their endpoint only.
 struct ProbeSettings {
-  /// Without what a task has of its own (id, address, port, name) and what no probe depends on.
+  /// Without what a task has of its own (id, address, port, name, path) and what no probe depends
+  /// on.
   CheckConfig check;
   std::size_t hash = 0;                   // of `check`
   Pattern pattern;                        // none unless a reply must hold a string
@@ -47,6 +48,7 @@ struct ProbeTask {
   std::shared_ptr<const ProbeSettings> settings;
   std::string id;                    // where the endpoint is told which check asks, else empty
   std::string fqdn;                  // Host field and SNI; or the name to resolve
+  std::string resource_path;         // HTTP*, with its leading "/"; empty: "/"
   std::optional<IpAddress> address;  // none: `fqdn` is resolved for each probe
   std::uint16_t port = 0;
   bool trusted = false;  // no target rule is asked: the operator's own choice
