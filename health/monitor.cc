@@ -475,6 +475,10 @@ bool Monitor::has_uplink() const noexcept {
   return core_->has_uplink();
 }
 
+const NameCounters& Monitor::names() const noexcept {
+  return core_->names();
+}
+
 TransitionQueue& Monitor::queue() noexcept {
   return core_->queue();
 }

@@ -165,6 +165,8 @@ class Monitor {
   [[nodiscard]] QuorumChanges TakeQuorumChanges();
   /// False while no control target of the local checker answers.
   [[nodiscard]] bool has_uplink() const noexcept;
+  /// Of the names that the local checker looks up.
+  [[nodiscard]] const NameCounters& names() const noexcept;
 
   /// Where transitions come out; lives as long as the monitor. A full queue loses nothing: the
   /// monitor offers again every 10 ms what is true by then.

@@ -205,6 +205,9 @@ void Rate(const Settings& settings) {
   Assign(*checker, assignments);
   const double assigned_s = static_cast<double>(MonotonicNs() - compile_from) / 1e9;
   Start(*checker);
+  while (counts.passed + counts.failed + counts.unknown == 0) {
+    Sleep(0.01);  // strings are being compiled
+  }
   Sleep(1);  // connections and sessions are there
   const std::uint64_t from_ns = MonotonicNs();
   const std::uint64_t passed = counts.passed;

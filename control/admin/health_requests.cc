@@ -1,8 +1,11 @@
 #include "control/admin/health_requests.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
+
+#include "control/admin/check_settings.h"
 
 namespace holdfast::control {
 namespace {
@@ -123,6 +126,11 @@ Json HealthShow(Core& core, const std::string& check, bool history) {
     return Failure(status.error());
   }
   Json json = CheckJson(*status);
+  const auto model = core.model();
+  if (const auto config = std::ranges::find(model->checks, check, &health::CheckConfig::id);
+      config != model->checks.end()) {
+    json["settings"] = SettingsJson(*config);
+  }
   json["views"] = Json::array();
   for (const health::CheckerView& view : *views) {
     json["views"].push_back(ViewJson(view));

@@ -90,6 +90,21 @@ CheckFigures FiguresOf(const health::CheckStatus& status) {
   return figures;
 }
 
+ResolverFigures FiguresOf(const health::NameCounters& names) {
+  using enum health::NameCount;
+  return {.queries = names.of(kQueries),
+          .answers = names.of(kAnswers),
+          .failures = {{"timeout", names.of(kTimeout)},
+                       {"nxdomain", names.of(kNxdomain)},
+                       {"no_address", names.of(kNoAddress)},
+                       {"servfail", names.of(kServfail)},
+                       {"malformed", names.of(kMalformed)},
+                       {"target_refused", names.of(kTargetRefused)}},
+          .cache_hits = names.of(kCacheHits),
+          .last_good = names.of(kLastGood),
+          .names = names.names()};
+}
+
 Event EventOf(const LastResortChange& change) {
   constexpr std::array kStates{"normal", "last_resort"};
   std::string reason =
@@ -344,7 +359,8 @@ NodeFigures Outside::Figures() {
                       .roles = RolesOf(run_dir_, instruments_.counter_names),
                       .webhooks = webhooks_->Figures(),
                       .checkers = {},
-                      .checkers_refused = {}};
+                      .checkers_refused = {},
+                      .resolver = FiguresOf(core_.monitor().names())};
   checkers_.Fill(figures);
   const auto statuses = core_.monitor().Statuses();
   figures.checks.reserve(statuses.size());

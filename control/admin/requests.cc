@@ -1,7 +1,10 @@
 #include "control/admin/requests.h"
 
+#include <string_view>
 #include <unistd.h>
+#include <unordered_map>
 
+#include "control/admin/check_settings.h"
 #include "control/admin/health_requests.h"
 #include "control/compile/explain.h"
 #include "control/location/prefix.h"
@@ -220,10 +223,16 @@ Json AnswersJson(std::span<const ExplainedAnswer> answers) {
   return out;
 }
 
-Json ChecksJson(const health::Monitor& monitor) {
+Json ChecksJson(const health::Monitor& monitor, const Model& model) {
+  std::unordered_map<std::string_view, const health::CheckConfig*> configs;
+  for (const health::CheckConfig& check : model.checks) {
+    configs.emplace(check.id, &check);
+  }
   Json checks = Json::array();
   for (const health::CheckStatus& check : monitor.Statuses()) {
+    const auto config = configs.find(check.id);  // none: a load came in between
     checks.push_back(CheckJson(check));
+    checks.back()["settings"] = config == configs.end() ? Json() : SettingsJson(*config->second);
   }
   return checks;
 }

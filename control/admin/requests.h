@@ -42,8 +42,8 @@ const char* ErrorCodeText(ErrorCode code) noexcept;
 /// Permitted answers: [{"share", "ttl", "records", "take" where not all are answered}].
 Json AnswersJson(std::span<const ExplainedAnswer> answers);
 
-/// The "checks" of "status". Any thread.
-Json ChecksJson(const health::Monitor& monitor);
+/// The "checks" of "status". Any thread. @param model  whose checks are watched.
+Json ChecksJson(const health::Monitor& monitor, const Model& model);
 /// The result of "status" without them. Control core.
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms);
 /// The result of "explain". Any thread, on copies. @param client  address of who asks; empty:

@@ -333,9 +333,9 @@ void Server::Dispatch(const Json& request, const std::string& who, Reply reply) 
     // Many checks take a while to be put into words: transitions must not wait for that.
     return asio::post(views_,
                       Replying(
-                          [this, status = std::move(status)] {
+                          [this, status = std::move(status), model = core_.model()] {
                             Json whole = status;
-                            whole["checks"] = ChecksJson(core_.monitor());
+                            whole["checks"] = ChecksJson(core_.monitor(), *model);
                             return Success(std::move(whole));
                           },
                           std::move(reply)));

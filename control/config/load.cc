@@ -1,7 +1,10 @@
 #include "control/config/load.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <optional>
+#include <sys/stat.h>
 #include <utility>
 
 #include "control/config/checks.h"
@@ -63,6 +66,24 @@ void CheckSecrets(const NodeConfig& node, Findings& findings) {
       findings.AddError(node.path + ": [checkers]", read.error().message);
     }
   }
+}
+
+// A token in the node's file is as secret as that file. Files of their own for secrets are refused
+// where everybody may read them; this one may have been readable for a reason before.
+void WarnOfOpenTokens(const NodeConfig& node, Findings& findings) {
+  struct stat file{};
+  const auto holder =
+      std::ranges::find_if(node.native_checks, [](const auto& one) { return !one.token.empty(); });
+  if (holder == node.native_checks.end() || stat(node.path.c_str(), &file) != 0 ||
+      (file.st_mode & S_IROTH) == 0) {
+    return;
+  }
+  std::array<char, 16> mode{};
+  std::snprintf(mode.data(), mode.size(), "%04o", file.st_mode & 07777U);
+  findings.AddWarning(node.path,
+                      std::string("everybody may read this file (mode ") + mode.data() +
+                          "), and check \"" + holder->check.id +
+                          "\" has its token in it; expected mode 0640 or tighter");
 }
 
 Zone NamedZone(const ZoneConfig& config) {
@@ -194,6 +215,7 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTr
   Loaded loaded;
   ReadNodeChecks(node, loaded.model.checks, findings);
   CheckSecrets(node, findings);
+  WarnOfOpenTokens(node, findings);
   Findings location;
   loaded.model.location = LoadLocation(node, location);
   findings.Add(location);

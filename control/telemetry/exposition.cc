@@ -237,6 +237,34 @@ void AddCore(Families& to, const NodeFigures& figures) {
   to.AddCount({}, core.damage_found);
 }
 
+void AddResolver(Families& to, const ResolverFigures& resolver) {
+  to.Begin("resolver_queries_total",
+           MetricType::Counter,
+           "Questions for names of endpoints that were sent, second tries too.");
+  to.AddCount({}, resolver.queries);
+  to.Begin("resolver_answers_total",
+           MetricType::Counter,
+           "Replies that could be read, those without an address too.");
+  to.AddCount({}, resolver.answers);
+  to.Begin("resolver_failures_total",
+           MetricType::Counter,
+           "Names that led to no address, by kind; servfail: REFUSED and unreachable servers too; "
+           "target_refused: probes of a name whose address may not be probed.");
+  for (const auto& [kind, count] : resolver.failures) {
+    to.AddCount({{"kind", kind}}, count);
+  }
+  to.Begin("resolver_cache_hits_total",
+           MetricType::Counter,
+           "Probes that were told what is still good, without a question.");
+  to.AddCount({}, resolver.cache_hits);
+  to.Begin("resolver_last_good_total",
+           MetricType::Counter,
+           "Probes that were given an address behind its TTL, for want of an answer.");
+  to.AddCount({}, resolver.last_good);
+  to.Begin("resolver_names", MetricType::Gauge, "Names that are held.");
+  to.AddCount({}, resolver.names);
+}
+
 void AddRoles(Families& to, const std::vector<RoleFigures>& roles) {
   to.Begin("readers", MetricType::Gauge, "Processes that answer from the tables.");
   for (const RoleFigures& role : roles) {
@@ -290,6 +318,7 @@ std::string Exposition(const NodeFigures& figures) {
   AddCheckers(families, figures);
   AddLatencies(families, figures.checks);
   AddCore(families, figures);
+  AddResolver(families, figures.resolver);
   AddRoles(families, figures.roles);
   AddWebhooks(families, figures.webhooks);
   return families.Take();

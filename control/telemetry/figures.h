@@ -82,6 +82,16 @@ struct CoreFigures {
   std::uint64_t damage_found = 0;  // by the scrub
 };
 
+/// Of the names that the node's own checker looks up.
+struct ResolverFigures {
+  std::uint64_t queries = 0;
+  std::uint64_t answers = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> failures;  // by kind
+  std::uint64_t cache_hits = 0;
+  std::uint64_t last_good = 0;  // addresses behind their TTL, for want of an answer
+  std::uint64_t names = 0;      // held
+};
+
 struct NodeFigures {
   std::string node;
   std::string version;
@@ -92,6 +102,7 @@ struct NodeFigures {
   std::vector<WebhookFigures> webhooks;
   std::vector<CheckerFigures> checkers;
   std::optional<std::uint64_t> checkers_refused;  // connections; none where none are taken
+  ResolverFigures resolver;
 };
 
 }  // namespace holdfast::control

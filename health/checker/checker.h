@@ -14,6 +14,7 @@
 #include "dataplane/base/result.h"
 #include "health/check.h"
 #include "health/observation.h"
+#include "health/probe/name_counters.h"
 #include "health/probe/target_rules.h"
 
 namespace holdfast::health {
@@ -57,7 +58,9 @@ class Checker {
   /// Makes `checks` all that is watched. What kept its version goes on as it was; what has another
   /// keeps its side (unless the type changed) and forgets a started run. Checks that look at the
   /// same thing in the same way are probed once for all of them. All or nothing: on an error (a
-  /// check that cannot be probed as it is written) nothing changed.
+  /// check that cannot be probed as it is written) nothing changed. Strings that no check has
+  /// searched for yet are compiled on another thread; their checks begin when that is done, seconds
+  /// later where they are thousands, and all others go on meanwhile.
   Status Assign(const std::vector<Assignment>& checks);
 
   /// @return kConflict when started already, kExhausted when no thread is to be had.
@@ -70,6 +73,8 @@ class Checker {
   [[nodiscard]] bool has_uplink() const noexcept;
   /// Endpoints that are probed: no more than checks.
   [[nodiscard]] std::size_t targets() const;
+  /// Of the names of its endpoints, since it was created. Any thread.
+  [[nodiscard]] const NameCounters& names() const noexcept;
 
  private:
   class Core;

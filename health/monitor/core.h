@@ -65,6 +65,7 @@ class Monitor::Core {
   std::vector<CheckerName> Checkers() const;
   QuorumChanges TakeQuorumChanges();
   bool has_uplink() const noexcept { return local_->has_uplink(); }
+  const NameCounters& names() const noexcept { return local_->names(); }
   TransitionQueue& queue() noexcept { return *queue_; }
   Status Start();
   void Stop();

@@ -56,6 +56,9 @@ void EndpointProbe::Connect(const SocketAddress& address) {
   if (!task().trusted) {
     const IpAddress target = AddressOf(address);
     if (const auto rule = loop().targets.Refusal(target)) {
+      if (check().ip_address.empty()) {
+        loop().resolver.counters().Add(NameCount::kTargetRefused);
+      }
       Finish(Outcome::kFail,
              "Failure: The address " + target.Text() + " may not be probed: " + *rule + ".");
       return;

@@ -48,6 +48,12 @@ std::size_t HashOf(const CheckConfig& common) {
     for (const std::string& argument : exec->arguments) {
       hash = Mix(hash, std::hash<std::string>{}(argument));
     }
+  } else if (const auto* udp = std::get_if<UdpSettings>(&common.native)) {
+    hash = Mix(hash, std::hash<std::string>{}(udp->payload));
+    hash = Mix(hash, std::hash<std::string>{}(udp->expect));
+  } else if (const auto* dns = std::get_if<DnsSettings>(&common.native)) {
+    hash = Mix(hash, std::hash<std::string>{}(dns->question));
+    hash = Mix(hash, std::hash<std::string>{}(dns->rdata));
   }
   return Mix(hash, static_cast<std::size_t>(common.interval.count()));
 }
@@ -180,7 +186,7 @@ Result<std::shared_ptr<const ProbeSettings>> TaskMaker::SettingsOf(const CheckCo
   }
   if (const std::string& text = SearchedText(check); !text.empty()) {
     std::shared_ptr<const PatternSet> patterns = patterns_;
-    if (patterns == nullptr) {
+    if (patterns == nullptr && missing_ == Missing::kCompiled) {
       auto own = PatternSet::Compile({text});
       if (!own) {
         return std::unexpected(std::move(own.error()));
@@ -188,7 +194,7 @@ Result<std::shared_ptr<const ProbeSettings>> TaskMaker::SettingsOf(const CheckCo
       patterns = std::move(*own);
     }
     settings->pattern = Pattern(std::move(patterns), text);
-    HF_CHECK(static_cast<bool>(settings->pattern));
+    HF_CHECK(missing_ == Missing::kLeftOut || static_cast<bool>(settings->pattern));
   }
   if (auto prepared = PrepareNative(*settings); !prepared) {
     prepared.error().message.insert(0, "health check \"" + check.id + "\": ");
@@ -215,6 +221,23 @@ Result<std::shared_ptr<const ProbeTask>> TaskMaker::Make(const CheckConfig& chec
   task->port = check.port;
   task->trusted = trusted;
   return task;
+}
+
+std::shared_ptr<const ProbeTask> TaskMaker::Renewed(const ProbeTask& task) {
+  auto& settings = renewed_[task.settings.get()];
+  if (settings == nullptr) {
+    auto made = std::make_shared<ProbeSettings>(*task.settings);
+    made->pattern = Pattern(patterns_, SearchedText(made->check));
+    HF_CHECK(static_cast<bool>(made->pattern));
+    settings = std::move(made);
+  }
+  auto renewed = std::make_shared<ProbeTask>(task);
+  renewed->settings = settings;
+  return renewed;
+}
+
+bool HasItsPattern(const ProbeTask& task) noexcept {
+  return SearchedText(task.settings->check).empty() || static_cast<bool>(task.settings->pattern);
 }
 
 Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,

@@ -62,21 +62,34 @@ std::size_t HashOf(const ProbeTask& task) noexcept;
 /// What a reply must hold, of HTTP's *_STR_MATCH and of UDP; empty: nothing.
 const std::string& SearchedText(const CheckConfig& check) noexcept;
 
+/// False for a task that searches and has nothing to search with yet: it cannot be probed.
+bool HasItsPattern(const ProbeTask& task) noexcept;
+
 /// Makes the tasks of one set of checks; those that look in the same way share their settings.
 class TaskMaker {
  public:
-  /// @param patterns  a set that has the SearchedText of all; null: each becomes a set of its own.
-  explicit TaskMaker(std::shared_ptr<const PatternSet> patterns) noexcept
-      : patterns_(std::move(patterns)) {}
+  /// What becomes of a SearchedText that the patterns lack.
+  enum class Missing : std::uint8_t {
+    kCompiled,  // there are no patterns: each becomes a set of its own
+    kLeftOut    // its task waits for Renewed, see HasItsPattern
+  };
+  /// @param patterns  a set that has the SearchedText of all, or null.
+  explicit TaskMaker(std::shared_ptr<const PatternSet> patterns,
+                     Missing missing = Missing::kCompiled) noexcept
+      : patterns_(std::move(patterns)), missing_(missing) {}
   /// @param trusted  of the task.
   /// @return kInvalid when the check cannot be probed as it is written (ValidateCheck says why),
   ///         for a CA bundle that cannot be read and a user that does not exist.
   Result<std::shared_ptr<const ProbeTask>> Make(const CheckConfig& check, bool trusted = false);
+  /// The same task with its pattern out of these patterns, which have it.
+  std::shared_ptr<const ProbeTask> Renewed(const ProbeTask& task);
 
  private:
   Result<std::shared_ptr<const ProbeSettings>> SettingsOf(const CheckConfig& check);
 
   std::shared_ptr<const PatternSet> patterns_;
+  Missing missing_;
+  std::unordered_map<const ProbeSettings*, std::shared_ptr<const ProbeSettings>> renewed_;
   std::unordered_multimap<std::size_t, std::shared_ptr<const ProbeSettings>> known_;  // by hash
 };
 

@@ -47,6 +47,12 @@ std::string KeyOf(const std::string& name, AddressFamily family) {
   return key + " " + AddressFamilyText(family);
 }
 
+// Of a reply that could be read, so its header is there.
+bool IsNxdomain(std::span<const std::byte> reply) noexcept {
+  constexpr unsigned kNxdomain = 3;
+  return (std::to_integer<unsigned>(reply[3]) & 0xFU) == kNxdomain;
+}
+
 }  // namespace
 
 class Resolver::State {
@@ -58,6 +64,7 @@ class Resolver::State {
         pace_(io) {}
 
   void Resolve(const std::string& name, AddressFamily family, Callback callback);
+  [[nodiscard]] NameCounters& counters() noexcept { return *options_.counters; }
 
  private:
   /// One name in one family.
@@ -89,12 +96,16 @@ class Resolver::State {
   static bool HasGood(const Entry& entry, Clock::time_point now) {
     return !entry.addresses.empty() && now < entry.good_until;
   }
-  static Resolved Next(Entry& entry, Clock::time_point now);
+  /// No resolver answered, but the last addresses are good enough.
+  static bool LeansOnLastGood(const Entry& entry, Clock::time_point now) {
+    return entry.outcome == ResolveOutcome::kUnavailable && HasGood(entry, now);
+  }
+  Resolved Next(Entry& entry, Clock::time_point now);
   void Want(Entry& entry);
   bool TakeFromHosts(Entry& entry);
   void Pump();
   void OnAnswer(Question question, NameAnswer answer, std::span<const std::byte> reply);
-  static void Gather(Question question, NameAnswer answer, std::span<const std::byte> reply);
+  void Gather(Question question, NameAnswer answer, std::span<const std::byte> reply);
   void Settle(Entry& entry);
 
   const ResolverOptions options_;
@@ -123,12 +134,18 @@ void Resolver::State::Resolve(const std::string& name, AddressFamily family, Cal
   const auto now = Clock::now();
   entry->used = now;
   if (now < entry->expires) {
+    if (!LeansOnLastGood(*entry, now)) {
+      counters().Add(NameCount::kCacheHits);
+    }
     callback(Next(*entry, now));
     return;
   }
   // Who is asked has not answered last time, or takes too long now: the probe does not wait for it.
   const bool late = entry->open != 0 && now - entry->asked >= kPatience;
   if (HasGood(*entry, now) && (late || entry->outcome == ResolveOutcome::kUnavailable)) {
+    if (!LeansOnLastGood(*entry, now)) {  // else Next counts it
+      counters().Add(NameCount::kLastGood);
+    }
     const Resolved good = Next(*entry, now);
     Want(*entry);
     callback(good);
@@ -150,6 +167,7 @@ Resolver::State::Entry* Resolver::State::Find(const std::string& name, AddressFa
   Entry& entry = names_[std::move(key)];
   entry.name = name;
   entry.family = family;
+  counters().SetNames(names_.size());
   return &entry;
 }
 
@@ -169,10 +187,12 @@ bool Resolver::State::MakeRoom() {
 }
 
 Resolved Resolver::State::Next(Entry& entry, Clock::time_point now) {
-  const bool found = entry.outcome == ResolveOutcome::kFound ||
-                     (entry.outcome == ResolveOutcome::kUnavailable && HasGood(entry, now));
-  if (!found) {
+  const bool leans = LeansOnLastGood(entry, now);
+  if (entry.outcome != ResolveOutcome::kFound && !leans) {
     return {.outcome = entry.outcome, .address = {}};
+  }
+  if (leans) {
+    counters().Add(NameCount::kLastGood);
   }
   return {.outcome = ResolveOutcome::kFound,
           .address = entry.addresses[entry.turn++ % entry.addresses.size()]};
@@ -235,6 +255,7 @@ void Resolver::State::Pump() {
     const Question question = queue_.front();
     queue_.pop_front();
     ++in_flight_;
+    counters().Add(NameCount::kQueries);
     channel_->Ask(question.entry->name,
                   question.v6,
                   [this, question](NameAnswer answer, std::span<const std::byte> reply) {
@@ -248,6 +269,11 @@ void Resolver::State::OnAnswer(Question question,
                                NameAnswer answer,
                                std::span<const std::byte> reply) {
   --in_flight_;
+  if (answer == NameAnswer::kTimeout) {
+    counters().Add(NameCount::kTimeout);
+  } else if (answer == NameAnswer::kNone) {
+    counters().Add(NameCount::kServfail);
+  }
   if (reply.size() > kMaxDatagram) {
     next_ += gap_;
   }
@@ -267,12 +293,22 @@ void Resolver::State::Gather(Question question,
                              std::span<const std::byte> reply) {
   Entry& entry = *question.entry;
   if (answer == NameAnswer::kNoSuchName) {
+    counters().Add(NameCount::kNxdomain);
     return;
   }
-  const auto read = answer == NameAnswer::kReply ? ReadNameReply(reply, question.v6) : std::nullopt;
-  if (!read) {
+  if (answer != NameAnswer::kReply) {
     entry.silent = true;
     return;
+  }
+  const auto read = ReadNameReply(reply, question.v6);
+  if (!read) {
+    counters().Add(NameCount::kMalformed);
+    entry.silent = true;
+    return;
+  }
+  counters().Add(NameCount::kAnswers);
+  if (read->addresses.empty()) {
+    counters().Add(IsNxdomain(reply) ? NameCount::kNxdomain : NameCount::kNoAddress);
   }
   // Of addresses the least TTL; of their lack too, but addresses that there are go before.
   if (entry.found.empty() && !read->addresses.empty()) {
@@ -320,6 +356,10 @@ Result<std::unique_ptr<Resolver>> Resolver::Create(asio::io_context& io,
   }
   return std::unique_ptr<Resolver>(
       new Resolver(std::make_unique<State>(io, options, std::move(*channel))));
+}
+
+NameCounters& Resolver::counters() noexcept {
+  return state_->counters();
 }
 
 void Resolver::Resolve(const std::string& name, AddressFamily family, Callback callback) {

@@ -15,6 +15,7 @@
 #include "dataplane/base/result.h"
 #include "health/check.h"
 #include "health/probe/ip_address.h"
+#include "health/probe/name_counters.h"
 
 namespace holdfast::health {
 
@@ -34,6 +35,7 @@ struct ResolverOptions {
   std::chrono::seconds max_stale{86'400};  // addresses are used as much longer than their TTL
   std::uint32_t queries_per_second = 200;  // 1..100000, to each server
   std::size_t max_names = 65'536;          // in the cache; at least 1
+  std::shared_ptr<NameCounters> counters = std::make_shared<NameCounters>();
 };
 
 /// Answers are kept for their TTL, held to 1..300 s; that a name or an address is not there for as
@@ -55,6 +57,9 @@ class Resolver {
   /// same name share one query. The callback may come after the caller lost interest: it looks
   /// itself. Nothing is called back any more once the resolver is destroyed.
   void Resolve(const std::string& name, AddressFamily family, Callback callback);
+
+  /// On the loop.
+  [[nodiscard]] NameCounters& counters() noexcept;
 
  private:
   class State;

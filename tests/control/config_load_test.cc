@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/config/load.h"
@@ -39,8 +40,12 @@ std::string Weighted(const std::string& name, const std::string& id, const std::
 constexpr const char* kChecks = R"({"HealthChecks": [{"Id": "c1", "HealthCheckConfig": {
   "Type": "HTTP", "FullyQualifiedDomainName": "w.example.test"}}]})";
 
-TEST(Examples, LoadWithoutAWarning) {
-  const auto node = LoadNode(std::string(HOLDFAST_EXAMPLES) + "/holdfast.toml");
+TEST_F(NodeFolder, OfTheExamplesLoadsWithoutAWarning) {
+  std::filesystem::copy(
+      HOLDFAST_EXAMPLES, folder_ / "examples", std::filesystem::copy_options::recursive);
+  const auto file = folder_ / "examples" / "holdfast.toml";
+  ASSERT_EQ(chmod(file.c_str(), 0640), 0);  // it has a token
+  const auto node = LoadNode(file.string());
   ASSERT_TRUE(node) << node.error().message;
   const auto loaded = LoadAll(*node);
   ASSERT_TRUE(loaded) << loaded.error().message;
@@ -318,6 +323,29 @@ TEST_F(StoredNode, ParsesWhatIsDamagedOrOfAnotherRelease) {
     Keep(again.parsed);
     EXPECT_TRUE(IsStored(LoadNow()));
   }
+}
+
+TEST_F(NodeFolder, WarnsOfATokenInAFileThatEverybodyMayRead) {
+  const std::string push = "[check.agent]\ntype = \"PUSH\"\ntoken = \"0123456789abcdef\"\n";
+  const auto warned = [this](mode_t mode) {
+    EXPECT_EQ(chmod((folder_ / "n.toml").c_str(), mode), 0);
+    const auto loaded = LoadAll(*LoadNode((folder_ / "n.toml").string()));
+    EXPECT_TRUE(loaded) << loaded.error().message;
+    return loaded ? loaded->AllWarnings().Warnings() : std::vector<std::string>();
+  };
+  ASSERT_TRUE(Load(push + "[http]\nlisten = [\"127.0.0.1:9153\"]\n"));
+  for (const mode_t mode : {0644, 0604, 0666}) {
+    EXPECT_THAT(warned(mode),
+                ElementsAre(AllOf(HasSubstr((folder_ / "n.toml").string() + ": everybody may read"),
+                                  HasSubstr("check \"agent\" has its token in it"),
+                                  HasSubstr("expected mode 0640 or tighter"))));
+  }
+  EXPECT_THAT(warned(0644), ElementsAre(HasSubstr("(mode 0644)")));
+  for (const mode_t mode : {0640, 0600, 0660}) {
+    EXPECT_THAT(warned(mode), IsEmpty()) << mode;
+  }
+  ASSERT_TRUE(Load(""));
+  EXPECT_THAT(warned(0644), IsEmpty()) << "no token, no secret";
 }
 
 TEST_F(NodeFolder, LoadsOneZoneFromRecordsAlone) {

@@ -45,7 +45,13 @@ NodeFigures Example() {
                     .taken = 11,
                     .dropped = {{"late", 12}, {"future", 0}}},
                    {.name = "b", .region = ""}},
-      .checkers_refused = 13};
+      .checkers_refused = 13,
+      .resolver = {.queries = 20,
+                   .answers = 19,
+                   .failures = {{"timeout", 18}, {"nxdomain", 0}},
+                   .cache_hits = 17,
+                   .last_good = 16,
+                   .names = 15}};
 }
 
 TEST(Exposition, HasEveryFamily) {
@@ -73,6 +79,17 @@ TEST(Exposition, HasEveryFamily) {
            "holdfast_checker_reports_dropped_total{checker=\"a\",region=\"eu\",reason=\"late\"} "
            "12\n",
            "holdfast_checker_connections_refused_total 13\n",
+           "# HELP holdfast_resolver_queries_total Questions for names",
+           "# TYPE holdfast_resolver_queries_total counter\n",
+           "holdfast_resolver_queries_total 20\n",
+           "holdfast_resolver_answers_total 19\n",
+           "# TYPE holdfast_resolver_failures_total counter\n",
+           "holdfast_resolver_failures_total{kind=\"timeout\"} 18\n",
+           "holdfast_resolver_failures_total{kind=\"nxdomain\"} 0\n",
+           "holdfast_resolver_cache_hits_total 17\n",
+           "holdfast_resolver_last_good_total 16\n",
+           "# TYPE holdfast_resolver_names gauge\n",
+           "holdfast_resolver_names 15\n",
            "holdfast_health_check_checks_passed_total" + web + " 6\n",
            "holdfast_health_check_checks_failed_total" + web + " 7\n",
            "holdfast_health_check_checks_unknown_total" + web + " 8\n",

@@ -54,6 +54,36 @@ def test_history_traces_a_verdict_back_to_what_was_seen(make_one):
     assert "nothing" in node.call("health", "show", "nothing", status=1).stderr
 
 
+def test_the_settings_in_force_are_shown_defaults_too(make_one):
+    web = make_one.endpoint(mode="pass")
+    node = make_one.node(ZONE, [
+        Keyed("set", web, "hold_down_ms = 1234\nmax_flaps_per_hour = 7\nmanual_failback = true\n"
+              "min_reporters = 3\nquorum_percent = 40\nreport_ttl_ms = 5000\n"
+              'on_stale = "unhealthy"\njitter_percent = 5\n', rise=2, fall=4),
+        Check("usual", web, native=False)])
+    node.start()
+    given = shown(node, "set")["settings"]
+    assert given == {
+        "interval_ms": 50, "healthy_threshold": 2, "unhealthy_threshold": 4, "jitter_percent": 5,
+        "connect_timeout_ms": 195, "response_timeout_ms": 195, "measure_latency": False,
+        "keep_alive": False, "quorum_percent": 40, "min_reporters": 3, "report_ttl_ms": 5000,
+        "on_stale": "unhealthy", "regions": [], "hold_down_ms": 1234, "max_flaps_per_hour": 7,
+        "manual_failback": True}
+    usual = shown(node, "usual")["settings"]
+    for name, value in {"interval_ms": 30000, "healthy_threshold": 1, "unhealthy_threshold": 1,
+                        "quorum_percent": 18, "min_reporters": 1, "on_stale": "keep",
+                        "hold_down_ms": 0, "max_flaps_per_hour": None, "manual_failback": False,
+                        "jitter_percent": 10, "connect_timeout_ms": 4000}.items():
+        assert usual[name] == value, name
+    assert usual["report_ttl_ms"] >= 90_000  # three intervals and a probe
+    assert {one["id"]: one["settings"] for one in node.status()["checks"]} == {
+        "set": given, "usual": usual}
+    text = node.call("health", "show", "set").stdout
+    assert "settings in force" in text
+    for words in ("hold_down_ms 1234", "on_stale unhealthy", "regions -"):
+        assert words.split() in [line.split() for line in text.splitlines()], text
+
+
 def test_what_is_held_down_comes_back_when_it_is_released(make_one):
     web = make_one.endpoint(mode="pass")
     node = make_one.node(ZONE, [Keyed("web", web, "manual_failback = true\n")])

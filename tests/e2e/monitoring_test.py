@@ -201,6 +201,9 @@ def test_a_scrape_shows_checks_tables_and_readers(node):
             'type="CLOUDWATCH_METRIC"}'
     assert seen[named] == 1, seen
     assert 0 <= seen['holdfast_health_check_report_age_seconds{id="web",type="HTTP"}'] < 5
+    for kind in ("timeout", "nxdomain", "no_address", "servfail", "malformed", "target_refused"):
+        assert seen[f'holdfast_resolver_failures_total{{kind="{kind}"}}'] == 0
+    assert seen["holdfast_resolver_queries_total"] == seen["holdfast_resolver_names"] == 0
     assert seen['holdfast_health_check_checks_passed_total{id="web",type="HTTP"}'] > 0
     assert seen['holdfast_health_check_checks_failed_total{id="down",type="HTTP"}'] > 0
     assert 0 < seen["holdfast_publish_latency_seconds"] < 1

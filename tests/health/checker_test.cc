@@ -179,6 +179,91 @@ TEST_F(Watching, SearchesForManyStringsAndProbesOnWhileMoreAreAdded) {
   EXPECT_EQ(Of(0).back().side, State::kHealthy);
 }
 
+TEST_F(Watching, WaitsForNoStringsThatAreCompiled) {
+  ScriptedServer server(Answer(testing::Response(200, "it is holdfast here")));
+  const auto match = [](const std::string& id, const std::string& text, std::uint16_t port) {
+    CheckConfig check = Fast(id, port);
+    check.type = CheckType::kHttpStrMatch;
+    check.search_string = text;
+    check.response_timeout = check.body_timeout = Milliseconds(5000);
+    return check;
+  };
+  const auto took_ms = [](auto assign) {
+    const auto from = std::chrono::steady_clock::now();
+    EXPECT_TRUE(assign());
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - from)
+        .count();
+  };
+  const auto checker = Make();
+  std::vector<Assignment> checks{{0, 1, match("old", "holdfast", server.port())}};
+  ASSERT_TRUE(checker->Assign(checks));
+  ASSERT_TRUE(checker->Start());
+  ASSERT_TRUE(Says(0, State::kHealthy));
+  checks.push_back({1, 2, match("new", "fast here", server.port())});
+  for (std::uint32_t n = 0; n < 10'000; ++n) {  // nobody is there; each is probed once
+    CheckConfig slow = match("x", "some string of number " + std::to_string(n * 7919), 1);
+    slow.resource_path = "/" + std::to_string(n);  // a target of its own
+    slow.interval = Milliseconds(300'000);
+    checks.push_back({2 + n, 3, slow});
+  }
+  const auto from = std::chrono::steady_clock::now();
+  const double first_ms = took_ms([&] { return checker->Assign(checks); });
+  const auto before = Of(0).size();
+  // Another one meanwhile, with a check that searches for nothing and one more string.
+  checks.push_back({20'000, 4, Fast("plain", server.port())});
+  checks.push_back({20'001, 5, match("newer", "it is", server.port())});
+  const double second_ms = took_ms([&] { return checker->Assign(checks); });
+  EXPECT_TRUE(Of(1).empty());
+  EXPECT_TRUE(Says(20'000, State::kHealthy)) << "needs no string";
+  EXPECT_TRUE(Of(1).empty()) << "its string is being compiled";
+  EXPECT_TRUE(Within([&] { return Of(0).size() > before + 2; }));
+  const auto until = from + std::chrono::seconds(120);  // of a sanitizer
+  while ((Of(1).empty() || Of(20'001).empty()) && std::chrono::steady_clock::now() < until) {
+    usleep(5000);
+  }
+  const std::chrono::duration<double, std::milli> compiled =
+      std::chrono::steady_clock::now() - from;
+  std::printf(
+      "10,000 strings: Assign %.0f and %.0f ms, compiled twice in %.0f ms, %zu probes "
+      "meanwhile\n",
+      first_ms,
+      second_ms,
+      compiled.count(),
+      Of(0).size() - before);
+  EXPECT_LT(first_ms + second_ms, compiled.count() / 2);
+  for (const std::uint32_t slot : {0U, 1U, 20'001U}) {
+    EXPECT_TRUE(Says(slot, State::kHealthy)) << slot;
+    for (const Report& report : Of(slot)) {
+      EXPECT_NE(report.seen.outcome, Outcome::kFail) << slot << report.seen.reason;
+    }
+  }
+}
+
+TEST_F(Watching, KeepsASideWhileTheNewStringIsCompiled) {
+  ScriptedServer server(Answer(testing::Response(200, "it is holdfast here")));
+  CheckConfig check = Fast("web", server.port());
+  check.type = CheckType::kHttpStrMatch;
+  check.search_string = "holdfast";
+  check.healthy_threshold = 1;
+  check.response_timeout = check.body_timeout = Milliseconds(5000);
+  const auto checker = Make();
+  ASSERT_TRUE(checker->Assign({{0, 1, check}}));
+  ASSERT_TRUE(checker->Start());
+  ASSERT_TRUE(Says(0, State::kHealthy));
+  check.search_string = "here";
+  check.unhealthy_threshold = 100;
+  ASSERT_TRUE(checker->Assign({{0, 2, check}}));
+  ASSERT_TRUE(Within([&] { return Of(0).back().version == 2; }));
+  for (const Report& report : Of(0)) {
+    EXPECT_EQ(report.side, State::kHealthy);
+    EXPECT_EQ(report.seen.outcome, Outcome::kPass) << report.seen.reason;
+  }
+  ASSERT_TRUE(checker->Assign({}));
+  check.search_string = "holdfast";
+  ASSERT_TRUE(checker->Assign({{0, 3, check}})) << "after nobody searched";
+  ASSERT_TRUE(Within([&] { return Of(0).back().version == 3; }));
+}
+
 TEST_F(Watching, KeepsConnectionsOverNewAssignmentsAndLetsThemGoAtTheEnd) {
   Listener other;
   std::atomic<int> asked = 0;

@@ -86,6 +86,35 @@ TEST(Resolver, TakesTurnsAmongTheAddressesOfAName) {
   EXPECT_EQ(dns.queries(), 1);
 }
 
+TEST(Resolver, CountsWhatItAsksAndWhatComesOfIt) {
+  ScriptedDns dns({{"two.example.test", {.addresses = {"127.0.0.1", "127.0.0.2"}}},
+                   {"empty.example.test", {.aaaa_only = true}},
+                   {"failing.example.test", {.rcode = 2}},
+                   {"silent.example.test", {.silent = true}}});
+  const auto counters = std::make_shared<NameCounters>();
+  Names names({.servers = dns.address(), .counters = counters});
+  EXPECT_EQ(names.Text("192.0.2.1"), "192.0.2.1");  // needs no name
+  EXPECT_EQ(counters->names(), 0U);
+  for (int n = 0; n < 3; ++n) {
+    names.Text("two.example.test");
+  }
+  EXPECT_EQ(names.Text("empty.example.test"), "none");
+  EXPECT_EQ(names.Text("absent.example.test"), "none");
+  EXPECT_EQ(names.Text("failing.example.test"), "unavailable");
+  EXPECT_EQ(names.Text("silent.example.test"), "unavailable");
+  using enum NameCount;
+  EXPECT_EQ(counters->of(kQueries), 6U);  // two for the silent one
+  EXPECT_EQ(counters->of(kAnswers), 3U);
+  EXPECT_EQ(counters->of(kCacheHits), 2U);
+  EXPECT_EQ(counters->of(kNoAddress), 1U);
+  EXPECT_EQ(counters->of(kNxdomain), 1U);
+  EXPECT_EQ(counters->of(kServfail), 1U);
+  EXPECT_EQ(counters->of(kTimeout), 2U);
+  EXPECT_EQ(counters->of(kMalformed), 0U);
+  EXPECT_EQ(counters->of(kLastGood), 0U);
+  EXPECT_EQ(counters->names(), 5U);
+}
+
 TEST(Resolver, TellsANameWithoutAddressFromAResolverWithoutAnswer) {
   ScriptedDns dns({{"empty.example.test", {.aaaa_only = true}},
                    {"failing.example.test", {.rcode = 2}},

@@ -92,6 +92,20 @@ std::string History(const json& check, std::int64_t now_ms) {
   return rows.size() > 1 ? "\nhistory\n" + Columns(rows) : "";
 }
 
+// As they are in force.
+std::string Settings(const json& check) {
+  Rows rows;
+  for (const auto& [name, value] : Member(check, "settings").items()) {
+    const bool is_list = value.is_array() && !value.empty();
+    std::string words = value.is_string() ? value.get<std::string>() : value.dump();
+    if (value.is_null() || (value.is_array() && !is_list) || words.empty()) {
+      words = "-";
+    }
+    rows.push_back({Printable(name), Printable(words)});
+  }
+  return rows.empty() ? "" : "\nsettings in force\n" + Columns(rows);
+}
+
 }  // namespace
 
 std::string HealthText(const json& check, std::int64_t now_ms) {
@@ -125,7 +139,7 @@ std::string HealthText(const json& check, std::int64_t now_ms) {
   if (const json& children = Member(check, "children"); children.is_object()) {
     line("children", Text(children, "healthy") + " of " + Text(children, "all") + " healthy");
   }
-  return text + Views(check, now_ms) + Latency(check) + History(check, now_ms);
+  return text + Settings(check) + Views(check, now_ms) + Latency(check) + History(check, now_ms);
 }
 
 }  // namespace holdfast::tools

@@ -1,0 +1,109 @@
+#include "control/admin/check_settings.h"
+
+namespace holdfast::control {
+namespace {
+
+using health::CheckConfig;
+using health::CheckType;
+
+const char* OnStaleText(health::OnStale wish) noexcept {
+  switch (wish) {
+    case health::OnStale::kKeep:
+      return "keep";
+    case health::OnStale::kHealthy:
+      return "healthy";
+    case health::OnStale::kUnhealthy:
+      return "unhealthy";
+  }
+  return "?";
+}
+
+void AddTiming(const CheckConfig& check, Json& to) {
+  const bool probed = !health::IsDerived(check.type);
+  to["interval_ms"] = check.interval.count();
+  to["healthy_threshold"] = check.healthy_threshold;
+  to["unhealthy_threshold"] = check.unhealthy_threshold;
+  if (!probed) {
+    return;
+  }
+  to["jitter_percent"] = check.jitter_percent;
+  if (check.type != CheckType::kExec) {
+    to["connect_timeout_ms"] = check.connect_timeout.count();
+    to["measure_latency"] = check.measure_latency;
+  }
+  if (check.type != CheckType::kTcp) {
+    to["response_timeout_ms"] = check.response_timeout.count();
+  }
+  if (health::MatchesString(check.type)) {
+    to["body_timeout_ms"] = check.body_timeout.count();
+  }
+  if (health::HasEndpoint(check.type) && check.ip_address.empty()) {
+    to["address_family"] = health::AddressFamilyText(check.address_family);
+  }
+  if (health::UsesHttp(check.type)) {
+    to["keep_alive"] = check.keep_alive;
+  }
+  if (health::UsesTls(check.type)) {
+    to["tls_resume"] = check.tls_resume;
+  }
+}
+
+void AddQuorum(const CheckConfig& check, Json& to) {
+  to["quorum_percent"] = check.quorum.percent;
+  to["min_reporters"] = check.quorum.min_reporters;
+  to["report_ttl_ms"] = health::ReportTtl(check).count();
+  to["on_stale"] = OnStaleText(check.quorum.on_stale);
+  to["regions"] = check.regions;
+}
+
+// Of a native type; its target has the rest.
+struct Native {
+  Json& to;
+  void operator()(const std::monostate&) const {}
+  void operator()(const health::UdpSettings& udp) const {
+    to["payload_octets"] = udp.payload.size();
+    to["expect_octets"] = udp.expect.size();
+  }
+  void operator()(const health::DnsSettings& dns) const {
+    to["expected_rcodes"] = Json::array();
+    for (unsigned rcode = 0; rcode < 16; ++rcode) {
+      if ((dns.rcodes >> rcode & 1U) != 0) {
+        to["expected_rcodes"].push_back(health::RcodeText(rcode));
+      }
+    }
+    to["recursion_desired"] = dns.recursion_desired;
+  }
+  void operator()(const health::TlsSettings& tls) const {
+    to["min_days_valid"] = tls.min_days_valid;
+    to["verify"] = tls.verify;
+    to["ca_bundle"] = tls.ca_bundle;
+  }
+  void operator()(const health::GrpcSettings& grpc) const {
+    to["service"] = grpc.service;
+    to["tls"] = grpc.tls;
+  }
+  void operator()(const health::IcmpSettings& icmp) const { to["count"] = icmp.count; }
+  void operator()(const health::ExecSettings& exec) const { to["user"] = exec.user; }
+};
+
+}  // namespace
+
+Json SettingsJson(const CheckConfig& check) {
+  Json settings = Json::object();
+  const bool probed = !health::IsDerived(check.type);
+  if (probed || check.type == CheckType::kPush) {
+    AddTiming(check, settings);
+  }
+  if (probed) {
+    AddQuorum(check, settings);
+    std::visit(Native{settings}, check.native);
+  }
+  const health::DampingRule& damping = check.damping;
+  settings["hold_down_ms"] = damping.hold_down.count();
+  settings["max_flaps_per_hour"] =
+      damping.max_flaps_per_hour == 0 ? Json() : Json(damping.max_flaps_per_hour);
+  settings["manual_failback"] = damping.manual_failback;
+  return settings;
+}
+
+}  // namespace holdfast::control

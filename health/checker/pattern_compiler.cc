@@ -1,0 +1,46 @@
+#include "health/checker/pattern_compiler.h"
+
+#include <boost/asio/post.hpp>
+#include <pthread.h>
+#include <utility>
+
+namespace holdfast::health {
+
+PatternCompiler::PatternCompiler(Done done) : done_(std::move(done)) {
+  boost::asio::post(thread_, [] { pthread_setname_np(pthread_self(), "patterns"); });
+}
+
+PatternCompiler::~PatternCompiler() {
+  Want({});
+  thread_.join();
+}
+
+void PatternCompiler::Want(std::vector<std::string> texts) {
+  const std::lock_guard lock(mutex_);
+  if (texts == under_way_) {
+    waiting_.clear();
+    return;
+  }
+  waiting_ = std::move(texts);
+  if (!waiting_.empty() && !std::exchange(runs_, true)) {
+    boost::asio::post(thread_, [this] { Run(); });
+  }
+}
+
+void PatternCompiler::Run() {
+  for (;;) {
+    std::vector<std::string> texts;
+    {
+      const std::lock_guard lock(mutex_);
+      under_way_ = std::exchange(waiting_, {});
+      if (under_way_.empty()) {
+        runs_ = false;
+        return;
+      }
+      texts = under_way_;
+    }
+    done_(PatternSet::Compile(std::move(texts)));
+  }
+}
+
+}  // namespace holdfast::health
