@@ -95,6 +95,7 @@ class Monitor::Core {
                                         const std::vector<bool>& present) const;
   CheckStatus StatusOf(const Entry& entry, std::uint64_t now_ns) const;
   ChildCount CountChildren(const CheckConfig& check) const;
+  Transition TransitionOf(const std::string& id, const Entry& entry) const;
 
   void Settled(Entries::iterator at, bool is_new);
   bool Judge(Entry& entry);
