@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -40,6 +41,10 @@ class LastResort {
     std::size_t lost = 0;
   };
   Told TakeTold() { return std::exchange(told_, {}); }
+  /// Rules that fire for some client; none: it was not wanted.
+  [[nodiscard]] std::optional<std::size_t> firing() const noexcept {
+    return wanted_ ? std::optional(firing_.size()) : std::nullopt;
+  }
 
  private:
   struct Names {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,14 +22,28 @@ enum class State : std::uint8_t { kUnknown = 0, kHealthy = 1, kUnhealthy = 2 };
 /// "unknown", "healthy", "unhealthy".
 const char* StateText(State state) noexcept;
 
+/// What one checker said of a check when its verdict was made.
+struct CheckerSide {
+  std::string checker;                 // its name
+  std::string region;                  // may be empty
+  State side = State::kUnknown;        //
+  std::optional<std::int64_t> age_ms;  // of its last observation; none: it has made none
+  std::string reason;                  // of that
+  bool operator==(const CheckerSide&) const = default;
+};
+
 struct Transition {
+  /// Of more checkers those go with it that say what the verdict is, then others.
+  static constexpr std::size_t kMostSides = 16;
+
   std::string check_id;
-  State raw = State::kUnknown;     // verdict of the probes, before `inverted` and `disabled`
-  bool healthy = true;             // what records see from now on
-  std::int64_t since_ms = 0;       // wall clock, milliseconds since 1970: when it began
-  std::uint64_t observed_ns = 0;   // CLOCK_MONOTONIC of the deciding observation
-  std::uint64_t enqueued_tsc = 0;  // stamped by Push (t0 of the failover bench)
-  std::string reason;              // "Failure: HTTP Status Code 503, Service Unavailable"
+  State raw = State::kUnknown;       // verdict of the probes, before `inverted` and `disabled`
+  bool healthy = true;               // what records see from now on
+  std::int64_t since_ms = 0;         // wall clock, milliseconds since 1970: when it began
+  std::uint64_t observed_ns = 0;     // CLOCK_MONOTONIC of the deciding observation
+  std::uint64_t enqueued_tsc = 0;    // stamped by Push (t0 of the failover bench)
+  std::string reason;                // "Failure: HTTP Status Code 503, Service Unavailable"
+  std::vector<CheckerSide> sides{};  // 0..kMostSides; none where nothing is probed
 };
 
 /// Bounded, coalescing queue with an eventfd that is readable while it is not empty.

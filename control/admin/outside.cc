@@ -139,7 +139,8 @@ Event QuorumEvent(const std::vector<std::string>& checks, bool lost, const Model
           .was = kStates[lost ? 0 : 1],
           .is = kStates[lost ? 1 : 0],
           .reason = std::move(reason),
-          .time_ms = WallMs()};
+          .time_ms = WallMs(),
+          .checks = checks.size()};
 }
 
 std::string NameOf(const std::unordered_map<std::string, std::string>& names,
@@ -220,6 +221,7 @@ void Outside::Loaded() {
 }
 
 void Outside::TellTransitions() {
+  webhooks_->SetAtLastResort(core_.last_resort().firing());
   if (auto told = core_.TakeTold(); !told.empty()) {
     webhooks_->Tell(std::move(told));
   }

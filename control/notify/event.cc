@@ -34,20 +34,49 @@ const char* KindText(Event::Kind kind) {
   return kTexts[static_cast<std::size_t>(kind)];
 }
 
+Json ViewsJson(const std::vector<health::CheckerSide>& views) {
+  Json list = Json::array();
+  for (const health::CheckerSide& view : views) {
+    list.push_back({{"checker", view.checker},
+                    {"region", view.region},
+                    {"side", health::StateText(view.side)},
+                    {"age_ms", view.age_ms ? Json(*view.age_ms) : Json()},
+                    {"reason", view.reason}});
+  }
+  return list;
+}
+
+Json MassJson(const MassFigures& mass) {
+  return {{"changes", mass.changes},
+          {"checks", mass.checks},
+          {"unhealthy", mass.unhealthy},
+          {"rule_changes", mass.rule_changes},
+          {"at_last_resort", mass.at_last_resort ? Json(*mass.at_last_resort) : Json()},
+          {"quorums_lost", mass.quorums_lost},
+          {"quorums_regained", mass.quorums_regained}};
+}
+
 }  // namespace
 
 std::string EventBody(const Event& event, const Sender& sender, std::uint64_t sequence) {
-  return Written({{"event", KindText(event.kind)},
-                  {"node", sender.node},
-                  {"started", TimeText(sender.started_ms)},
-                  {"sequence", sequence},
-                  {"time", TimeText(event.time_ms)},
-                  {"id", event.id},
-                  {"name", event.name.empty() ? Json() : Json(event.name)},
-                  {"type", event.type},
-                  {"old_status", event.was},
-                  {"new_status", event.is},
-                  {"reason", event.reason}});
+  Json body{{"event", KindText(event.kind)},
+            {"node", sender.node},
+            {"started", TimeText(sender.started_ms)},
+            {"sequence", sequence},
+            {"time", TimeText(event.time_ms)},
+            {"id", event.id},
+            {"name", event.name.empty() ? Json() : Json(event.name)},
+            {"type", event.type},
+            {"old_status", event.was},
+            {"new_status", event.is},
+            {"reason", event.reason}};
+  if (event.kind == Event::Kind::kTransition) {
+    body["views"] = ViewsJson(event.views);
+  }
+  if (event.mass) {
+    body["mass"] = MassJson(*event.mass);
+  }
+  return Written(body);
 }
 
 std::string SnsBody(const Event& event, const Sender& sender, std::uint64_t sequence) {

@@ -1,12 +1,28 @@
 // What webhooks tell, and the form in which they do. Pure; any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "health/transition.h"
+
 namespace holdfast::control {
+
+/// What a mass event has come to: since it began, by the time of the event.
+struct MassFigures {
+  std::uint64_t changes = 0;       // of the status of checks
+  std::size_t checks = 0;          // that changed
+  std::size_t unhealthy = 0;       // of those, by now
+  std::uint64_t rule_changes = 0;  // of rules that began or ceased to answer by last resort
+  /// Rules that answer by last resort by now, changed or not; none: no webhook asks for them.
+  std::optional<std::size_t> at_last_resort{};
+  std::size_t quorums_lost = 0;      // checks, each time
+  std::size_t quorums_regained = 0;  // checks, each time
+};
 
 struct Event {
   enum class Kind : std::uint8_t { kTransition, kLastResort, kMass, kQuorum };
@@ -22,7 +38,10 @@ struct Event {
   std::string was;
   std::string is;
   std::string reason;
-  std::int64_t time_ms = 0;  // wall clock: since when it is so
+  std::int64_t time_ms = 0;                  // wall clock: since when it is so
+  std::size_t checks = 1;                    // kQuorum: how many it is about
+  std::vector<health::CheckerSide> views{};  // kTransition: where checkers probe
+  std::optional<MassFigures> mass{};         // kMass
 };
 
 /// Of whom it comes: the same as long as this process runs, so that a receiver knows when the
@@ -33,7 +52,10 @@ struct Sender {
 };
 
 /// {"event", "node", "started", "sequence", "time", "id", "name", "type", "old_status",
-/// "new_status", "reason"}. @param sequence  from 1 on, for this target; a gap is what was dropped.
+/// "new_status", "reason"}; a transition has "views" beside: a list of {"checker", "region",
+/// "side", "age_ms", "reason"}; a mass event "mass": {"changes", "checks", "unhealthy",
+/// "rule_changes", "at_last_resort", "quorums_lost", "quorums_regained"}.
+/// @param sequence  from 1 on, for this target; a gap is what was dropped.
 std::string EventBody(const Event& event, const Sender& sender, std::uint64_t sequence);
 
 /// The same as the Message of a notification as SNS posts it to a subscriber.

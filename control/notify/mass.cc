@@ -1,6 +1,7 @@
 #include "control/notify/mass.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace holdfast::control {
@@ -8,20 +9,47 @@ namespace {
 
 constexpr std::size_t kNamed = 20;  // checks that an event names; of others it tells the number
 
+std::string Counted(std::uint64_t number, std::string_view what) {
+  return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
+}
+
+// "12 changes of 10 health checks, of which 9 are unhealthy now".
+std::string ChecksText(const MassFigures& figures) {
+  return Counted(figures.changes, "change") + " of " + Counted(figures.checks, "health check") +
+         ", of which " + std::to_string(figures.unhealthy) + " are unhealthy now";
+}
+
+// What followed from it. Empty where there is nothing to say.
+std::string RestText(const MassFigures& figures) {
+  std::string text;
+  if (figures.at_last_resort) {
+    text += "; " + std::to_string(*figures.at_last_resort) +
+            " rules answer by last resort now, after " + Counted(figures.rule_changes, "change");
+  }
+  if (figures.quorums_lost + figures.quorums_regained != 0) {
+    text += "; quorums of checkers lost " + std::to_string(figures.quorums_lost) + ", regained " +
+            std::to_string(figures.quorums_regained);
+  }
+  return text;
+}
+
 }  // namespace
 
-void MassGate::Add(Event change, Clock::time_point now) {
+void MassGate::Add(Event change, Clock::time_point now, std::uint64_t more) {
+  last_ms_ = std::max(last_ms_, change.time_ms);
+  Told told{.event = std::move(change), .more = more};
   if (most_ == 0 && !mass_) {
-    held_.push_back({now, std::move(change)});
+    held_.push_back({now, std::move(told)});
     return;
   }
-  recent_.push_back({now, change.id});
-  ++changed_[change.id];
+  if (told.event.kind == Event::Kind::kTransition) {
+    recent_.push_back({now, told.event.id});
+    ++changed_[told.event.id];
+  }
   if (mass_) {
-    ++changes_;
-    last_.insert_or_assign(change.id, std::move(change));
+    Count(told);
   } else {
-    held_.push_back({now + kHold, std::move(change)});
+    held_.push_back({now + kHold, std::move(told)});
   }
 }
 
@@ -34,37 +62,68 @@ void MassGate::Forget(Clock::time_point now) {
   }
 }
 
-std::vector<Event> MassGate::TakeDue(Clock::time_point now) {
-  std::vector<Event> told;
+std::vector<MassGate::Told> MassGate::TakeDue(Clock::time_point now) {
+  std::vector<Told> told;
   Forget(now);
   if (!mass_ && most_ != 0 && changed_.size() > most_) {
-    told.push_back(Begun());
+    Begin(now);
   }
   while (!held_.empty() && held_.front().until <= now) {
     told.push_back(std::move(held_.front().change));
     held_.pop_front();
   }
-  if (mass_ && changed_.size() <= most_ / 2) {
-    told.push_back(Over());
+  if (tell_at_ && *tell_at_ <= now) {
+    tell_at_.reset();
+    told.push_back({.event = Begun()});
+  }
+  if (mass_ && !tell_at_ && changed_.size() <= most_ / 2) {
+    told.push_back({.event = Over()});
   }
   return told;
 }
 
 std::optional<MassGate::Clock::time_point> MassGate::next() const {
   if (mass_) {
-    return recent_.empty() ? Clock::time_point{} : recent_.front().at + kWindow;
+    return tell_at_          ? *tell_at_
+           : recent_.empty() ? Clock::time_point{}
+                             : recent_.front().at + kWindow;
   }
   return held_.empty() ? std::nullopt : std::optional(held_.front().until);
 }
 
-Event MassGate::Begun() {
+void MassGate::Begin(Clock::time_point now) {
   mass_ = true;
-  changes_ = held_.size();
-  since_ms_ = held_.empty() ? 0 : held_.front().change.time_ms;
-  last_.clear();
-  for (Held& held : std::exchange(held_, {})) {
-    last_.insert_or_assign(held.change.id, std::move(held.change));
+  tell_at_ = now + kHold;
+  since_ms_ = held_.empty() ? last_ms_ : held_.front().change.event.time_ms;
+  figures_ = {.at_last_resort = figures_.at_last_resort};
+  unhealthy_.clear();
+  for (const Held& held : std::exchange(held_, {})) {
+    Count(held.change);
   }
+}
+
+void MassGate::Count(const Told& change) {
+  const Event& event = change.event;
+  switch (event.kind) {
+    case Event::Kind::kTransition:
+      ++figures_.changes;
+      unhealthy_.insert_or_assign(event.id, event.is == "unhealthy");
+      break;
+    case Event::Kind::kLastResort:
+      figures_.rule_changes += 1 + change.more;
+      break;
+    case Event::Kind::kQuorum:
+      (event.is == "quorum" ? figures_.quorums_regained : figures_.quorums_lost) += event.checks;
+      break;
+    case Event::Kind::kMass:
+      break;
+  }
+}
+
+Event MassGate::Begun() {
+  figures_.checks = unhealthy_.size();
+  figures_.unhealthy =
+      std::ranges::count(unhealthy_, true, &std::pair<const std::string, bool>::second);
   return {.kind = Event::Kind::kMass,
           .id = "mass",
           .name = "",
@@ -73,36 +132,35 @@ Event MassGate::Begun() {
           .is = "mass",
           .reason = "more than " + std::to_string(most_) + " health checks changed within " +
                     std::to_string(kWindow.count()) +
-                    " s: single changes are not told until it is over",
-          .time_ms = since_ms_};
+                    " s: single changes are not told until it is over; so far " +
+                    ChecksText(figures_) + RestText(figures_),
+          .time_ms = since_ms_,
+          .mass = figures_};
 }
 
 Event MassGate::Over() {
   mass_ = false;
   std::string names;
-  std::size_t unhealthy = 0;
-  std::int64_t last_ms = since_ms_;
-  for (const auto& [id, change] : last_) {
-    last_ms = std::max(last_ms, change.time_ms);
-    if (change.is == "unhealthy" && ++unhealthy <= kNamed) {
+  figures_.checks = unhealthy_.size();
+  figures_.unhealthy = 0;
+  for (const auto& [id, unhealthy] : unhealthy_) {
+    if (unhealthy && ++figures_.unhealthy <= kNamed) {
       names += (names.empty() ? ": " : ", ") + id;
     }
   }
-  if (unhealthy > kNamed) {
-    names += " and " + std::to_string(unhealthy - kNamed) + " more";
+  if (figures_.unhealthy > kNamed) {
+    names += " and " + std::to_string(figures_.unhealthy - kNamed) + " more";
   }
-  const std::size_t checks = last_.size();
-  last_.clear();
+  unhealthy_.clear();
   return {.kind = Event::Kind::kMass,
           .id = "mass",
           .name = "",
           .type = "",
           .was = "mass",
           .is = "normal",
-          .reason = std::to_string(changes_) + " changes of " + std::to_string(checks) +
-                    " health checks, of which " + std::to_string(unhealthy) + " are unhealthy now" +
-                    names,
-          .time_ms = last_ms};
+          .reason = ChecksText(figures_) + names + RestText(figures_),
+          .time_ms = std::max(since_ms_, last_ms_),
+          .mass = figures_};
 }
 
 }  // namespace holdfast::control

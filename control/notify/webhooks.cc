@@ -59,8 +59,9 @@ class Target : public std::enable_shared_from_this<Target> {
 
   [[nodiscard]] bool Wants(Event::Kind kind) const noexcept {
     switch (kind) {
-      case Event::Kind::kTransition:
       case Event::Kind::kMass:
+        return true;  // it stands for whatever was not told
+      case Event::Kind::kTransition:
         return config_.transitions;
       case Event::Kind::kLastResort:
         return config_.last_resort;
@@ -72,8 +73,7 @@ class Target : public std::enable_shared_from_this<Target> {
 
   void Push(std::shared_ptr<const Event> event) {
     if (queue_.size() >= limits_.queue) {
-      // The oldest that is not on its way.
-      queue_.erase(queue_.begin() + (calling_ && queue_.size() > 1 ? 1 : 0));
+      queue_.erase(Oldest());
       ++figures_.dropped;
     }
     queue_.push_back({++sequence_, std::move(event)});
@@ -91,6 +91,16 @@ class Target : public std::enable_shared_from_this<Target> {
     std::uint64_t sequence;
     std::shared_ptr<const Event> event;
   };
+
+  // That is not on its way, and no mass event, which many others were left out for, unless nothing
+  // else waits.
+  std::deque<Waiting>::iterator Oldest() {
+    const auto first = queue_.begin() + (calling_ && queue_.size() > 1 ? 1 : 0);
+    const auto plain = std::find_if(first, queue_.end(), [](const Waiting& one) {
+      return one.event->kind != Event::Kind::kMass;
+    });
+    return plain == queue_.end() ? first : plain;
+  }
 
   void Attempt() {
     if (queue_.empty()) {
@@ -218,9 +228,21 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
                  .was = StatusText(words.healthy),
                  .is = StatusText(transition.healthy),
                  .reason = std::move(transition.reason),
-                 .time_ms = transition.since_ms},
+                 .time_ms = transition.since_ms,
+                 .views = std::move(transition.sides)},
                 MassGate::Clock::now());
       words.healthy = transition.healthy;
+    }
+    PushDue();
+  }
+
+  void Take(std::vector<Event> events, Event::Kind kind, std::size_t lost) {
+    if (events.empty()) {
+      return Lost(kind, lost);
+    }
+    const auto now = MassGate::Clock::now();
+    for (Event& event : events) {
+      gate_.Add(std::move(event), now, &event == &events.back() ? lost : 0);
     }
     PushDue();
   }
@@ -228,8 +250,12 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
   // What has waited long enough, now and later.
   void PushDue() {
     const auto now = MassGate::Clock::now();
-    for (Event& event : gate_.TakeDue(now)) {
-      Push(std::move(event));
+    const std::int64_t rules = at_last_resort;
+    gate_.SetAtLastResort(rules < 0 ? std::nullopt : std::optional<std::size_t>(rules));
+    for (MassGate::Told& told : gate_.TakeDue(now)) {
+      const Event::Kind kind = told.event.kind;
+      Push(std::move(told.event));
+      Lost(kind, told.more);
     }
     mass = gate_.mass();
     const auto next = gate_.next();
@@ -273,6 +299,7 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
   const WebhookLimits& limits() const noexcept { return limits_; }
   std::atomic<std::size_t> handed_over = 0;
   std::atomic<bool> mass = false;
+  std::atomic<std::int64_t> at_last_resort = -1;  // rules; -1: nobody watches them
 
  private:
   void Show() {
@@ -346,13 +373,14 @@ void Webhooks::Tell(std::vector<Event> events, Event::Kind kind, std::size_t los
     lost += count;
     events.clear();
   }
-  core_->Post([core = core_.get(), events = std::move(events), kind, lost] {
+  core_->Post([core = core_.get(), events = std::move(events), kind, lost]() mutable {
     core->handed_over -= events.size();
-    for (const Event& event : events) {
-      core->Push(event);
-    }
-    core->Lost(kind, lost);
+    core->Take(std::move(events), kind, lost);
   });
+}
+
+void Webhooks::SetAtLastResort(std::optional<std::size_t> rules) noexcept {
+  core_->at_last_resort = rules ? static_cast<std::int64_t>(*rules) : -1;
 }
 
 std::vector<WebhookFigures> Webhooks::Figures() const {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,8 @@ class Webhooks {
   /// Takes over what was published; those of them that change a status are told. Any thread, never
   /// waits. When its thread is that far behind, they are dropped and counted.
   void Tell(std::vector<health::Transition> transitions);
+  /// How many rules answer by last resort, for mass events; none: nobody watches them. Any thread.
+  void SetAtLastResort(std::optional<std::size_t> rules) noexcept;
   /// The same for events of another kind. @param lost  more of them than there are words for.
   void Tell(std::vector<Event> events, Event::Kind kind, std::size_t lost);
 

@@ -26,11 +26,12 @@ std::string Joined(std::span<const std::string> names) {
 }  // namespace
 
 Status RoutingControls::Restore(Store& store) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard turn(orders_);
   const auto stored = store.RoutingControls();
   if (!stored) {
     return std::unexpected(stored.error());
   }
+  const std::lock_guard lock(mutex_);
   for (const StoredControl& control : *stored) {
     switched_[control.name] = control.on;
   }
@@ -48,22 +49,30 @@ void RoutingControls::Configure(const RecoveryConfig& config) {
 }
 
 Result<ControlStates> RoutingControls::Switch(const ControlOrder& order, Store& store) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard turn(orders_);
   ControlLogEntry entry{.at_ms = WallMs(),
                         .who = order.who,
                         .changes = Words(order.changes),
                         .overridden = Joined(order.overridden),
                         .reason = order.reason,
                         .refused = {}};
-  if (auto safe = CheckSafety(states_, order.changes, config_.rules, order.overridden); !safe) {
+  const auto safe = [&] {
+    const std::lock_guard lock(mutex_);
+    return CheckSafety(states_, order.changes, config_.rules, order.overridden);
+  }();
+  if (!safe) {
     entry.refused = safe.error().message;
     HF_TRY(store.SwitchControls({}, entry));
-    return std::unexpected(std::move(safe.error()));
+    return std::unexpected(safe.error());
   }
   HF_TRY(store.SwitchControls(order.changes, entry));
+  const std::lock_guard lock(mutex_);
   for (const ControlChange& change : order.changes) {
-    states_[change.name] = change.on;
     switched_[change.name] = change.on;
+    // A load may have taken it out meanwhile.
+    if (const auto known = states_.find(change.name); known != states_.end()) {
+      known->second = change.on;
+    }
   }
   return states_;
 }

@@ -1,5 +1,6 @@
 // The switches that people move: what is On, who moved what and why, and what was refused. A move
-// is on the disk before anything follows from it. Any thread; a call may wait for the disk.
+// is on the disk before anything follows from it. Any thread; Restore and Switch alone wait for the
+// disk, and nobody else waits for them.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +27,12 @@ class RoutingControls {
   /// At the start: what the store knows. @return what it says.
   Status Restore(Store& store);
   /// What the configuration has from now on: a control that was ever switched is as it was left, a
-  /// new one as it says. Waits for no disk.
+  /// new one as it says. An order that the disk is writing meanwhile counts as one that came
+  /// before.
   void Configure(const RecoveryConfig& config);
 
-  /// Carries an order out and writes it to the log, or writes down that it was refused.
+  /// Carries an order out and writes it to the log, or writes down that it was refused. One after
+  /// the other: each is judged by what those before it have left.
   /// @return the states from now on; as CheckSafety, or what the store says: nothing changed then.
   Result<ControlStates> Switch(const ControlOrder& order, Store& store);
 
@@ -37,7 +40,8 @@ class RoutingControls {
   [[nodiscard]] RecoveryConfig config() const;
 
  private:
-  mutable std::mutex mutex_;  // guards all; held while the disk writes, so that orders queue up
+  std::mutex orders_;         // held by the one who writes, while the disk does
+  mutable std::mutex mutex_;  // guards all below; never held across a call of the store
   RecoveryConfig config_;
   ControlStates states_;    // of the configured ones
   ControlStates switched_;  // of all that ever were

@@ -102,6 +102,7 @@ class Monitor::Core {
   bool Assign(const std::string& id, Entry& entry, const std::vector<std::uint32_t>& drained);
   CheckStatus StatusOf(const Entry& entry, std::uint64_t now_ns) const;
   ChildCount CountChildren(const CheckConfig& check) const;
+  Transition TransitionOf(const std::string& id, const Entry& entry) const;
 
   void Settled(Entries::iterator at, bool is_new);
   bool Judge(Entry& entry);

@@ -239,7 +239,7 @@ void Monitor::Core::JudgeAll() {
 }
 
 void Monitor::Core::Offer(const std::string& id, const Entry& entry) {
-  if (queue_->Push(entry.verdict.Tell(id))) {
+  if (queue_->Push(TransitionOf(id, entry))) {
     unsent_.erase(id);
     return;
   }
@@ -249,7 +249,7 @@ void Monitor::Core::Offer(const std::string& id, const Entry& entry) {
 
 void Monitor::Core::OfferAgain() {
   for (auto id = unsent_.begin(); id != unsent_.end();) {
-    if (!queue_->Push(entries_.at(*id).verdict.Tell(*id))) {
+    if (!queue_->Push(TransitionOf(*id, entries_.at(*id)))) {
       break;
     }
     id = unsent_.erase(id);

@@ -99,6 +99,25 @@ Result<std::vector<CheckerView>> Monitor::Core::Views(const std::string& id) con
   return views;
 }
 
+Transition Monitor::Core::TransitionOf(const std::string& id, const Entry& entry) const {
+  Transition told = entry.verdict.Tell(id);
+  for (const bool agree : {true, false}) {
+    for (const Votes::Vote& vote : entry.verdict.votes().all()) {
+      if ((vote.side == told.raw) != agree || told.sides.size() == Transition::kMostSides) {
+        continue;
+      }
+      const auto seen_ns = vote.seen_ns == 0 ? std::nullopt : std::optional(vote.seen_ns);
+      const CheckerName& checker = checkers_[vote.checker];
+      told.sides.push_back({.checker = checker.name,
+                            .region = checker.region,
+                            .side = vote.side,
+                            .age_ms = AgeMs(seen_ns, told.observed_ns),
+                            .reason = vote.reason});
+    }
+  }
+  return told;
+}
+
 Result<std::vector<HistoryLine>> Monitor::Core::HistoryOf(const std::string& id) const {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);

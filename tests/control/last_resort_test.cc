@@ -54,12 +54,15 @@ TEST(LastResort, TellsChangesByANameOfTheRule) {
   const auto zones = Zones({{"a.test", 1}, {"b.test", 1}, {"c.test", 2}, {"d.test", 0}});
   watched.Load(zones, std::vector{Pool(1, false), Pool(2, true), Pool(3, true)}, true);
   EXPECT_EQ(Told(watched), Lines{});  // at the start nothing is news
+  EXPECT_EQ(watched.firing(), 1U) << "the third has no name";
   watched.Take(std::vector{Pool(1, true)});
   EXPECT_EQ(Told(watched), Lines{"a.test. A +1 fires"});
   watched.Take(std::vector{Pool(1, true), Pool(2, false), Pool(3, false)});
   EXPECT_EQ(Told(watched), Lines{"c.test. A +0 is over"});
+  EXPECT_EQ(watched.firing(), 1U);
   watched.Take(std::vector{Pool(1, false)});
   EXPECT_EQ(Told(watched), Lines{"a.test. A +1 is over"});
+  EXPECT_EQ(watched.firing(), 0U);
 }
 
 TEST(LastResort, TellsWhatALoadChanges) {
@@ -77,6 +80,7 @@ TEST(LastResort, KeepsNothingWhileNobodyAsks) {
   watched.Load(Zones({{"a.test", 1}}), std::vector{Pool(1, false)}, false);
   watched.Take(std::vector{Pool(1, true)});
   EXPECT_EQ(Told(watched), Lines{});
+  EXPECT_EQ(watched.firing(), std::nullopt);
   watched.Load(Zones({{"a.test", 1}}), std::vector{Pool(1, true)}, true);
   EXPECT_EQ(Told(watched), Lines{});
   watched.Take(std::vector{Pool(1, false)});

@@ -6,13 +6,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
 #include "control/notify/event.h"
+#include "control/notify/mass.h"
 #include "control/notify/webhooks.h"
 #include "tests/control/http_kit.h"
 
@@ -49,10 +52,58 @@ TEST(EventBody, SaysWhatAndWhenAndWhichOne) {
                   {"type", "HTTP"},
                   {"old_status", "healthy"},
                   {"new_status", "unhealthy"},
-                  {"reason", "Failure: \"x\"\xef\xbf\xbd"}}));
+                  {"reason", "Failure: \"x\"\xef\xbf\xbd"},
+                  {"views", json::array()}}));
   Event nameless = Down();
   nameless.name.clear();
   EXPECT_TRUE(json::parse(EventBody(nameless, kSender, 1))["name"].is_null());
+}
+
+TEST(EventBody, SaysOfATransitionWhatEachCheckerSaw) {
+  Event event = Down();
+  event.views = {{.checker = "fra-1",
+                  .region = "eu",
+                  .side = health::State::kUnhealthy,
+                  .age_ms = 12,
+                  .reason = "Failure: \xff"},
+                 {.checker = "local", .region = "", .age_ms = {}, .reason = ""}};
+  const json body = json::parse(EventBody(event, kSender, 1));
+  EXPECT_EQ(body["views"],
+            json::array({{{"checker", "fra-1"},
+                          {"region", "eu"},
+                          {"side", "unhealthy"},
+                          {"age_ms", 12},
+                          {"reason", "Failure: \xef\xbf\xbd"}},
+                         {{"checker", "local"},
+                          {"region", ""},
+                          {"side", "unknown"},
+                          {"age_ms", nullptr},
+                          {"reason", ""}}}));
+  event.kind = Event::Kind::kLastResort;
+  EXPECT_FALSE(json::parse(EventBody(event, kSender, 1)).contains("views"));
+}
+
+TEST(EventBody, SaysOfAMassWhatItCameTo) {
+  Event event = Down();
+  EXPECT_FALSE(json::parse(EventBody(event, kSender, 1)).contains("mass"));
+  event.kind = Event::Kind::kMass;
+  event.mass = {.changes = 5,
+                .checks = 4,
+                .unhealthy = 3,
+                .rule_changes = 2,
+                .at_last_resort = 1,
+                .quorums_lost = 7,
+                .quorums_regained = 6};
+  EXPECT_EQ(json::parse(EventBody(event, kSender, 1))["mass"],
+            json({{"changes", 5},
+                  {"checks", 4},
+                  {"unhealthy", 3},
+                  {"rule_changes", 2},
+                  {"at_last_resort", 1},
+                  {"quorums_lost", 7},
+                  {"quorums_regained", 6}}));
+  event.mass->at_last_resort.reset();
+  EXPECT_TRUE(json::parse(EventBody(event, kSender, 1))["mass"]["at_last_resort"].is_null());
 }
 
 TEST(EventBody, NamesEachKind) {
@@ -104,11 +155,17 @@ class WebhooksAlive : public ::testing::Test {
   }
   /// The check's status from now on.
   void Tell(bool healthy, const std::string& id = "a") {
-    webhooks_->Tell({{.check_id = id,
-                      .raw = healthy ? health::State::kHealthy : health::State::kUnhealthy,
-                      .healthy = healthy,
-                      .since_ms = 1763820001234,
-                      .reason = healthy ? "Success: x" : "Failure: x"}});
+    webhooks_->Tell(
+        {{.check_id = id,
+          .raw = healthy ? health::State::kHealthy : health::State::kUnhealthy,
+          .healthy = healthy,
+          .since_ms = 1763820001234,
+          .reason = healthy ? "Success: x" : "Failure: x",
+          .sides = {{.checker = "local",
+                     .region = "",
+                     .side = healthy ? health::State::kHealthy : health::State::kUnhealthy,
+                     .age_ms = 3,
+                     .reason = "x"}}}});
   }
   WebhookFigures Figures(std::size_t place = 0) {
     const auto all = webhooks_->Figures();
@@ -139,6 +196,9 @@ TEST_F(WebhooksAlive, TellChangesOfStatusInOrderAndSigned) {
   EXPECT_EQ(first["old_status"], "healthy");
   EXPECT_EQ(first["new_status"], "unhealthy");
   EXPECT_EQ(first["reason"], "Failure: x");
+  ASSERT_EQ(first["views"].size(), 1U);
+  EXPECT_EQ(first["views"][0]["checker"], "local");
+  EXPECT_EQ(first["views"][0]["side"], "unhealthy");
   EXPECT_EQ(BodyOf(requests[1])["sequence"], 2);
   EXPECT_EQ(BodyOf(requests[1])["new_status"], "healthy");
   EXPECT_THAT(requests[0], HasSubstr("POST /hook HTTP/1.1\r\n"));
@@ -190,6 +250,95 @@ TEST_F(WebhooksAlive, DropTheOldestThatAreNotOnTheirWay) {
   EXPECT_EQ(Figures().dropped, 6U);
   EXPECT_EQ(Figures().delivered, 0U);
   EXPECT_EQ(Figures(1).dropped, 0U);
+}
+
+class WebhooksInAMass : public WebhooksAlive {
+ protected:
+  static constexpr std::uint32_t kMost = 3;
+  /// One target that takes all events, and `kMost` + 1 checks.
+  void Make(const std::string& url, std::size_t queue = 1024) {
+    WebhookLimits limits;
+    limits.queue = queue;
+    limits.first_pause = milliseconds(20);
+    limits.longest_pause = milliseconds(100);
+    webhooks_ = std::make_unique<Webhooks>(*client_, kSender, limits);
+    std::vector<CheckWords> checks;
+    for (std::uint32_t i = 0; i <= kMost; ++i) {
+      checks.push_back({.id = std::to_string(i), .name = "", .type = "TCP", .healthy = true});
+    }
+    webhooks_->Configure(
+        {{.url = url, .secret_file = secret_, .transitions = true, .last_resort = true}},
+        checks,
+        kMost);
+  }
+  void Fail() {
+    for (std::uint32_t i = 0; i <= kMost; ++i) {
+      Tell(false, std::to_string(i));
+    }
+  }
+  void Rules(std::size_t count, std::size_t lost = 0) {
+    webhooks_->SetAtLastResort(count + lost);
+    std::vector<Event> events;
+    for (std::size_t i = 0; i < count; ++i) {
+      events.push_back({.kind = Event::Kind::kLastResort,
+                        .id = std::to_string(i) + ". A",
+                        .name = "",
+                        .type = "A",
+                        .was = "normal",
+                        .is = "last_resort",
+                        .reason = "",
+                        .time_ms = 1});
+    }
+    webhooks_->Tell(std::move(events), Event::Kind::kLastResort, lost);
+  }
+};
+
+TEST_F(WebhooksInAMass, TellItOnceAndNotWhatFollowsFromIt) {
+  ScriptedTarget target([](const std::string&) { return ScriptedTarget::Reply(200); });
+  Make(target.url());
+  Fail();
+  Rules(1024, 976);
+  ASSERT_TRUE(Within(milliseconds(5000), [&] { return Figures().delivered == 1; }));
+  EXPECT_TRUE(webhooks_->mass());
+  Rules(500);
+  std::this_thread::sleep_for(2 * MassGate::kHold);
+  EXPECT_EQ(Figures().delivered, 1U);
+  EXPECT_EQ(Figures().dropped, 0U);
+  const json body = BodyOf(target.requests().at(0));
+  EXPECT_EQ(body["event"], "mass");
+  EXPECT_EQ(body["mass"]["changes"], kMost + 1);
+  EXPECT_EQ(body["mass"]["rule_changes"], 2000);
+  EXPECT_EQ(body["mass"]["at_last_resort"], 2000);
+}
+
+TEST_F(WebhooksInAMass, DropEverythingElseBeforeIt) {
+  std::atomic<bool> well = false;
+  std::mutex mutex;
+  std::vector<std::string> taken;
+  ScriptedTarget target([&](const std::string& request) {
+    if (!well) {
+      return ScriptedTarget::Reply(503);
+    }
+    const std::lock_guard lock(mutex);
+    const json body = BodyOf(request);
+    taken.push_back(body["event"].get<std::string>() + " " + body["new_status"].get<std::string>());
+    return ScriptedTarget::Reply(200);
+  });
+  Make(target.url(), 4);
+  Rules(2);  // before it: told one by one
+  ASSERT_TRUE(Within(milliseconds(5000), [&] { return Figures().waiting == 2; }));
+  Fail();
+  ASSERT_TRUE(Within(milliseconds(5000), [&] { return Figures().waiting == 3; }));
+  // Its end, after its window; what comes then is told one by one again.
+  ASSERT_TRUE(Within(milliseconds(20'000), [&] { return Figures().waiting == 4; }));
+  Rules(40);
+  ASSERT_TRUE(Within(milliseconds(5000), [&] { return Figures().dropped == 40; }));
+  well = true;
+  ASSERT_TRUE(Within(milliseconds(5000), [&] { return Figures().waiting == 0; }));
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(std::ranges::count(taken, "mass mass"), 1);
+  EXPECT_EQ(std::ranges::count(taken, "mass normal"), 1);
+  EXPECT_EQ(std::ranges::count(taken, "last_resort last_resort"), 2);
 }
 
 TEST_F(WebhooksAlive, KeepTheirQueueWhenTheyStayTheSame) {

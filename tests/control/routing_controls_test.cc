@@ -1,9 +1,13 @@
 // Routing controls: what the safety rules let pass, what is written down, what survives.
 #include "control/recovery/routing_controls.h"
 
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <thread>
 
 #include "control/config/node.h"
 
@@ -73,7 +77,8 @@ class Switches : public ::testing::Test {
     config_.rules = {kOneOn};
   }
   ~Switches() override { std::filesystem::remove_all(folder_); }
-  std::unique_ptr<Store> Open() { return *Store::Open((folder_ / "state.db").string()); }
+  std::string Path() const { return (folder_ / "state.db").string(); }
+  std::unique_ptr<Store> Open() { return *Store::Open(Path(), {.busy_ms = 20'000}); }
 
   std::filesystem::path folder_;
   RecoveryConfig config_;
@@ -106,6 +111,87 @@ TEST_F(Switches, AreRememberedWithWhoMovedThemAndWhatWasRefused) {
   EXPECT_EQ(log[0].who, "uid 7");
   EXPECT_EQ(log[0].refused, "");
   EXPECT_EQ(log[1].refused, "rule 'one': at least 1 of its 2 controls must be On, 0 are");
+}
+
+// A disk that takes its time: as long as this lives, the store waits.
+class SlowDisk {
+ public:
+  explicit SlowDisk(const std::string& path) {
+    EXPECT_EQ(sqlite3_open(path.c_str(), &database_), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  }
+  ~SlowDisk() { sqlite3_close(database_); }
+  SlowDisk(const SlowDisk&) = delete;
+  SlowDisk& operator=(const SlowDisk&) = delete;
+
+ private:
+  sqlite3* database_ = nullptr;
+};
+
+constexpr std::chrono::milliseconds kSlow{300};
+
+TEST_F(Switches, HoldUpNobodyWhileTheDiskWrites) {
+  const auto store = Open();
+  RoutingControls controls;
+  controls.Configure(config_);
+  auto disk = std::make_unique<SlowDisk>(Path());
+  auto order = std::async(std::launch::async, [&] {
+    return controls.Switch({.changes = {{"a", false}, {"b", true}}, .who = "uid 7"}, *store);
+  });
+  // Each call would wait for the order, and that for this loop, if they waited.
+  const auto until = std::chrono::steady_clock::now() + kSlow;
+  while (std::chrono::steady_clock::now() < until) {
+    ASSERT_EQ(controls.states(), (ControlStates{{"a", true}, {"b", false}})) << "not on the disk";
+    ASSERT_EQ(controls.config().controls.size(), 2U);
+    controls.Configure(config_);
+  }
+  ASSERT_EQ(order.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  disk.reset();
+  ASSERT_TRUE(order.get());
+  EXPECT_EQ(controls.states(), (ControlStates{{"a", false}, {"b", true}}));
+}
+
+TEST_F(Switches, OfTwoAtOnceTheSecondIsJudgedByWhatTheFirstLeft) {
+  const auto store = Open();
+  RoutingControls controls;
+  config_.controls = {{.name = "a", .initial_on = true}, {.name = "b", .initial_on = true}};
+  controls.Configure(config_);
+  auto disk = std::make_unique<SlowDisk>(Path());
+  const auto off = [&](const char* name) {
+    return std::async(std::launch::async, [&, name] {
+      return controls.Switch({.changes = {{name, false}}, .who = "uid 7"}, *store);
+    });
+  };
+  auto first = off("a");
+  auto second = off("b");
+  std::this_thread::sleep_for(kSlow);  // both are on their way
+  disk.reset();
+  const auto done = first.get();
+  const auto other = second.get();
+  ASSERT_NE(done.has_value(), other.has_value()) << "one of them must stay On";
+  EXPECT_EQ((done ? other : done).error().code, ErrorCode::kConflict);
+  const ControlStates states = controls.states();
+  EXPECT_NE(states.at("a"), states.at("b"));
+  EXPECT_EQ(store->ControlLog(10)->size(), 2U);
+}
+
+TEST_F(Switches, OfWhatALoadTakesOutMeanwhileAreOnlyRemembered) {
+  const auto store = Open();
+  RoutingControls controls;
+  controls.Configure(config_);
+  auto disk = std::make_unique<SlowDisk>(Path());
+  auto order = std::async(std::launch::async, [&] {
+    return controls.Switch({.changes = {{"b", true}}, .who = "uid 7"}, *store);
+  });
+  std::this_thread::sleep_for(kSlow);
+  RecoveryConfig without = config_;
+  without.controls.pop_back();
+  without.rules.clear();
+  controls.Configure(without);
+  disk.reset();
+  EXPECT_EQ(order.get().value(), (ControlStates{{"a", true}}));
+  controls.Configure(config_);
+  EXPECT_EQ(controls.states(), (ControlStates{{"a", true}, {"b", true}}));
 }
 
 TEST_F(Switches, ComeBackAsTheyWereLeftWhenTheConfigurationNamesThemAgain) {

@@ -177,7 +177,7 @@ def test_D6_all_endpoints_failing_at_once_are_one_piece_of_news(tmp_path):
                            "many.test": (steady.zone(names), [])},
                 many(count, interval_ms=3000, rise=1, fall=1, timeout_ms=500), size="100M",
                 tail=DATAPLANE + f'[[webhook]]\nurl = "http://127.0.0.1:{HOOK}/hook"\n'
-                                 f'secret_file = "{secret}"\nevents = ["transition"]\n')
+                                 f'secret_file = "{secret}"\n')
     with lab(node.config) as site:
         target = netpair.inside(server_of(site), lambda: Target(SECRET, port=HOOK))
         route_many(site)
@@ -202,6 +202,11 @@ def test_D6_all_endpoints_failing_at_once_are_one_piece_of_news(tmp_path):
     assert [(one["event"], one["new_status"]) for one in told] == [("mass", "mass"),
                                                                    ("mass", "normal")]
     assert f"of which {count} are unhealthy now" in told[1]["reason"], told[1]
+    assert told[1]["mass"] == {
+        "changes": count, "checks": count, "unhealthy": count, "rule_changes": count,
+        "at_last_resort": count, "quorums_lost": 0, "quorums_regained": 0}
+    assert told[0]["mass"]["at_last_resort"] > 0, told[0]
+    assert [one["sequence"] for one in told] == [before + 1, before + 2], "some were dropped"
     report("D6", round(published["max"]), "us", f"at most from a decision to its answers, p99 "
            f"{published['p99']:.0f}, {count} checks down; {len(told)} events told; the load lost "
            f"{found['lost']} of {found['asked']}")

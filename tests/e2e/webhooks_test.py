@@ -70,6 +70,9 @@ def test_every_change_is_told_in_order_through_a_target_that_hangs_and_fails(mak
         assert (first["event"], first["node"], first["id"], first["type"], first["name"]) == (
             "transition", "e2e", "web", "HTTP", None)
         assert first["reason"].startswith("set by command; Success: HTTP Status Code 200")
+        seen, = first["views"]
+        assert (seen["checker"], seen["side"]) == ("local", "healthy") and seen["age_ms"] < 60_000
+        assert seen["reason"].startswith("Success: HTTP Status Code 200")
         assert target.forged == [] and webhook(node)["dropped"] == 0
         until(lambda: webhook(node)["waiting"] == 0)
         assert SECRET not in node.log() and target.url not in node.log()

@@ -124,6 +124,54 @@ TEST_F(Checkers, TheVersionOfAssignmentsCountsEveryChange) {
   EXPECT_EQ(monitor_->assignments_version(), third);
 }
 
+TEST_F(Checkers, ATransitionSaysWhatEachOfThemSaw) {
+  ASSERT_TRUE(monitor_->Configure({Tcp("web")}));
+  Set(kThree);
+  for (const char* checker : {"a", "b", "c"}) {
+    Say(checker, "web", State::kHealthy);
+  }
+  (void)monitor_->queue().Drain();
+  for (const char* checker : {"b", "c"}) {
+    Say(checker, "web", State::kUnhealthy, 200'000'000);
+  }
+  EXPECT_TRUE(monitor_->queue().Drain().empty()) << "one of three is more than 18 %";
+  Say("a", "web", State::kUnhealthy);
+  const auto told = monitor_->queue().Drain();
+  ASSERT_EQ(told.size(), 1U);
+  ASSERT_EQ(told[0].sides.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const CheckerSide& side = told[0].sides[i];
+    EXPECT_EQ(side.checker, kThree[i].name);
+    EXPECT_EQ(side.region, kThree[i].region);
+    EXPECT_EQ(side.side, State::kUnhealthy);
+    EXPECT_EQ(side.reason, "said");
+    ASSERT_TRUE(side.age_ms);
+    EXPECT_GE(*side.age_ms, i == 0 ? 0 : 200);
+  }
+}
+
+TEST_F(Checkers, OfManyThoseThatAgreeWithTheTransitionAreNamed) {
+  ASSERT_TRUE(monitor_->Configure({Tcp("web")}));
+  std::vector<CheckerName> many;
+  for (int i = 0; i < 20; ++i) {
+    many.push_back({"c" + std::to_string(i), ""});
+  }
+  Set(many);
+  for (const CheckerName& one : many) {
+    Say(one.name, "web", State::kHealthy);
+  }
+  (void)monitor_->queue().Drain();
+  std::vector<Transition> told;
+  for (std::size_t i = 0; i < 20 && told.empty(); ++i) {  // the first ones go on to be content
+    Say(many[19 - i].name, "web", State::kUnhealthy);
+    told = monitor_->queue().Drain();
+  }
+  ASSERT_EQ(told.size(), 1U);
+  ASSERT_EQ(told[0].sides.size(), Transition::kMostSides);
+  EXPECT_TRUE(std::ranges::all_of(
+      told[0].sides, [](const CheckerSide& one) { return one.side == State::kUnhealthy; }));
+}
+
 TEST_F(Checkers, OnlyTheSettingsInForceAreReportedOn) {
   ASSERT_TRUE(monitor_->Configure({Tcp("web")}));
   Set(kThree);
