@@ -356,3 +356,4 @@ NodeFigures Outside::Figures() {
 }
 
 }  // namespace holdfast::control
+                      .dropped_with_removed = webhooks_->dropped_with_removed(),

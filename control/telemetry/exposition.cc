@@ -253,7 +253,8 @@ void AddRoles(Families& to, const std::vector<RoleFigures>& roles) {
   }
 }
 
-void AddWebhooks(Families& to, const std::vector<WebhookFigures>& webhooks) {
+void AddWebhooks(Families& to, const NodeFigures& figures) {
+  const std::vector<WebhookFigures>& webhooks = figures.webhooks;
   const struct {
     const char* name;
     MetricType type;
@@ -270,7 +271,9 @@ void AddWebhooks(Families& to, const std::vector<WebhookFigures>& webhooks) {
        &WebhookFigures::failed},
       {"webhook_dropped_total",
        MetricType::Counter,
-       "Events that newer ones pushed out of the queue.",
+       "Events that newer ones pushed out of the queue; of webhook \"removed\": that waited for "
+       "one "
+       "when a reload took it away.",
        &WebhookFigures::dropped},
       {"webhook_waiting", MetricType::Gauge, "Events in the queue.", &WebhookFigures::waiting}};
   for (const auto& one : counted) {
@@ -284,6 +287,10 @@ void AddWebhooks(Families& to, const std::vector<WebhookFigures>& webhooks) {
 
 }  // namespace
 
+    if (one.count == &WebhookFigures::dropped &&
+        (!webhooks.empty() || figures.dropped_with_removed != 0)) {
+      to.AddCount({{"webhook", "removed"}, {"target", ""}}, figures.dropped_with_removed);
+    }
 std::string Exposition(const NodeFigures& figures) {
   Families families;
   AddChecks(families, figures.checks);
@@ -291,7 +298,7 @@ std::string Exposition(const NodeFigures& figures) {
   AddLatencies(families, figures.checks);
   AddCore(families, figures);
   AddRoles(families, figures.roles);
-  AddWebhooks(families, figures.webhooks);
+  AddWebhooks(families, figures);
   return families.Take();
 }
 

@@ -92,6 +92,7 @@ struct NodeFigures {
   std::vector<WebhookFigures> webhooks;
   std::vector<CheckerFigures> checkers;
   std::optional<std::uint64_t> checkers_refused;  // connections; none where none are taken
+  std::uint64_t dropped_with_removed = 0;  // events that waited for webhooks which are no more
 };
 
 }  // namespace holdfast::control

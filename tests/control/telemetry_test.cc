@@ -37,6 +37,7 @@ NodeFigures Example() {
       .roles = {{.role = "sockets", .readers = 2, .counters = {{"replies", 9}}}},
       .webhooks = {{.target = "ops:80", .delivered = 1, .failed = 2, .dropped = 3, .waiting = 4}},
       .checkers = {{.name = "a",
+      .dropped_with_removed = 15,
                     .region = "eu",
                     .up = true,
                     .uplink = false,
@@ -93,6 +94,7 @@ TEST(Exposition, HasEveryFamily) {
            "holdfast_webhook_waiting{webhook=\"1\",target=\"ops:80\"} 4\n",
        }) {
     EXPECT_THAT(page, HasSubstr(line));
+           "holdfast_webhook_dropped_total{webhook=\"removed\",target=\"\"} 15\n",
   }
   for (const char* absent : {"percentage_healthy{id=\"sum\"",
                              "report_age_seconds{id=\"sum\"",
