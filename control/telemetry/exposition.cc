@@ -105,7 +105,8 @@ void AddChecks(Families& to, const std::vector<CheckFigures>& checks) {
   each([&](const auto& check, const auto& label) { to.AddCount(label, check.changes); });
   to.Begin("health_check_report_age_seconds",
            MetricType::Gauge,
-           "Since the last report about it; absent before the first.");
+           "Since the last report about it; absent before the first, while disabled, and of "
+           "CALCULATED and RECOVERY_CONTROL checks, which follow others.");
   optional(&CheckFigures::report_age_s);
   to.Begin("health_check_quorum",
            MetricType::Gauge,
@@ -221,6 +222,10 @@ void AddCore(Families& to, const NodeFigures& figures) {
   to.Add({}, core.behind ? 1 : 0);
   to.Begin("mass_event", MetricType::Gauge, "1: many health checks change at a time.");
   to.Add({}, figures.mass ? 1 : 0);
+  to.Begin("records_with_missing_check",
+           MetricType::Gauge,
+           "Records that name a health check which there is not: they count as unchecked.");
+  to.AddCount({}, figures.missing_checks);
   to.Begin("transitions_published_total", MetricType::Counter, "Transitions that became answers.");
   to.AddCount({}, core.published);
   if (core.published != 0) {
@@ -282,15 +287,15 @@ void AddWebhooks(Families& to, const NodeFigures& figures) {
       to.AddCount({{"webhook", std::to_string(i + 1)}, {"target", webhooks[i].target}},
                   webhooks[i].*one.count);
     }
+    if (one.count == &WebhookFigures::dropped &&
+        (!webhooks.empty() || figures.dropped_with_removed != 0)) {
+      to.AddCount({{"webhook", "removed"}, {"target", ""}}, figures.dropped_with_removed);
+    }
   }
 }
 
 }  // namespace
 
-    if (one.count == &WebhookFigures::dropped &&
-        (!webhooks.empty() || figures.dropped_with_removed != 0)) {
-      to.AddCount({{"webhook", "removed"}, {"target", ""}}, figures.dropped_with_removed);
-    }
 std::string Exposition(const NodeFigures& figures) {
   Families families;
   AddChecks(families, figures.checks);
