@@ -304,7 +304,8 @@ void Server::Save() {
   }
   saving_ = true;
   asio::post(disk_, [this, checks = std::move(checks)] {
-    if (const auto saved = core_.store().SaveChecks(checks); !saved) {
+    const auto saved = core_.store().SaveChecks(checks, CountersOf(core_.monitor(), checks));
+    if (!saved) {
       spdlog::error("check states not stored: {}", saved.error().message);
     }
     asio::post(io_, [this] {

@@ -31,9 +31,10 @@ Result<std::vector<StoredCheck>> Store::Checks() {
   }
 }
 
-Status Store::SaveChecks(std::span<const StoredCheck> checks) {
+Status Store::SaveChecks(std::span<const StoredCheck> checks,
+                         std::span<const StoredCounters> counters) {
   const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, checks]() -> Status {
+  auto saved = Transact([this, checks, counters]() -> Status {
     auto insert = database_.Prepare("INSERT OR REPLACE INTO health_check VALUES(?, ?, ?, ?, ?)");
     if (!insert) {
       return std::unexpected(insert.error());
@@ -46,7 +47,7 @@ Status Store::SaveChecks(std::span<const StoredCheck> checks) {
       insert->BindText(5, check.reason);
       HF_TRY(insert->Run());
     }
-    return {};
+    return InsertCounters(counters);
   });
   return saved ? saved : Explain(std::move(saved.error()));
 }
@@ -116,25 +117,28 @@ Result<std::vector<StoredCounters>> Store::Counters() {
 
 Status Store::SaveCounters(std::span<const StoredCounters> counters) {
   const std::lock_guard guard(mutex_);
-  auto saved = Transact([this, counters]() -> Status {
-    auto insert =
-        database_.Prepare("INSERT OR REPLACE INTO health_counters VALUES(?, ?, ?, ?, ?, ?, ?)");
-    if (!insert) {
-      return std::unexpected(insert.error());
-    }
-    for (const auto& [id, counted] : counters) {
-      insert->BindText(1, id);
-      insert->Bind(2, static_cast<std::int64_t>(counted.passes));
-      insert->Bind(3, static_cast<std::int64_t>(counted.failures));
-      insert->Bind(4, static_cast<std::int64_t>(counted.unknowns));
-      insert->Bind(5, counted.last_seen_ms);
-      insert->Bind(6, counted.last_failure_ms);
-      insert->BindText(7, counted.last_failure);
-      HF_TRY(insert->Run());
-    }
-    return {};
-  });
+  auto saved = Transact([this, counters] { return InsertCounters(counters); });
   return saved ? saved : Explain(std::move(saved.error()));
+}
+
+// Within a transaction.
+Status Store::InsertCounters(std::span<const StoredCounters> counters) {
+  auto insert =
+      database_.Prepare("INSERT OR REPLACE INTO health_counters VALUES(?, ?, ?, ?, ?, ?, ?)");
+  if (!insert) {
+    return std::unexpected(insert.error());
+  }
+  for (const auto& [id, counted] : counters) {
+    insert->BindText(1, id);
+    insert->Bind(2, static_cast<std::int64_t>(counted.passes));
+    insert->Bind(3, static_cast<std::int64_t>(counted.failures));
+    insert->Bind(4, static_cast<std::int64_t>(counted.unknowns));
+    insert->Bind(5, counted.last_seen_ms);
+    insert->Bind(6, counted.last_failure_ms);
+    insert->BindText(7, counted.last_failure);
+    HF_TRY(insert->Run());
+  }
+  return {};
 }
 
 }  // namespace holdfast::control

@@ -1,10 +1,12 @@
 """What `holdfast health` shows and orders: history, damping and its end by hand, counters that
 survive a crash, and an own uplink that is gone."""
 
+import contextlib
 import json
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -89,6 +91,32 @@ def test_counters_and_the_last_failure_survive_a_crash(make_one):
     assert after["failures"] == saved["failures"] >= 1
     assert (after["last_failure"], after["last_failure_ms"]) == (
         saved["last_failure"], saved["last_failure_ms"])
+
+
+def test_the_failure_that_turned_a_check_survives_a_crash_right_behind_it(make_one):
+    web = make_one.endpoint(mode="pass")
+    node = make_one.node(ZONE, [Keyed("web", web)])
+    node.start()
+    node.await_checks(web="healthy")
+    assert shown(node, "web")["last_failure"] == ""
+    began = time.time() * 1e3
+    web.set("fail")
+    node.await_checks(web="unhealthy")
+
+    def stored():
+        with contextlib.closing(sqlite3.connect(node.folder / "state" / "holdfast.db")) as store:
+            return store.execute("SELECT reason FROM health_check WHERE id = 'web' "
+                                 "AND reason LIKE 'Failure%'").fetchall()
+    until(stored)
+    before = node.kill("control", signal.SIGKILL)
+    web.set("pass")
+    killed = time.time() * 1e3
+    until(lambda: node.pid("control") not in (0, before) and
+          node.run("health", "show", "web").returncode == 0)
+    after = shown(node, "web")
+    assert after["last_failure"].startswith("Failure: HTTP Status Code 503"), after
+    assert began <= after["last_failure_ms"] <= killed
+    assert after["failures"] >= 1
 
 
 def test_nothing_goes_down_while_this_node_has_no_uplink(make_one):
