@@ -276,9 +276,8 @@ void AddWebhooks(Families& to, const NodeFigures& figures) {
        &WebhookFigures::failed},
       {"webhook_dropped_total",
        MetricType::Counter,
-       "Events that newer ones pushed out of the queue; of webhook \"removed\": that waited for "
-       "one "
-       "when a reload took it away.",
+       "Events that newer ones pushed out of the queue; of webhook \"removed\": "
+       "that waited for one when a reload took it away.",
        &WebhookFigures::dropped},
       {"webhook_waiting", MetricType::Gauge, "Events in the queue.", &WebhookFigures::waiting}};
   for (const auto& one : counted) {
