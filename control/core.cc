@@ -467,6 +467,14 @@ std::vector<StoredCheck> Core::TakeUnsaved() {
   return checks;
 }
 
+void Core::NotSaved(std::vector<StoredCheck> checks) {
+  for (StoredCheck& check : checks) {
+    if (monitor_->StatusOf(check.id)) {  // else it is gone, and its row shall not come back
+      unsaved_.try_emplace(check.id, std::move(check));
+    }
+  }
+}
+
 Status Core::SetOverride(const std::string& check, health::Override ordered) {
   const auto before = overrides_.find(check);
   const auto old = before == overrides_.end() ? health::Override::kAuto : before->second;

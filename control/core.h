@@ -67,6 +67,8 @@ class Core {
 
   /// Check states that changed since the last call, for the store.
   std::vector<StoredCheck> TakeUnsaved();
+  /// Those of them that the store did not take: the next call has them again, as they are by then.
+  void NotSaved(std::vector<StoredCheck> checks);
   /// Transitions that were taken since the last call, for whoever tells others of them.
   std::vector<health::Transition> TakeTold() { return std::exchange(told_, {}); }
   [[nodiscard]] LastResort& last_resort() noexcept { return last_resort_; }

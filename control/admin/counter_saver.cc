@@ -1,7 +1,6 @@
 #include "control/admin/counter_saver.h"
 
 #include <spdlog/spdlog.h>
-#include <vector>
 
 namespace holdfast::control {
 
@@ -23,6 +22,17 @@ void CounterSaver::Save(const health::Monitor& monitor, Store& store) {
     return;
   }
   saved_ = std::move(now);
+}
+
+std::vector<StoredCounters> CountersOf(const health::Monitor& monitor,
+                                       std::span<const StoredCheck> checks) {
+  std::vector<StoredCounters> counters;
+  for (const StoredCheck& check : checks) {
+    if (auto status = monitor.StatusOf(check.id)) {
+      counters.push_back({.id = check.id, .counters = std::move(status->counters)});
+    }
+  }
+  return counters;
 }
 
 }  // namespace holdfast::control

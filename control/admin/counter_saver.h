@@ -1,9 +1,12 @@
-// Counters of checks on their way to the store, now and then: what a crash loses is what was
-// counted since.
+// Counters of checks on their way to the store: with each change of a state, so that the failure
+// which explains it is there as long as the state is, and now and then. What a crash loses is what
+// was counted since.
 #pragma once
 
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "control/model/store.h"
 #include "health/monitor.h"
@@ -19,5 +22,9 @@ class CounterSaver {
  private:
   std::unordered_map<std::string, health::Counters> saved_;
 };
+
+/// Of those of `checks` that there are, as of now. Any thread.
+std::vector<StoredCounters> CountersOf(const health::Monitor& monitor,
+                                       std::span<const StoredCheck> checks);
 
 }  // namespace holdfast::control

@@ -4,6 +4,8 @@
 #include <array>
 #include <map>
 #include <spdlog/spdlog.h>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "control/telemetry/exposition.h"
@@ -77,7 +79,10 @@ CheckFigures FiguresOf(const health::CheckStatus& status) {
   if (status.tally.assigned != 0) {
     figures.has_quorum = status.has_quorum;
   }
-  if (status.age_ms) {
+  // A report of what nobody reports on would only grow older, however good the check is.
+  const bool follows = status.type == health::CheckType::kCalculated ||
+                       status.type == health::CheckType::kRecoveryControl;
+  if (status.age_ms && !status.disabled && !follows) {
     figures.report_age_s = static_cast<double>(*status.age_ms) / 1000;
   }
   for (const health::CheckerLatencies& one : status.latencies) {
@@ -103,6 +108,21 @@ ResolverFigures FiguresOf(const health::NameCounters& names) {
           .cache_hits = names.of(kCacheHits),
           .last_good = names.of(kLastGood),
           .names = names.names()};
+}
+
+std::uint64_t RecordsWithoutTheirCheck(const Model& model) {
+  std::unordered_set<std::string_view> known;
+  for (const health::CheckConfig& check : model.checks) {
+    known.insert(check.id);
+  }
+  std::uint64_t count = 0;
+  for (const Zone& zone : model.zones) {
+    count += static_cast<std::uint64_t>(
+        std::ranges::count_if(zone.record_sets, [&known](const RecordSet& record) {
+          return !record.health_check_id.empty() && !known.contains(record.health_check_id);
+        }));
+  }
+  return count;
 }
 
 Event EventOf(const LastResortChange& change) {
@@ -357,13 +377,20 @@ NodeFigures Outside::Figures() {
                       .version = HF_VERSION,
                       .core = shared.core,
                       .mass = webhooks_->mass(),
+                      .missing_checks = 0,
                       .checks = {},
                       .roles = RolesOf(run_dir_, instruments_.counter_names),
                       .webhooks = webhooks_->Figures(),
+                      .dropped_with_removed = webhooks_->dropped_with_removed(),
                       .checkers = {},
                       .checkers_refused = {},
                       .resolver = FiguresOf(core_.monitor().names())};
   checkers_.Fill(figures);
+  if (counted_.lock() != shared.model) {
+    counted_ = shared.model;
+    missing_checks_ = RecordsWithoutTheirCheck(*shared.model);
+  }
+  figures.missing_checks = missing_checks_;
   const auto statuses = core_.monitor().Statuses();
   figures.checks.reserve(statuses.size());
   for (const health::CheckStatus& status : statuses) {

@@ -83,6 +83,8 @@ class Outside {
   // Listener's thread:
   std::shared_ptr<const std::string> page_;
   std::chrono::steady_clock::time_point page_until_;
+  std::weak_ptr<const Model> counted_;  // of which the next is
+  std::uint64_t missing_checks_ = 0;
 
   // The order matters at the end: who calls goes before what is called.
   RemoteCheckers checkers_;

@@ -86,6 +86,9 @@ class Server {
   Status Run();
 
  private:
+  using Reply = std::function<void(const std::string& line)>;
+  using Saved = std::function<void(const Status& saved)>;
+
   void Pin();
   void WaitTransitions();
   void WaitTick();
@@ -93,9 +96,10 @@ class Server {
   void WaitCounters();
   void WaitSignal();
   void Save();
+  using Reply = ControlSocket::Reply;
+  void ReplyWhenSaved(Json done, Reply reply);
   void SaveLoad();
   void Loaded();
-  using Reply = ControlSocket::Reply;
   void Answer(const std::string& line, const std::string& who, Reply reply);
   void Dispatch(const Json& request, const std::string& who, Reply reply);
   void RoutingSet(const Json& request, const std::string& who, Reply reply);
@@ -137,6 +141,7 @@ class Server {
   bool saving_ = false;  // check states are on their way to the disk
   Loop loop_;
   asio::io_context& io_ = loop_.io();
+  std::vector<Saved> wait_save_;  // to be told when the check states of now are stored, or why not
   Loads loads_;
   // A thread each, so that no load waits for a question, nor a quick one for a long one.
   asio::thread_pool jobs_{1};
@@ -237,6 +242,7 @@ void Server::WaitCounters() {
   counters_tick_.expires_after(kCountersTick);
   counters_tick_.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
+      Save();  // what the disk did not take
       asio::post(disk_, [this] { counters_.Save(core_.monitor(), core_.store()); });
       WaitCounters();
     }
@@ -259,25 +265,54 @@ void Server::WaitSignal() {
 }
 
 // Check states go to the store on the disk's own thread, never on the loop's: a slow disk must not
-// hold back a failover. What a crash in between loses, the image has.
+// hold back a failover. What a crash in between loses, the image has. What the disk does not take
+// is tried again with the counters, and with the next change or order.
 void Server::Save() {
   if (saving_) {
     return;  // what changes meanwhile goes together, behind it
   }
   auto checks = core_.TakeUnsaved();
+  auto wait = std::exchange(wait_save_, {});
   if (checks.empty()) {
+    for (const Saved& tell : wait) {
+      tell({});
+    }
     return;
   }
   saving_ = true;
-  asio::post(disk_, [this, checks = std::move(checks)] {
-    if (const auto saved = core_.store().SaveChecks(checks); !saved) {
+  asio::post(disk_, [this, checks = std::move(checks), wait = std::move(wait)]() mutable {
+    const auto saved = core_.store().SaveChecks(checks, CountersOf(core_.monitor(), checks));
+    if (!saved) {
       spdlog::error("check states not stored: {}", saved.error().message);
     }
-    asio::post(io_, [this] {
+    asio::post(io_, [this, saved, checks = std::move(checks), wait = std::move(wait)]() mutable {
       saving_ = false;
-      Save();
+      if (!saved) {
+        core_.NotSaved(std::move(checks));
+      }
+      for (const Saved& tell : wait) {
+        tell(saved);
+      }
+      if (saved || !wait_save_.empty()) {
+        Save();
+      }
     });
   });
+}
+
+// An order is not done before a restart of the host would know it too.
+void Server::ReplyWhenSaved(Json done, Reply reply) {
+  wait_save_.emplace_back([done = std::move(done), reply = std::move(reply)](const Status& saved) {
+    if (saved || !done["ok"]) {
+      return reply(LineOf(done));
+    }
+    reply(LineOf(Failure(
+        {saved.error().code,
+         "in force from generation " + done["result"]["generation"].dump() +
+             " on, but not stored, so a restart may undo it; storing is tried again every " +
+             std::to_string(kCountersTick.count()) + " s: " + saved.error().message})));
+  });
+  Save();
 }
 
 // What was parsed, for the next start. It is served by now, and nothing is lost without it.
@@ -351,8 +386,7 @@ void Server::Dispatch(const Json& request, const std::string& who, Reply reply) 
     const Json done = op == "health_set" ? HealthSet(core_, text("check"), text("to"))
                                          : HealthRelease(core_, text("check"));
     outside_->TellTransitions();
-    Save();
-    return reply(LineOf(done));
+    return ReplyWhenSaved(done, std::move(reply));
   }
   if (op == "routing_list") {
     return reply(LineOf(RoutingList(core_)));

@@ -151,8 +151,9 @@ class Store {
 
   /// Ordered by id.
   Result<std::vector<StoredCheck>> Checks();
-  /// Inserts or replaces, all or none.
-  Status SaveChecks(std::span<const StoredCheck> checks);
+  /// Inserts or replaces, all or none. @param counters  of any checks, in the same transaction.
+  Status SaveChecks(std::span<const StoredCheck> checks,
+                    std::span<const StoredCounters> counters = {});
   /// Ordered by id.
   Result<std::vector<StoredCounters>> Counters();
   /// Inserts or replaces, all or none.
@@ -221,6 +222,7 @@ class Store {
     return ForEachRow(sql, {}, take);
   }
   [[nodiscard]] std::unexpected<Error> Explain(Error error) const;
+  Status InsertCounters(std::span<const StoredCounters> counters);
 
   std::string path_;
   std::unique_ptr<StoreLock> lock_;  // given back after the database is closed

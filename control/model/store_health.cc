@@ -51,8 +51,9 @@ Result<std::vector<StoredCheck>> Store::Checks() {
   return checks;
 }
 
-Status Store::SaveChecks(std::span<const StoredCheck> checks) {
-  return Save([this, checks]() -> Status {
+Status Store::SaveChecks(std::span<const StoredCheck> checks,
+                         std::span<const StoredCounters> counters) {
+  return Save([this, checks, counters]() -> Status {
     auto insert = database_.Prepare("INSERT OR REPLACE INTO health_check VALUES(?, ?, ?, ?, ?)");
     if (!insert) {
       return std::unexpected(insert.error());
@@ -65,7 +66,7 @@ Status Store::SaveChecks(std::span<const StoredCheck> checks) {
       insert->BindText(5, check.reason);
       HF_TRY(insert->Run());
     }
-    return {};
+    return InsertCounters(counters);
   });
 }
 
@@ -122,25 +123,28 @@ Result<std::vector<StoredCounters>> Store::Counters() {
 }
 
 Status Store::SaveCounters(std::span<const StoredCounters> counters) {
-  return Save([this, counters]() -> Status {
-    auto insert =
-        database_.Prepare("INSERT OR REPLACE INTO health_counters VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
-    if (!insert) {
-      return std::unexpected(insert.error());
-    }
-    for (const auto& [id, counted] : counters) {
-      insert->BindText(1, id);
-      insert->Bind(2, static_cast<std::int64_t>(counted.passes));
-      insert->Bind(3, static_cast<std::int64_t>(counted.failures));
-      insert->Bind(4, static_cast<std::int64_t>(counted.unknowns));
-      insert->Bind(5, counted.last_seen_ms);
-      insert->Bind(6, counted.last_failure_ms);
-      insert->BindText(7, counted.last_failure);
-      insert->BindText(8, TextOf(counted.falls_ms));
-      HF_TRY(insert->Run());
-    }
-    return {};
-  });
+  return Save([this, counters] { return InsertCounters(counters); });
+}
+
+// Within a transaction.
+Status Store::InsertCounters(std::span<const StoredCounters> counters) {
+  auto insert =
+      database_.Prepare("INSERT OR REPLACE INTO health_counters VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!insert) {
+    return std::unexpected(insert.error());
+  }
+  for (const auto& [id, counted] : counters) {
+    insert->BindText(1, id);
+    insert->Bind(2, static_cast<std::int64_t>(counted.passes));
+    insert->Bind(3, static_cast<std::int64_t>(counted.failures));
+    insert->Bind(4, static_cast<std::int64_t>(counted.unknowns));
+    insert->Bind(5, counted.last_seen_ms);
+    insert->Bind(6, counted.last_failure_ms);
+    insert->BindText(7, counted.last_failure);
+    insert->BindText(8, TextOf(counted.falls_ms));
+    HF_TRY(insert->Run());
+  }
+  return {};
 }
 
 }  // namespace holdfast::control

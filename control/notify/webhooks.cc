@@ -30,7 +30,7 @@ std::string HostOf(const std::string& url) {
   return host.substr(host.find('@') == std::string::npos ? 0 : host.find('@') + 1);
 }
 
-// One target. Gone when its settings changed: an attempt under way then ends in nothing.
+// One target. Gone when no target of its URL is wanted: an attempt under way then ends in nothing.
 class Target : public std::enable_shared_from_this<Target> {
  public:
   Target(HttpClient& client,
@@ -42,6 +42,11 @@ class Target : public std::enable_shared_from_this<Target> {
     ReadAgain();
   }
 
+  /// What waits is told as the new settings say.
+  void Change(const WebhookConfig& config) {
+    config_ = config;
+    ReadAgain();
+  }
   /// Keeps the secret that it had when there is none to be had now.
   void ReadAgain() {
     if (auto secret = ReadSecret(config_.secret_file)) {
@@ -160,7 +165,7 @@ class Target : public std::enable_shared_from_this<Target> {
   HttpClient& client_;
   const Sender& sender_;
   const WebhookLimits& limits_;
-  const WebhookConfig config_;
+  WebhookConfig config_;
   std::string secret_;
   std::deque<Waiting> queue_;
   std::uint64_t sequence_ = 0;
@@ -191,18 +196,7 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
                  std::vector<CheckWords> checks,
                  std::uint32_t mass_changes) {
     gate_.SetMost(mass_changes);
-    auto before = std::move(targets_);
-    targets_.clear();
-    for (const WebhookConfig& one : wanted) {
-      const auto old =
-          std::ranges::find_if(before, [&](const auto& t) { return t && t->config() == one; });
-      if (old == before.end()) {
-        targets_.push_back(std::make_shared<Target>(client_, sender_, limits_, one));
-      } else {
-        targets_.push_back(std::move(*old));
-        targets_.back()->ReadAgain();
-      }
-    }
+    SetTargets(wanted);
     std::unordered_map<std::string, CheckWords> words;
     for (CheckWords& one : checks) {
       if (const auto known = words_.find(one.id); known != words_.end()) {
@@ -300,8 +294,39 @@ class Webhooks::Core : public std::enable_shared_from_this<Core> {
   std::atomic<std::size_t> handed_over = 0;
   std::atomic<bool> mass = false;
   std::atomic<std::int64_t> at_last_resort = -1;  // rules; -1: nobody watches them
+  std::atomic<std::uint64_t> dropped_with_removed = 0;
 
  private:
+  // The same ones first, so that of two with one URL each keeps its own queue.
+  void SetTargets(const std::vector<WebhookConfig>& wanted) {
+    auto before = std::exchange(targets_, std::vector<std::shared_ptr<Target>>(wanted.size()));
+    const auto keep = [&](auto&& fits) {
+      for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const auto old = std::ranges::find_if(
+            before, [&](const auto& t) { return t && fits(t->config(), wanted[i]); });
+        if (targets_[i] == nullptr && old != before.end()) {
+          targets_[i] = std::move(*old);
+          targets_[i]->Change(wanted[i]);
+        }
+      }
+    };
+    keep([](const auto& was, const auto& is) { return was == is; });
+    keep([](const auto& was, const auto& is) { return was.url == is.url; });
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (targets_[i] == nullptr) {
+        targets_[i] = std::make_shared<Target>(client_, sender_, limits_, wanted[i]);
+      }
+    }
+    for (const auto& gone : before) {
+      if (gone != nullptr && gone->figures().waiting != 0) {
+        dropped_with_removed += gone->figures().waiting;
+        spdlog::warn("webhook {} is gone, and with it {} events that waited for it",
+                     gone->figures().target,
+                     gone->figures().waiting);
+      }
+    }
+  }
+
   void Show() {
     std::vector<WebhookFigures> figures;
     figures.reserve(targets_.size());
@@ -385,6 +410,10 @@ void Webhooks::SetAtLastResort(std::optional<std::size_t> rules) noexcept {
 
 std::vector<WebhookFigures> Webhooks::Figures() const {
   return core_->Figures();
+}
+
+std::uint64_t Webhooks::dropped_with_removed() const noexcept {
+  return core_->dropped_with_removed;
 }
 
 bool Webhooks::mass() const noexcept {

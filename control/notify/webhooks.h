@@ -45,8 +45,8 @@ class Webhooks {
   Webhooks(const Webhooks&) = delete;
   Webhooks& operator=(const Webhooks&) = delete;
 
-  /// Makes these the targets; those that are the same keep queue and figures. Their secrets are
-  /// read again. Any thread.
+  /// Makes these the targets; those whose URL stays keep queue, sequence and figures. Their secrets
+  /// are read again. Any thread.
   /// @param mass_changes  see MassGate::SetMost.
   void Configure(std::vector<WebhookConfig> targets,
                  std::vector<CheckWords> checks,
@@ -62,6 +62,8 @@ class Webhooks {
 
   /// In the order of the targets, as of the last moment. Any thread.
   [[nodiscard]] std::vector<WebhookFigures> Figures() const;
+  /// Events that waited for targets which Configure took away. Any thread.
+  [[nodiscard]] std::uint64_t dropped_with_removed() const noexcept;
   /// Whether a mass event is on, targets or not. Any thread.
   [[nodiscard]] bool mass() const noexcept;
 

@@ -105,7 +105,8 @@ void AddChecks(Families& to, const std::vector<CheckFigures>& checks) {
   each([&](const auto& check, const auto& label) { to.AddCount(label, check.changes); });
   to.Begin("health_check_report_age_seconds",
            MetricType::Gauge,
-           "Since the last report about it; absent before the first.");
+           "Since the last report about it; absent before the first, while disabled, and of "
+           "CALCULATED and RECOVERY_CONTROL checks, which follow others.");
   optional(&CheckFigures::report_age_s);
   to.Begin("health_check_quorum",
            MetricType::Gauge,
@@ -221,6 +222,10 @@ void AddCore(Families& to, const NodeFigures& figures) {
   to.Add({}, core.behind ? 1 : 0);
   to.Begin("mass_event", MetricType::Gauge, "1: many health checks change at a time.");
   to.Add({}, figures.mass ? 1 : 0);
+  to.Begin("records_with_missing_check",
+           MetricType::Gauge,
+           "Records that name a health check which there is not: they count as unchecked.");
+  to.AddCount({}, figures.missing_checks);
   to.Begin("transitions_published_total", MetricType::Counter, "Transitions that became answers.");
   to.AddCount({}, core.published);
   if (core.published != 0) {
@@ -281,7 +286,8 @@ void AddRoles(Families& to, const std::vector<RoleFigures>& roles) {
   }
 }
 
-void AddWebhooks(Families& to, const std::vector<WebhookFigures>& webhooks) {
+void AddWebhooks(Families& to, const NodeFigures& figures) {
+  const std::vector<WebhookFigures>& webhooks = figures.webhooks;
   const struct {
     const char* name;
     MetricType type;
@@ -298,7 +304,8 @@ void AddWebhooks(Families& to, const std::vector<WebhookFigures>& webhooks) {
        &WebhookFigures::failed},
       {"webhook_dropped_total",
        MetricType::Counter,
-       "Events that newer ones pushed out of the queue.",
+       "Events that newer ones pushed out of the queue; of webhook \"removed\": "
+       "that waited for one when a reload took it away.",
        &WebhookFigures::dropped},
       {"webhook_waiting", MetricType::Gauge, "Events in the queue.", &WebhookFigures::waiting}};
   for (const auto& one : counted) {
@@ -306,6 +313,10 @@ void AddWebhooks(Families& to, const std::vector<WebhookFigures>& webhooks) {
     for (std::size_t i = 0; i < webhooks.size(); ++i) {
       to.AddCount({{"webhook", std::to_string(i + 1)}, {"target", webhooks[i].target}},
                   webhooks[i].*one.count);
+    }
+    if (one.count == &WebhookFigures::dropped &&
+        (!webhooks.empty() || figures.dropped_with_removed != 0)) {
+      to.AddCount({{"webhook", "removed"}, {"target", ""}}, figures.dropped_with_removed);
     }
   }
 }
@@ -320,7 +331,7 @@ std::string Exposition(const NodeFigures& figures) {
   AddCore(families, figures);
   AddResolver(families, figures.resolver);
   AddRoles(families, figures.roles);
-  AddWebhooks(families, figures.webhooks);
+  AddWebhooks(families, figures);
   return families.Take();
 }
 

@@ -35,9 +35,10 @@ struct CheckFigures {
   /// before the first verdict.
   std::optional<double> percentage_healthy;
   std::optional<std::uint64_t> children_healthy;  // calculated checks only
-  std::optional<double> report_age_s;             // none before the first report
-  std::uint64_t changes = 0;                      // of `healthy`
-  bool probed = true;                             // else the next three mean nothing
+  /// None before the first report, while disabled, and of a type on which nobody reports.
+  std::optional<double> report_age_s;
+  std::uint64_t changes = 0;  // of `healthy`
+  bool probed = true;         // else the next three mean nothing
   std::uint64_t passes = 0;
   std::uint64_t failures = 0;
   std::uint64_t unknowns = 0;
@@ -96,10 +97,12 @@ struct NodeFigures {
   std::string node;
   std::string version;
   CoreFigures core;
-  bool mass = false;  // many checks change at a time
+  bool mass = false;                 // many checks change at a time
+  std::uint64_t missing_checks = 0;  // records that name a check which there is not
   std::vector<CheckFigures> checks;
   std::vector<RoleFigures> roles;
   std::vector<WebhookFigures> webhooks;
+  std::uint64_t dropped_with_removed = 0;  // events that waited for webhooks which are no more
   std::vector<CheckerFigures> checkers;
   std::optional<std::uint64_t> checkers_refused;  // connections; none where none are taken
   ResolverFigures resolver;

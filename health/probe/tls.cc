@@ -45,6 +45,9 @@ Result<std::unique_ptr<TlsContext>> TlsContext::Create() {
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // One read ends with each record that carries no data: an endpoint that floods the connection
+  // with session tickets must not hold the loop, which sees its deadlines in between.
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   // OpenSSL tells of sessions, but keeps none itself: whoever made the connection does.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, &TlsSession::OnNewSession);

@@ -41,6 +41,8 @@ const char* AlarmStateText(AlarmState state) noexcept {
       return "OK";
     case AlarmState::kAlarm:
       return "ALARM";
+    case AlarmState::kNotYet:
+      return "INSUFFICIENT_DATA so far";
   }
   return "?";
 }
@@ -80,7 +82,12 @@ AlarmState JudgePoints(const MetricRule& rule,
     }
     ++breaching;
   }
-  return breaching == rule.evaluation_periods ? AlarmState::kAlarm : AlarmState::kInsufficientData;
+  if (breaching == rule.evaluation_periods) {
+    return AlarmState::kAlarm;
+  }
+  // A process that has just begun must not take its own want of a past for the source's.
+  return points.size() < PeriodsLookedAt(rule) ? AlarmState::kNotYet
+                                               : AlarmState::kInsufficientData;
 }
 
 std::string PointText(const MetricRule& rule, double value) {
@@ -94,6 +101,8 @@ State MetricState(AlarmState alarm, InsufficientData setting, State before) noex
       return State::kHealthy;
     case AlarmState::kAlarm:
       return State::kUnhealthy;
+    case AlarmState::kNotYet:
+      return before;
     case AlarmState::kInsufficientData:
       break;
   }

@@ -13,9 +13,10 @@
 
 namespace holdfast::health {
 
-/// Of an alarm's data as of now.
-enum class AlarmState : std::uint8_t { kInsufficientData, kOk, kAlarm };
-/// "INSUFFICIENT_DATA", "OK", "ALARM".
+/// Of an alarm's data as of now. kNotYet: too few, but its source has not been asked for as many
+/// periods as are looked at, so what was known before stands.
+enum class AlarmState : std::uint8_t { kInsufficientData, kOk, kAlarm, kNotYet };
+/// "INSUFFICIENT_DATA", "OK", "ALARM", "INSUFFICIENT_DATA so far".
 const char* AlarmStateText(AlarmState state) noexcept;
 
 /// When a value is one to be alarmed by; CloudWatch's words.
@@ -40,8 +41,10 @@ struct MetricRule {
 std::size_t PeriodsLookedAt(const MetricRule& rule) noexcept;
 
 /// kAlarm when the newest `evaluation_periods` points that there are all breach, kOk when one of
-/// them does not, kInsufficientData when there is none or all breach that there are, but too few.
-/// @param points  one for each period, the newest last; nothing or a NaN where there was no data.
+/// them does not. Else there is none, or all breach that there are, but too few: kNotYet while
+/// fewer periods have been asked than are looked at, then kInsufficientData.
+/// @param points  one for each period that was asked, the newest last; nothing or a NaN where there
+/// was no data.
 AlarmState JudgePoints(const MetricRule& rule,
                        std::span<const std::optional<double>> points) noexcept;
 

@@ -269,6 +269,37 @@ TEST_F(Sources, AskAPrometheusEachPeriodAndTellEachCheck) {
             2);
 }
 
+TEST_F(Sources, SayNothingOfTooFewDataBeforeAsManyPeriodsWereAskedAsAreLookedAt) {
+  std::atomic<bool> has_data = true;
+  ScriptedTarget server([&](const std::string&) {
+    return ScriptedTarget::Reply(200, Vector(has_data ? Element("30") : ""));
+  });
+  MetricSource source = Promql();
+  source.url = server.url();
+  source.rule.evaluation_periods = 3;
+  const auto all_told = [&](std::size_t count) {
+    return Within(milliseconds(12'000), [&] { return Told().size() >= count; });
+  };
+  const std::string not_yet = "m Unknown: alarm eu-1/errors is INSUFFICIENT_DATA so far: ";
+  const std::string breach = "30 is GreaterThanThreshold 10";
+  // As after a restart: all that is asked for breaches, and nothing else is said before the alarm.
+  sources_->Configure({source}, {CheckOf("m", source.id)});
+  ASSERT_TRUE(all_told(3));
+  EXPECT_THAT(
+      Told(),
+      ::testing::ElementsAre(
+          not_yet + breach, not_yet + breach, "m Failure: alarm eu-1/errors is ALARM: " + breach));
+  // A change of the source begins anew; a source without data is known after five periods.
+  has_data = false;
+  source.rule.threshold = 20;
+  sources_->Configure({source}, {CheckOf("m", source.id)});
+  ASSERT_TRUE(all_told(8));
+  const auto told = Told();
+  const std::string none = "the query gives no value";
+  EXPECT_EQ(std::ranges::count(told, not_yet + none), 4);
+  EXPECT_EQ(told.at(7), "m Unknown: alarm eu-1/errors is INSUFFICIENT_DATA: " + none);
+}
+
 TEST_F(Sources, TakeWhatIsPostedAndNoticeSilence) {
   MetricSource source{
       .id = "eu-1/web", .kind = MetricSource::Kind::kAlertmanager, .heartbeat_s = 1};

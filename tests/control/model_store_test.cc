@@ -148,6 +148,24 @@ TEST_F(StoreFolder, BringsAnOlderStoreUpToDate) {
   EXPECT_EQ(store->ParsedContent("x").value(), "");
 }
 
+TEST_F(StoreFolder, KeepsAStateTogetherWithTheFailureThatExplainsIt) {
+  const StoredCounters why{kDown.id, {7, 2, 1, 1'700'000'000'123, "Failure: refused", 99}};
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->SaveChecks(std::vector{kDown}, std::vector{why}));
+  }
+  const auto store = Open();
+  EXPECT_THAT(store->Checks().value(), ElementsAre(kDown));
+  EXPECT_THAT(store->Counters().value(), ElementsAre(why));
+  // Both or none.
+  StoredCheck impossible = kForced;
+  impossible.raw = static_cast<health::State>(9);
+  StoredCounters later = why;
+  later.counters.failures = 100;
+  ASSERT_FALSE(store->SaveChecks(std::vector{impossible}, std::vector{later}));
+  EXPECT_THAT(store->Counters().value(), ElementsAre(why));
+}
+
 TEST_F(StoreFolder, KeepsNothingOfABatchThatFails) {
   const auto store = Open();
   StoredCheck impossible = kForced;

@@ -360,6 +360,50 @@ TEST_F(WebhooksAlive, KeepTheirQueueWhenTheyStayTheSame) {
   EXPECT_EQ(BodyOf(target.requests().back())["sequence"], 2);
 }
 
+TEST_F(WebhooksAlive, KeepTheirQueueWhenAReloadChangesAnythingButTheirUrl) {
+  std::atomic<bool> well = false;
+  const auto reply = [&](const std::string&) { return ScriptedTarget::Reply(well ? 200 : 503); };
+  ScriptedTarget target(reply);
+  ScriptedTarget twin(reply);
+  Make({target.url(), twin.url()});
+  Tell(false);
+  Tell(true);
+  ASSERT_TRUE(Within(milliseconds(5000), [&] {
+    return Figures(0).waiting == 2 && Figures(1).waiting == 2 && Figures(0).failed >= 1;
+  }));
+  // The other way round, and one of them otherwise.
+  webhooks_->Configure(
+      {{.url = twin.url(), .secret_file = secret_, .transitions = true},
+       {.url = target.url(), .secret_file = secret_, .last_resort = true, .sns_envelope = true}},
+      {{.id = "a", .name = "", .type = "TCP", .healthy = true}});
+  well = true;
+  ASSERT_TRUE(Within(milliseconds(5000),
+                     [&] { return Figures(0).delivered == 2 && Figures(1).delivered == 2; }));
+  EXPECT_EQ(Figures(1).target, "127.0.0.1:" + std::to_string(target.port()));
+  EXPECT_THAT(target.requests().back(), HasSubstr("x-amz-sns-message-type: Notification\r\n"));
+  EXPECT_EQ(json::parse(BodyOf(target.requests().back())["Message"].get<std::string>())["sequence"],
+            2);
+  EXPECT_EQ(webhooks_->dropped_with_removed(), 0U);
+}
+
+TEST_F(WebhooksAlive, CountWhatWaitedForATargetThatAReloadTakesAway) {
+  ScriptedTarget down([](const std::string&) { return ScriptedTarget::Reply(503); });
+  ScriptedTarget well([](const std::string&) { return ScriptedTarget::Reply(200); });
+  Make({down.url()});
+  Tell(false);
+  Tell(true);
+  Tell(false);
+  ASSERT_TRUE(Within(milliseconds(5000), [&] { return Figures().waiting == 3; }));
+  webhooks_->Configure({{.url = well.url(), .secret_file = secret_, .transitions = true}},
+                       {{.id = "a", .name = "", .type = "TCP", .healthy = true}});
+  ASSERT_TRUE(Within(milliseconds(5000), [&] { return webhooks_->dropped_with_removed() == 3; }));
+  EXPECT_EQ(Figures().waiting, 0U);
+  webhooks_->Configure({}, {});
+  Tell(true);
+  ASSERT_TRUE(Within(milliseconds(5000), [&] { return webhooks_->Figures().empty(); }));
+  EXPECT_EQ(webhooks_->dropped_with_removed(), 3U);
+}
+
 TEST_F(WebhooksAlive, CountWhatTheirThreadNeverSaw) {
   ScriptedTarget target([](const std::string&) { return ScriptedTarget::Reply(200); });
   WebhookLimits limits;

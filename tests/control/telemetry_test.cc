@@ -22,6 +22,7 @@ NodeFigures Example() {
                .last_publish_us = 21.5,
                .slowest_publish_us = 250,
                .damage_found = 1},
+      .missing_checks = 14,
       .checks = {{.id = "web",
                   .name = "first \"web\"\n",
                   .type = "HTTP",
@@ -36,6 +37,7 @@ NodeFigures Example() {
                  {.id = "sum", .type = "CALCULATED", .children_healthy = 2, .probed = false}},
       .roles = {{.role = "sockets", .readers = 2, .counters = {{"replies", 9}}}},
       .webhooks = {{.target = "ops:80", .delivered = 1, .failed = 2, .dropped = 3, .waiting = 4}},
+      .dropped_with_removed = 15,
       .checkers = {{.name = "a",
                     .region = "eu",
                     .up = true,
@@ -96,6 +98,8 @@ TEST(Exposition, HasEveryFamily) {
            "holdfast_info{node=\"ns1\",version=\"1.2\"} 1\n",
            "holdfast_generation 42\n",
            "holdfast_behind 1\n",
+           "# TYPE holdfast_records_with_missing_check gauge\n",
+           "holdfast_records_with_missing_check 14\n",
            "holdfast_transitions_published_total 3\n",
            "holdfast_publish_latency_seconds 2.15e-05\n",
            "holdfast_publish_latency_max_seconds 0.00025\n",
@@ -107,6 +111,7 @@ TEST(Exposition, HasEveryFamily) {
            std::string(
                "holdfast_webhook_failed_attempts_total{webhook=\"1\",target=\"ops:80\"} 2\n"),
            "holdfast_webhook_dropped_total{webhook=\"1\",target=\"ops:80\"} 3\n",
+           "holdfast_webhook_dropped_total{webhook=\"removed\",target=\"\"} 15\n",
            "holdfast_webhook_waiting{webhook=\"1\",target=\"ops:80\"} 4\n",
        }) {
     EXPECT_THAT(page, HasSubstr(line));

@@ -1,13 +1,18 @@
 """What `holdfast health` shows and orders: history, damping and its end by hand, counters that
 survive a crash, and an own uplink that is gone."""
 
+import contextlib
 import json
+import os
+import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
+import pytest
 from holdfast_node import Check, free_port, needs_programs, until
 from monitoring import get
 
@@ -119,6 +124,70 @@ def test_counters_and_the_last_failure_survive_a_crash(make_one):
     assert after["failures"] == saved["failures"] >= 1
     assert (after["last_failure"], after["last_failure_ms"]) == (
         saved["last_failure"], saved["last_failure_ms"])
+
+
+def test_the_failure_that_turned_a_check_survives_a_crash_right_behind_it(make_one):
+    web = make_one.endpoint(mode="pass")
+    node = make_one.node(ZONE, [Keyed("web", web)])
+    node.start()
+    node.await_checks(web="healthy")
+    assert shown(node, "web")["last_failure"] == ""
+    began = time.time() * 1e3
+    web.set("fail")
+    node.await_checks(web="unhealthy")
+
+    def stored():
+        with contextlib.closing(sqlite3.connect(node.folder / "state" / "holdfast.db")) as store:
+            return store.execute("SELECT reason FROM health_check WHERE id = 'web' "
+                                 "AND reason LIKE 'Failure%'").fetchall()
+    until(stored)
+    before = node.kill("control", signal.SIGKILL)
+    web.set("pass")
+    killed = time.time() * 1e3
+    until(lambda: node.pid("control") not in (0, before) and
+          node.run("health", "show", "web").returncode == 0)
+    after = shown(node, "web")
+    assert after["last_failure"].startswith("Failure: HTTP Status Code 503"), after
+    assert began <= after["last_failure_ms"] <= killed
+    assert after["failures"] >= 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a folder with little room")
+def test_an_order_that_the_disk_does_not_take_is_in_force_and_says_that_it_is_not_stored(make_one):
+    node = make_one.node(ZONE, [Keyed("web", make_one.endpoint(mode="pass"))])
+    state = node.folder / "state"
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2M,mode=700", "none", state], check=True)
+    try:
+        node.start()
+        node.await_checks(web="healthy")
+        until(lambda: "transition" not in node.log() or stored_override(state) is not None)
+        with (state / "filler").open("wb", buffering=0) as filler, \
+                contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        told = node.call("health", "set", "web", "unhealthy", status=1).stderr
+        assert re.search("in force from generation [0-9]+ on, but not stored, so a restart may "
+                         "undo it; .* every 10 s: .*disk is full", told), told
+        assert shown(node, "web")["state"] == "unhealthy"
+        assert stored_override(state) in (None, AUTO)
+        # Nor is it forgotten that it is not stored: the same order again says the same.
+        assert "not stored" in node.call("health", "set", "web", "unhealthy", status=1).stderr
+        (state / "filler").unlink()
+        assert "done, generation" in node.call("health", "set", "web", "unhealthy").stdout
+        assert stored_override(state) == UNHEALTHY
+    finally:
+        node.stop()
+        subprocess.run(["umount", state], check=True)
+
+
+AUTO, UNHEALTHY = 0, 2  # override_state of the store
+
+
+def stored_override(state):
+    with contextlib.closing(sqlite3.connect(state / "holdfast.db")) as store:
+        row = store.execute("SELECT override_state FROM health_check WHERE id = 'web'").fetchone()
+    return row and row[0]
 
 
 def test_nothing_goes_down_while_this_node_has_no_uplink(make_one):

@@ -163,12 +163,14 @@ def fixture_node(make):
     folder_token = f'token_file = "{ORIGIN}.token"\n'
     http = free_port()
     node = make.node(
-        {ORIGIN: (ZONE, failover("www", "web"))},
+        {ORIGIN: (ZONE, failover("www", "web") + failover("lost", "never-made"))},
         [Check("web", make.endpoint()), Check("down", make.endpoint(mode="refuse")),
          Derived("sum", Type="CALCULATED", HealthThreshold=1, ChildHealthChecks=["web", "down"]),
-         metric("told", "x", "Healthy", "words \\\"for\\\" people")],
+         metric("told", "x", "Healthy", "words \\\"for\\\" people"),
+         Derived("switch", Type="RECOVERY_CONTROL", RoutingControlArn="cell/a"),
+         Check("off", make.endpoint())],
         tail=f'[http]\nlisten = ["127.0.0.1:{http}", "[::1]:{http}"]\n{folder_token}'
-             '[metric."eu-1/x"]\nkind = "alertmanager"\n')
+             '[metric."eu-1/x"]\nkind = "alertmanager"\n[routing_control."cell/a"]\n')
     write_token(node.folder / f"{ORIGIN}.token")
     node.http = http
     node.start()
@@ -204,6 +206,9 @@ def test_a_scrape_shows_checks_tables_and_readers(node):
     for kind in ("timeout", "nxdomain", "no_address", "servfail", "malformed", "target_refused"):
         assert seen[f'holdfast_resolver_failures_total{{kind="{kind}"}}'] == 0
     assert seen["holdfast_resolver_queries_total"] == seen["holdfast_resolver_names"] == 0
+    for follows in ("sum", "switch"):
+        assert not [name for name in seen if "report_age" in name and f'id="{follows}"' in name]
+    assert seen["holdfast_records_with_missing_check"] == 1
     assert seen['holdfast_health_check_checks_passed_total{id="web",type="HTTP"}'] > 0
     assert seen['holdfast_health_check_checks_failed_total{id="down",type="HTTP"}'] > 0
     assert 0 < seen["holdfast_publish_latency_seconds"] < 1
@@ -218,6 +223,19 @@ def test_status_changes_are_counted_one_by_one(node):
     for to in ("unhealthy", "healthy", "unhealthy", "auto"):
         node.request(op="health_set", check="web", to=to)
     until(lambda: metrics(node)[series] == before + 4)
+
+
+def test_a_check_that_is_disabled_has_no_report_age_any_more(node):
+    series = 'holdfast_health_check_report_age_seconds{id="off",type="HTTP"}'
+    until(lambda: series in metrics(node))
+    checks = node.folder / "checks.json"
+    listed = json.loads(checks.read_text())
+    off = next(one for one in listed["HealthChecks"] if one["Id"] == "off")
+    off["HealthCheckConfig"]["Disabled"] = True
+    checks.write_text(json.dumps(listed))
+    node.call("reload")
+    until(lambda: series not in metrics(node))
+    assert metrics(node)['holdfast_health_check_status{id="off",type="HTTP"}'] == 1
 
 
 def test_a_storm_of_scrapes_does_not_make_more_pages(node):

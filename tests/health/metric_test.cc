@@ -109,6 +109,40 @@ TEST_F(MetricChecks, GoOnFromWhatWasStored) {
   EXPECT_EQ(StatusNow().since_ms, 1000);
 }
 
+TEST_F(MetricChecks, KeepWhatWasStoredUntilAsManyPeriodsWereAskedAsAreLookedAt) {
+  const struct {
+    InsufficientData setting;
+    State stored;
+    State as_set;
+  } table[] = {{InsufficientData::kHealthy, State::kUnhealthy, State::kHealthy},
+               {InsufficientData::kUnhealthy, State::kHealthy, State::kUnhealthy},
+               {InsufficientData::kLastKnownStatus, State::kUnhealthy, State::kUnhealthy}};
+  for (const auto& row : table) {
+    Configure({});
+    Configure({Metric(row.setting)});
+    ASSERT_TRUE(monitor_->Restore("metric", row.stored, Override::kAuto, 1000, {}));
+    for (int period = 0; period < 5; ++period) {
+      Report(AlarmState::kNotYet);
+      EXPECT_EQ(StatusNow().raw, row.stored);
+      EXPECT_EQ(StatusNow().since_ms, 1000);
+      EXPECT_EQ(StatusNow().reason, "INSUFFICIENT_DATA so far");
+    }
+    EXPECT_TRUE(monitor_->queue().Drain().empty());
+    Report(AlarmState::kInsufficientData);
+    EXPECT_EQ(StatusNow().raw, row.as_set);
+    (void)monitor_->queue().Drain();
+  }
+}
+
+TEST_F(MetricChecks, AreHealthyAsNewUntilAsManyPeriodsWereAskedAsAreLookedAt) {
+  Configure({Metric(InsufficientData::kUnhealthy)});
+  Report(AlarmState::kNotYet);
+  EXPECT_TRUE(StatusNow().healthy);
+  EXPECT_EQ(StatusNow().raw, State::kUnknown);
+  Report(AlarmState::kInsufficientData);
+  EXPECT_FALSE(StatusNow().healthy);
+}
+
 TEST_F(MetricChecks, HearNothingWhileDisabledAndAreTheOnlyOnesThatDo) {
   CheckConfig disabled = Metric(InsufficientData::kUnhealthy);
   disabled.disabled = true;
@@ -152,22 +186,28 @@ TEST(MetricPoints, AlarmOnlyWhenAllThatAreEvaluatedBreach) {
   constexpr auto kOk = AlarmState::kOk;
   constexpr auto kAlarm = AlarmState::kAlarm;
   constexpr auto kTooFew = AlarmState::kInsufficientData;
+  constexpr auto kNotYet = AlarmState::kNotYet;
   const struct {
     std::uint32_t periods;
     Points points;
     AlarmState wanted;
   } table[] = {
-      {1, {}, kTooFew},
+      {1, {}, kNotYet},
       {1, {11}, kAlarm},
       {1, {10}, kOk},
       {1, {11, 9}, kOk},
       {1, {9, 11}, kAlarm},
       {1, {11, kNone, kNone}, kAlarm},
       {1, {11, kNone, kNone, kNone}, kTooFew},
-      {1, {std::nan("")}, kTooFew},
+      {1, {std::nan("")}, kNotYet},
+      {1, {kNone, 11, kNone}, kAlarm},
+      {1, {kNone, kNone}, kNotYet},
+      {1, {kNone, kNone, kNone}, kTooFew},
       {1, {std::numeric_limits<double>::infinity()}, kAlarm},
       {1, {-std::numeric_limits<double>::infinity()}, kOk},
-      {3, {11, 11}, kTooFew},
+      {3, {11, 11}, kNotYet},
+      {3, {11, kNone, 11, kNone}, kNotYet},
+      {3, {11, kNone, 11, kNone, kNone}, kTooFew},
       {3, {11, 11, 11}, kAlarm},
       {3, {9, 11, 11}, kOk},
       {3, {9, 11, 11, 11}, kAlarm},

@@ -128,6 +128,13 @@ bool Peer::Send(std::string_view octets) {
   return true;
 }
 
+bool Peer::SendBehindTickets(int tickets, std::string_view octets) {
+  for (int i = 0; i < tickets; ++i) {
+    HF_CHECK(SSL_new_session_ticket(ssl_) == 1);
+  }
+  return Send(octets);
+}
+
 bool Peer::PauseUntil(milliseconds since_accept) {
   const auto until = accepted_ + since_accept;
   for (auto now = Clock::now(); now < until; now = Clock::now()) {

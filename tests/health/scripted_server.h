@@ -29,6 +29,8 @@ class Peer {
   std::string ReadRequest();
   /// False when the client is gone or the server stops.
   bool Send(std::string_view octets);
+  /// The same behind so many more session tickets (TLS 1.3).
+  bool SendBehindTickets(int tickets, std::string_view octets);
   /// Waits until so long after the connection was accepted.
   bool PauseUntil(milliseconds since_accept);
   /// How late PauseUntil came back at worst: a test of time is repeated when this is large.

@@ -1,9 +1,15 @@
 // The TLS probe against real servers on loopback.
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "health/probe/probe.h"
+#include "health/probe/tls.h"
 #include "tests/health/probe_run.h"
 #include "tests/health/scripted_server.h"
 
@@ -72,6 +78,55 @@ TEST(TlsProbe, VerifiesAgainstItsBundleAndItsName) {
   seen = ProbeOnce(TlsCheck(server.port(), {.verify = true}));  // the system's roots
   EXPECT_EQ(seen.outcome, Outcome::kFail) << seen.reason;
   std::filesystem::remove(bundle);
+}
+
+TEST(TlsSession, TakesOneRecordOfAFloodOfSessionTicketsWithEachRead) {
+  constexpr int kTickets = 200;
+  std::atomic<bool> sent = false;
+  const ScriptedServer server(TlsSetup{}, [&](Peer& peer) {
+    sent = peer.SendBehindTickets(kTickets, "data");
+    peer.ReadRequest();  // until the client is gone
+  });
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(server.port());
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
+  const auto context = TlsContext::Create();
+  ASSERT_TRUE(context);
+  auto session = TlsSession::Open(**context, fd, {});
+  ASSERT_NE(session, nullptr);
+  ASSERT_EQ(session->Handshake(), IoStep::kDone);  // the socket blocks
+  const auto until = Clock::now() + milliseconds(10'000);
+  while (!sent && Clock::now() < until) {
+    usleep(1000);
+  }
+  ASSERT_TRUE(sent);
+  // All of it lies in the socket by now: no read is kept waiting for it.
+  std::array<std::byte, 64> room{};
+  std::size_t moved = 0;
+  int reads = 1;
+  IoStep step = IoStep::kWantRead;
+  while ((step = session->Read(room, moved)) == IoStep::kWantRead && reads < 10 * kTickets) {
+    ++reads;
+  }
+  EXPECT_EQ(step, IoStep::kDone);
+  EXPECT_EQ(moved, 4U);
+  EXPECT_GT(reads, kTickets);
+  session.reset();
+  close(fd);
+}
+
+TEST(TlsProbe, PassesBehindAFloodOfSessionTickets) {
+  const ScriptedServer server(TlsSetup{}, [](Peer& peer) {
+    peer.ReadRequest();
+    peer.SendBehindTickets(200, Response(200, "hello"));
+  });
+  CheckConfig check = LoopbackCheck(CheckType::kHttpsStrMatch, server.port());
+  check.search_string = "hello";
+  const Observation seen = ProbeOnce(check);
+  EXPECT_EQ(seen.outcome, Outcome::kPass) << seen.reason;
 }
 
 TEST(TlsProbe, RefusesABundleWithoutCertificates) {
