@@ -86,7 +86,7 @@ class Server {
   Status Run();
 
  private:
-  using Reply = std::function<void(const std::string& line)>;
+  using Reply = ControlSocket::Reply;
   using Saved = std::function<void(const Status& saved)>;
 
   void Pin();
@@ -96,7 +96,6 @@ class Server {
   void WaitCounters();
   void WaitSignal();
   void Save();
-  using Reply = ControlSocket::Reply;
   void ReplyWhenSaved(Json done, Reply reply);
   void SaveLoad();
   void Loaded();
