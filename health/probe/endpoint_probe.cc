@@ -56,7 +56,7 @@ void EndpointProbe::Connect(const SocketAddress& address) {
   if (!task().trusted) {
     const IpAddress target = AddressOf(address);
     if (const auto rule = loop().targets.Refusal(target)) {
-      if (check().ip_address.empty()) {
+      if (!task().address) {
         loop().resolver.counters().Add(NameCount::kTargetRefused);
       }
       Finish(Outcome::kFail,
