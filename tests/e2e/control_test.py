@@ -54,6 +54,7 @@ def test_descriptors_are_taken_up_to_the_hard_limit_and_too_few_are_said(make_on
     until(lambda: "400 descriptors may be open" in node.log())
     until(lambda: "1 probes may be under way at a time, and 400 descriptors be open: only 0 surely "
           "find one" in node.log())
+    until(lambda: node.log().count(" ready, control socket") == 2)
     assert resource.prlimit(node.pid("control"), resource.RLIMIT_NOFILE) == (400, 400)
     node.await_checks(up="healthy")
 

@@ -103,6 +103,8 @@ class Site:
         self.node.await_checks(web="unhealthy", strict="unhealthy")
         self.good.set("pass")
         self.node.await_checks(web="healthy", strict="healthy")
+        # The status is there a moment before its line in the log.
+        until(lambda: len(self.node.transitions()) >= before + 4)
         told = self.node.transitions()[before:]
         for check in ("web", "strict"):
             assert [one[1] for one in told if one[0] == check] == [False, True], told
