@@ -16,8 +16,7 @@ namespace holdfast::health {
 namespace {
 
 constexpr Milliseconds kAskUplinkAgain{1000};
-// Then what came meanwhile is looked at: many that are due at once neither make deadlines late nor
-// fill the caches with connections that wait.
+// Then what came meanwhile is looked at: many that are due at once make no deadline late.
 constexpr std::size_t kLaunchesPerTurn = 64;
 constexpr std::uint32_t kMaxQueries = 100'000;
 constexpr const char* kNoUplink =
