@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
+#include <charconv>
 #include <netinet/in.h>
 #include <string_view>
 
@@ -32,6 +33,11 @@ constexpr std::uint32_t kMaxJitterPercent = 50;
 constexpr std::size_t kMaxPayloadOctets = 1400;
 constexpr std::uint32_t kMaxDaysValid = 3650;
 constexpr std::uint32_t kMaxEchoes = 10;
+constexpr std::size_t kMaxStatusRanges = 32;
+constexpr std::uint16_t kMinStatus = 200;
+constexpr std::uint16_t kMaxStatus = 599;
+constexpr std::size_t kMaxHeaders = 32;
+constexpr std::size_t kMaxHeaderOctetsOfOne = 1024;
 constexpr std::size_t kMaxArguments = 64;
 constexpr std::size_t kMaxArgumentOctets = 4096;
 constexpr std::size_t kMaxUserOctets = 32;
@@ -149,6 +155,84 @@ Status ValidateRequest(const CheckConfig& check, const Refusal& refuse) {
   return {};
 }
 
+bool IsToken(std::string_view text) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kOthers.contains(c);
+  });
+}
+
+// What says where a request ends and who is asked is the probe's own (RFC 9112).
+bool IsOfTheProbe(std::string_view name) {
+  constexpr std::array<std::string_view, 10> kOurs{"Host",
+                                                   "Connection",
+                                                   "Content-Length",
+                                                   "Transfer-Encoding",
+                                                   "Accept-Encoding",
+                                                   "Expect",
+                                                   "Keep-Alive",
+                                                   "TE",
+                                                   "Trailer",
+                                                   "Upgrade"};
+  return std::ranges::any_of(kOurs, [name](auto ours) { return IsSameHeader(name, ours); });
+}
+
+Status ValidateHeader(const std::vector<std::string>& headers,
+                      const std::string& header,
+                      const Refusal& refuse) {
+  const std::string_view name = HeaderName(header);
+  if (!IsToken(name) || !header.substr(name.size()).starts_with(": ") ||
+      header.size() > kMaxHeaderOctetsOfOne ||
+      !std::ranges::all_of(header, [](char c) { return c == '\t' || (c >= 0x20 && c < 0x7F); })) {
+    return refuse("headers", Shown(header), "\"Name: value\" of at most 1024 characters of ASCII");
+  }
+  if (IsOfTheProbe(name)) {
+    return refuse("headers", Shown(name), "none that the probe writes itself");
+  }
+  const auto same = [name](const std::string& each) {
+    return IsSameHeader(HeaderName(each), name);
+  };
+  if (std::ranges::count_if(headers, same) > 1) {
+    return refuse("headers", Shown(name), "each name once");
+  }
+  return {};
+}
+
+Status ValidateHttp(const CheckConfig& check, const Refusal& refuse) {
+  if (check.http && !UsesHttp(check.type)) {
+    return refuse("settings of HTTP", "given", "none but for HTTP and HTTPS");
+  }
+  if (check.https && !UsesTls(check.type)) {
+    return refuse("settings of TLS", "given", "none but for HTTPS and TLS");
+  }
+  const HttpSettings& http = *check.http;
+  if (http.expected_status.size() > kMaxStatusRanges) {
+    return refuse(
+        "expected_status", std::to_string(http.expected_status.size()) + " items", "at most 32");
+  }
+  for (const StatusRange range : http.expected_status) {
+    if (range.first < kMinStatus || range.first > range.last || range.last > kMaxStatus) {
+      return refuse("expected_status", StatusText(range), "statuses of 200 to 599");
+    }
+  }
+  if (http.headers.size() > kMaxHeaders) {
+    return refuse("headers", std::to_string(http.headers.size()) + " of them", "at most 32");
+  }
+  for (const std::string& header : http.headers) {
+    HF_TRY(ValidateHeader(http.headers, header, refuse));
+  }
+  if (http.body_regex.size() > kMaxTextOctets ||
+      (MatchesString(check.type) && !http.body_regex.empty())) {
+    return refuse(
+        "body_regex", Shown(http.body_regex), "at most 255 octets, and none beside a SearchString");
+  }
+  if (http.method == HttpMethod::kHead && ReadsBody(check)) {
+    return refuse("method", "HEAD", "another one, since the body is read");
+  }
+  return {};
+}
+
 // One overload for each alternative of NativeSettings.
 Status ValidateNative(const std::monostate&, const Refusal&) {
   return {};
@@ -178,11 +262,14 @@ Status ValidateNative(const DnsSettings& dns, const Refusal& refuse) {
 }
 
 Status ValidateNative(const TlsSettings& tls, const Refusal& refuse) {
-  if (tls.min_days_valid > kMaxDaysValid) {
-    return refuse("min_days_valid", std::to_string(tls.min_days_valid), "0 to 3650");
+  if (tls.min_days_valid.value_or(0) > kMaxDaysValid) {
+    return refuse("min_days_valid", std::to_string(*tls.min_days_valid), "0 to 3650");
   }
   if (!tls.verify && !tls.ca_bundle.empty()) {
     return refuse("ca_bundle", Shown(tls.ca_bundle), "none unless verify is true");
+  }
+  if (tls.client_cert.empty() != tls.client_key.empty()) {
+    return refuse("client_cert", Shown(tls.client_cert), "one together with client_key");
   }
   return {};
 }
@@ -349,6 +436,58 @@ std::string RcodeText(unsigned rcode) {
   return rcode < kNames.size() ? kNames[rcode] : "RCODE" + std::to_string(rcode);
 }
 
+const char* HttpMethodText(HttpMethod method) noexcept {
+  switch (method) {
+    case HttpMethod::kGet:
+      return "GET";
+    case HttpMethod::kHead:
+      return "HEAD";
+    case HttpMethod::kOptions:
+      return "OPTIONS";
+    case HttpMethod::kPost:
+      return "POST";
+  }
+  return "?";
+}
+
+std::string StatusText(StatusRange range) {
+  std::string text = std::to_string(range.first);
+  return range.first == range.last ? text : text + "-" + std::to_string(range.last);
+}
+
+std::optional<StatusRange> StatusFromText(std::string_view text) {
+  const auto number = [](std::string_view digits) -> std::uint16_t {
+    std::uint16_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const bool whole = error == std::errc{} && end == digits.data() + digits.size();
+    return whole && digits.size() == 3 && value <= kMaxStatus ? value : 0;
+  };
+  const std::size_t dash = text.find('-');
+  const std::uint16_t first = number(text.substr(0, dash));
+  const std::uint16_t last = dash == std::string_view::npos ? first : number(text.substr(dash + 1));
+  if (first < kMinStatus || last < first) {
+    return std::nullopt;
+  }
+  return StatusRange{.first = first, .last = last};
+}
+
+std::string_view HeaderName(std::string_view header) noexcept {
+  return header.substr(0, header.find(':'));
+}
+
+bool IsSameHeader(std::string_view one, std::string_view other) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(one, other, {}, lower, lower);
+}
+
+bool JudgesCertificate(const TlsSettings& tls) noexcept {
+  return tls.verify || tls.min_days_valid.has_value();
+}
+
+bool ReadsBody(const CheckConfig& check) noexcept {
+  return MatchesString(check.type) || !check.http->body_regex.empty();
+}
+
 bool UsesTls(CheckType type) noexcept {
   return type == CheckType::kHttps || type == CheckType::kHttpsStrMatch;
 }
@@ -391,6 +530,8 @@ Status ValidateCheck(const CheckConfig& check) {
     HF_TRY(ValidateTarget(check, refuse));
   }
   HF_TRY(ValidateRequest(check, refuse));
+  HF_TRY(ValidateHttp(check, refuse));
+  HF_TRY(ValidateNative(*check.https, refuse));
   HF_TRY(std::visit([&refuse](const auto& native) { return ValidateNative(native, refuse); },
                     check.native));
   return ValidateTiming(check, refuse);

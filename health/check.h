@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "dataplane/base/result.h"
+#include "health/rare.h"
 
 namespace holdfast::health {
 
@@ -46,7 +49,7 @@ const char* CheckTypeText(CheckType type) noexcept;
 bool UsesTls(CheckType type) noexcept;
 /// True for the four types that ask for a page.
 bool UsesHttp(CheckType type) noexcept;
-/// True for the two types that read the body.
+/// True for the two types that search the body for a string.
 bool MatchesString(CheckType type) noexcept;
 /// True for types that nothing is probed for: their state follows from something else.
 constexpr bool IsDerived(CheckType type) noexcept {
@@ -108,13 +111,49 @@ struct DnsSettings {
 /// "NXDOMAIN", "RCODE12".
 std::string RcodeText(unsigned rcode);
 
+/// What the certificate that the endpoint shows is held to, and which one it is shown: of TLS, and
+/// of HTTPS* where it is asked for.
 struct TlsSettings {
-  std::uint32_t min_days_valid = 1;  // 0..3650 left for the certificate that the endpoint shows
-  bool verify = false;               // against the roots, and for `fqdn` (else the address)
-  std::string ca_bundle;             // file of the roots, PEM; empty: the system's
-  std::string ca_digest;             // of that file, so that another content is another check
+  std::optional<std::uint32_t> min_days_valid;  // 0..3650 left; none: its times are not looked at
+  bool verify = false;        // against the roots, and for `fqdn` (else the address)
+  std::string ca_bundle;      // file of the roots, PEM; empty: the system's
+  std::string ca_digest;      // of that file, so that another content is another check
+  std::string client_cert;    // file of our own chain, PEM; empty: we show none
+  std::string client_key;     // file of its key, PEM
+  std::string client_digest;  // of both
   bool operator==(const TlsSettings&) const = default;
 };
+/// Whether the certificate that the endpoint shows is judged at all.
+bool JudgesCertificate(const TlsSettings& tls) noexcept;
+
+/// Statuses from `first` to `last`, both included, 200..599.
+struct StatusRange {
+  std::uint16_t first = 200;
+  std::uint16_t last = 399;
+  bool operator==(const StatusRange&) const = default;
+};
+/// "200-299", "404".
+std::string StatusText(StatusRange range);
+/// The other way round; nothing for what is no status or range of them.
+std::optional<StatusRange> StatusFromText(std::string_view text);
+
+enum class HttpMethod : std::uint8_t { kGet, kHead, kOptions, kPost };
+inline constexpr std::size_t kHttpMethods = 4;
+/// "GET".
+const char* HttpMethodText(HttpMethod method) noexcept;
+
+/// What HTTP* asks and expects beyond Route 53's settings.
+struct HttpSettings {
+  std::vector<StatusRange> expected_status;  // at most 32; none: 200-399
+  HttpMethod method = HttpMethod::kGet;      // POST has an empty body; HEAD without a search
+  std::vector<std::string> headers;          // "Name: value", at most 32, each name once
+  std::string body_regex;  // what the body must match, 1..255 octets; HTTP and HTTPS alone
+  bool operator==(const HttpSettings&) const = default;
+};
+/// The name of one of `headers`.
+std::string_view HeaderName(std::string_view header) noexcept;
+/// Whether both name the same field: in any case (RFC 9110 5.1).
+bool IsSameHeader(std::string_view one, std::string_view other) noexcept;
 
 struct GrpcSettings {
   std::string service;  // 0..255 characters; empty: the server as a whole
@@ -171,6 +210,8 @@ struct CheckConfig {
 
   std::vector<std::string> regions;  // whose checkers watch it, at most 64; none: all of them
   NativeSettings native;             // those of `type`; none for Route 53's types
+  Rare<HttpSettings> http;           // HTTP* only
+  Rare<TlsSettings> https;           // HTTPS* only
 
   // Effective timing: Route 53's values unless the native extension changed them.
   Milliseconds interval{30000};           // 50 ms..300 s, from response to next request; of PUSH,
@@ -187,6 +228,9 @@ struct CheckConfig {
 
   bool operator==(const CheckConfig&) const = default;
 };
+
+/// Whether the body of a response is read: for a string or a regular expression.
+bool ReadsBody(const CheckConfig& check) noexcept;
 
 /// Refuses what a probe could not carry out or what would change the request's meaning (line breaks
 /// in a path or a host): the last guard, behind the better worded one of the configuration.

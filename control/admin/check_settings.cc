@@ -34,7 +34,7 @@ void AddTiming(const CheckConfig& check, Json& to) {
   if (check.type != CheckType::kTcp) {
     to["response_timeout_ms"] = check.response_timeout.count();
   }
-  if (health::MatchesString(check.type)) {
+  if (health::ReadsBody(check)) {
     to["body_timeout_ms"] = check.body_timeout.count();
   }
   if (health::HasEndpoint(check.type) && check.ip_address.empty()) {
@@ -56,6 +56,30 @@ void AddQuorum(const CheckConfig& check, Json& to) {
   to["regions"] = check.regions;
 }
 
+void AddTls(const health::TlsSettings& tls, Json& to) {
+  to["min_days_valid"] = tls.min_days_valid ? Json(*tls.min_days_valid) : Json();
+  to["verify"] = tls.verify;
+  to["ca_bundle"] = tls.ca_bundle;
+  to["client_cert"] = tls.client_cert;
+}
+
+// Values of headers may be secrets: their names alone are shown.
+void AddHttp(const health::HttpSettings& http, Json& to) {
+  to["method"] = health::HttpMethodText(http.method);
+  to["expected_status"] = Json::array();
+  for (const health::StatusRange range : http.expected_status) {
+    to["expected_status"].push_back(health::StatusText(range));
+  }
+  if (http.expected_status.empty()) {
+    to["expected_status"].push_back(health::StatusText({}));
+  }
+  to["headers"] = Json::array();
+  for (const std::string& header : http.headers) {
+    to["headers"].push_back(health::HeaderName(header));
+  }
+  to["body_regex"] = http.body_regex;
+}
+
 // Of a native type; its target has the rest.
 struct Native {
   Json& to;
@@ -73,11 +97,7 @@ struct Native {
     }
     to["recursion_desired"] = dns.recursion_desired;
   }
-  void operator()(const health::TlsSettings& tls) const {
-    to["min_days_valid"] = tls.min_days_valid;
-    to["verify"] = tls.verify;
-    to["ca_bundle"] = tls.ca_bundle;
-  }
+  void operator()(const health::TlsSettings& tls) const { AddTls(tls, to); }
   void operator()(const health::GrpcSettings& grpc) const {
     to["service"] = grpc.service;
     to["tls"] = grpc.tls;
@@ -97,6 +117,12 @@ Json SettingsJson(const CheckConfig& check) {
   if (probed) {
     AddQuorum(check, settings);
     std::visit(Native{settings}, check.native);
+    if (health::UsesHttp(check.type)) {
+      AddHttp(*check.http, settings);
+    }
+    if (health::UsesTls(check.type)) {
+      AddTls(*check.https, settings);
+    }
   }
   const health::DampingRule& damping = check.damping;
   settings["hold_down_ms"] = damping.hold_down.count();

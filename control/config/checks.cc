@@ -11,6 +11,7 @@
 #include "control/config/fields.h"
 #include "control/config/json.h"
 #include "control/config/text_file.h"
+#include "control/config/tls_keys.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -332,11 +333,12 @@ class Overlayer {
     check_.keep_alive = overlay_.keep_alive.value_or(check_.keep_alive);
     check_.tls_resume = overlay_.tls_resume.value_or(check_.tls_resume);
     check_.address_family = overlay_.address_family.value_or(check_.address_family);
+    TakeSettings();
     CheckTimeout("connect_timeout_ms", overlay_.connect_timeout_ms, check_.connect_timeout);
     if (check_.type != CheckType::kTcp) {
       CheckTimeout("response_timeout_ms", overlay_.response_timeout_ms, check_.response_timeout);
     }
-    if (Matches(check_.type)) {
+    if (ReadsBody(check_)) {
       CheckTimeout("body_timeout_ms", overlay_.body_timeout_ms, check_.body_timeout);
     }
   }
@@ -354,9 +356,9 @@ class Overlayer {
     return overlay_.interval_ms || overlay_.connect_timeout_ms || overlay_.response_timeout_ms ||
            overlay_.body_timeout_ms || overlay_.healthy_threshold || overlay_.unhealthy_threshold ||
            overlay_.jitter_percent || overlay_.keep_alive || overlay_.tls_resume ||
-           overlay_.address_family || overlay_.verdict.quorum_percent ||
-           overlay_.verdict.min_reporters || overlay_.verdict.report_ttl_ms ||
-           overlay_.verdict.on_stale;
+           overlay_.address_family || overlay_.http || overlay_.https ||
+           overlay_.verdict.quorum_percent || overlay_.verdict.min_reporters ||
+           overlay_.verdict.report_ttl_ms || overlay_.verdict.on_stale;
   }
   void RefuseUseless() {
     if (IsDerived(check_.type) && SetsWhatIsOfProbes()) {
@@ -369,8 +371,24 @@ class Overlayer {
     if (overlay_.address_family && !check_.ip_address.empty()) {
       Refuse("key 'address_family' is given; expected none for a check that has an IPAddress");
     }
-    if (overlay_.body_timeout_ms && !Matches(check_.type)) {
-      Refuse("key 'body_timeout_ms' is given; expected none unless the type ends in _STR_MATCH");
+    if (overlay_.body_timeout_ms && !Matches(check_.type) && !HasRegex()) {
+      Refuse(
+          "key 'body_timeout_ms' is given; expected none unless the type ends in _STR_MATCH or "
+          "body_regex is given");
+    }
+    if (overlay_.http && !UsesHttp(check_.type)) {
+      Refuse(
+          "has one of the keys expected_status, method, headers and body_regex; expected none "
+          "unless "
+          "the type is of HTTP or HTTPS");
+    }
+    if (overlay_.https && !UsesTls(check_.type)) {
+      Refuse(
+          "has one of the keys verify, ca_bundle, client_cert, client_key and min_days_valid; "
+          "expected none unless the type is of HTTPS");
+    }
+    if (HasRegex() && Matches(check_.type)) {
+      Refuse("key 'body_regex' is given; expected none beside the SearchString of its type");
     }
     if (overlay_.keep_alive && !UsesHttp(check_.type)) {
       Refuse("key 'keep_alive' is given; expected none unless the type is of HTTP or HTTPS");
@@ -381,6 +399,25 @@ class Overlayer {
     }
     if (overlay_.tls_resume && !UsesTls(check_.type)) {
       Refuse("key 'tls_resume' is given; expected none unless the type is of HTTPS");
+    }
+  }
+  [[nodiscard]] bool HasRegex() const {
+    return overlay_.http && !overlay_.http->body_regex.empty();
+  }
+  // What of HTTP and TLS is refused by its values alone is said by ValidateCheck.
+  void TakeSettings() {
+    if (overlay_.http && UsesHttp(check_.type) && !(HasRegex() && Matches(check_.type))) {
+      check_.http = *overlay_.http;
+    }
+    if (overlay_.https && UsesTls(check_.type)) {
+      health::TlsSettings tls = *overlay_.https;
+      if (const std::string wrong = LookAtTlsFiles(tls); !wrong.empty()) {
+        Refuse(wrong);
+      }
+      check_.https = std::move(tls);
+    }
+    if (const auto valid = overlay_.http ? ValidateCheck(check_) : Status{}; !valid) {
+      findings_.AddError(overlay_.place, valid.error().message);
     }
   }
   // Route 53's own timing is as it is, also where its timeout is as long as the threshold takes.

@@ -68,22 +68,39 @@ void CheckSecrets(const NodeConfig& node, Findings& findings) {
   }
 }
 
-// A token in the node's file is as secret as that file. Files of their own for secrets are refused
+// Whose table has a secret in it: the token of its agent, or what a page is asked with.
+std::string HolderOfSecret(const NodeConfig& node) {
+  for (const NativeCheck& one : node.native_checks) {
+    if (!one.token.empty()) {
+      return "check \"" + one.check.id + "\" has its token in it";
+    }
+  }
+  for (const CheckOverlay& overlay : node.check_overlays) {
+    for (const std::string& header :
+         overlay.http ? overlay.http->headers : std::vector<std::string>()) {
+      for (const char* secret : {"Authorization", "Proxy-Authorization", "Cookie"}) {
+        if (health::IsSameHeader(health::HeaderName(header), secret)) {
+          return "check \"" + overlay.id + "\" has its " + secret + " in it";
+        }
+      }
+    }
+  }
+  return {};
+}
+
+// A secret in the node's file is as secret as that file. Files of their own for secrets are refused
 // where everybody may read them; this one may have been readable for a reason before.
-void WarnOfOpenTokens(const NodeConfig& node, Findings& findings) {
+void WarnOfOpenSecrets(const NodeConfig& node, Findings& findings) {
   struct stat file{};
-  const auto holder =
-      std::ranges::find_if(node.native_checks, [](const auto& one) { return !one.token.empty(); });
-  if (holder == node.native_checks.end() || stat(node.path.c_str(), &file) != 0 ||
-      (file.st_mode & S_IROTH) == 0) {
+  const std::string holder = HolderOfSecret(node);
+  if (holder.empty() || stat(node.path.c_str(), &file) != 0 || (file.st_mode & S_IROTH) == 0) {
     return;
   }
   std::array<char, 16> mode{};
   std::snprintf(mode.data(), mode.size(), "%04o", file.st_mode & 07777U);
   findings.AddWarning(node.path,
-                      std::string("everybody may read this file (mode ") + mode.data() +
-                          "), and check \"" + holder->check.id +
-                          "\" has its token in it; expected mode 0640 or tighter");
+                      std::string("everybody may read this file (mode ") + mode.data() + "), and " +
+                          holder + "; expected mode 0640 or tighter");
 }
 
 Zone NamedZone(const ZoneConfig& config) {
@@ -215,7 +232,7 @@ Result<Loaded> LoadAll(const NodeConfig& node, Store* store, std::span<TrafficTr
   Loaded loaded;
   ReadNodeChecks(node, loaded.model.checks, findings);
   CheckSecrets(node, findings);
-  WarnOfOpenTokens(node, findings);
+  WarnOfOpenSecrets(node, findings);
   Findings location;
   loaded.model.location = LoadLocation(node, location);
   findings.Add(location);

@@ -12,7 +12,7 @@
 
 #include "control/config/checks.h"
 #include "control/config/rdata.h"
-#include "control/config/text_file.h"
+#include "control/config/tls_keys.h"
 #include "control/config/verdict_keys.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -46,7 +46,7 @@ struct KeyOfTypes {
   const char* key;
   unsigned types;  // a Bit each
 };
-constexpr std::array<KeyOfTypes, 29> kKeysOfTypes{{
+constexpr std::array<KeyOfTypes, 31> kKeysOfTypes{{
     {"address", kPorts | kIcmp},
     {"name", kPorts | kIcmp},
     {"address_family", kPorts | kIcmp},
@@ -69,6 +69,8 @@ constexpr std::array<KeyOfTypes, 29> kKeysOfTypes{{
     {"min_days_valid", kTls},
     {"verify", kTls},
     {"ca_bundle", kTls},
+    {"client_cert", kTls},
+    {"client_key", kTls},
     {"service", kGrpc},
     {"tls", kGrpc},
     {"count", kIcmp},
@@ -198,8 +200,11 @@ void NativeReader::RefuseOtherTypes() {
                      std::string("is given; expected none for type ") + CheckTypeText(check_.type));
     }
   }
-  if (fields_.Has("body_timeout_ms")) {
-    fields_.Refuse("body_timeout_ms", "is given; expected none beside a 'type'");
+  for (const char* key :
+       {"body_timeout_ms", "expected_status", "method", "headers", "body_regex"}) {
+    if (fields_.Has(key)) {
+      fields_.Refuse(key, "is given; expected none beside a 'type'");
+    }
   }
 }
 
@@ -392,15 +397,9 @@ std::uint32_t NativeReader::ReadRcodes() {
 }
 
 health::TlsSettings NativeReader::ReadTls() {
-  health::TlsSettings tls;
-  tls.min_days_valid = Number("min_days_valid", {0, 3650}, tls.min_days_valid);
-  tls.verify = fields_.Bool("verify").value_or(false);
-  if (const auto bundle = fields_.Text("ca_bundle", {1, 4096})) {
-    tls.ca_bundle = PathFrom(path_, *bundle);
-    if (!tls.verify) {
-      fields_.Refuse("ca_bundle", "is given; expected none unless verify = true");
-    }
-  }
+  constexpr std::uint32_t kUsualDays = 1;
+  auto tls = ReadTlsKeys(fields_, path_).value_or(health::TlsSettings{});
+  tls.min_days_valid = tls.min_days_valid.value_or(kUsualDays);
   return tls;
 }
 
@@ -463,19 +462,6 @@ std::string LookAtProgram(const health::ExecSettings& exec) {
   return {};
 }
 
-// The bundle's digest goes into the check, so that another content makes it another check.
-std::string LookAtBundle(health::TlsSettings& tls) {
-  if (tls.ca_bundle.empty()) {
-    return {};
-  }
-  const auto digest = DigestOfFile(tls.ca_bundle);
-  if (!digest) {
-    return "key 'ca_bundle': " + digest.error().message;
-  }
-  tls.ca_digest.assign(digest->begin(), digest->end());
-  return {};
-}
-
 }  // namespace
 
 void ReadNativeCheck(const Value& table,
@@ -495,7 +481,7 @@ void AddNativeChecks(const std::vector<NativeCheck>& native,
     if (const auto* exec = std::get_if<health::ExecSettings>(&check.native)) {
       wrong = LookAtProgram(*exec);
     } else if (auto* tls = std::get_if<health::TlsSettings>(&check.native)) {
-      wrong = LookAtBundle(*tls);
+      wrong = LookAtTlsFiles(*tls);
     }
     if (const auto expected = ExpectedTarget(check, targets); expected && HasEndpoint(check.type)) {
       const bool named = check.ip_address.empty();

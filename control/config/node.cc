@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "control/config/fields.h"
+#include "control/config/http_keys.h"
 #include "control/config/probing_keys.h"
 #include "control/config/text_file.h"
+#include "control/config/tls_keys.h"
 #include "control/config/toml.h"
 #include "dataplane/table/format.h"
 #include "dataplane/wire/name.h"
@@ -388,6 +390,8 @@ void NodeReader::ReadOverlay(const Value& table) {
   overlay.keep_alive = fields.Bool("keep_alive");
   overlay.tls_resume = fields.Bool("tls_resume");
   overlay.address_family = ReadAddressFamily(fields);
+  overlay.http = ReadHttpKeys(fields);
+  overlay.https = ReadTlsKeys(fields, node_.path);
   overlay.verdict = ReadVerdictKeys(fields);
   fields.RefuseUnknown();
   node_.check_overlays.push_back(std::move(overlay));

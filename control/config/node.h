@@ -95,13 +95,15 @@ struct CheckOverlay {
   std::optional<std::uint32_t> interval_ms;          // 50..300000
   std::optional<std::uint32_t> connect_timeout_ms;   // 10..60000
   std::optional<std::uint32_t> response_timeout_ms;  // 10..60000
-  std::optional<std::uint32_t> body_timeout_ms;      // 10..60000
+  std::optional<std::uint32_t> body_timeout_ms;      // 10..60000, where the body is read
   std::optional<std::uint32_t> healthy_threshold;    // 1..100
   std::optional<std::uint32_t> unhealthy_threshold;  // 1..100
   std::optional<std::uint32_t> jitter_percent;       // 0..50
   std::optional<bool> keep_alive;                    // HTTP*, with an IPAddress
   std::optional<bool> tls_resume;                    // HTTPS*
   std::optional<health::AddressFamily> address_family;
+  std::optional<health::HttpSettings> http;  // HTTP*
+  std::optional<health::TlsSettings> https;  // HTTPS*
   VerdictKeys verdict;
   std::string place;  // "FILE:LINE:COL" of the table
 };

@@ -10,18 +10,18 @@
 
 namespace holdfast::health {
 
-// All strings that `checks` look for, sorted, each once.
-Result<std::vector<std::string>> Checker::Core::TextsOf(const std::vector<Assignment>& checks) {
-  std::vector<std::string> texts;
+// All that `checks` look for, sorted, each once.
+Result<std::vector<SearchTerm>> Checker::Core::TermsOf(const std::vector<Assignment>& checks) {
+  std::vector<SearchTerm> terms;
   for (const Assignment& each : checks) {
     HF_TRY(ValidateCheck(each.check));
-    if (const std::string& text = SearchedText(each.check); !text.empty()) {
-      texts.push_back(text);
+    if (SearchTerm term = SearchTermOf(each.check); !term.text.empty()) {
+      terms.push_back(std::move(term));
     }
   }
-  std::ranges::sort(texts);
-  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
-  return texts;
+  std::ranges::sort(terms);
+  terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
+  return terms;
 }
 
 // The targets of `checks`, each with its members; nothing of them runs yet.
@@ -51,9 +51,9 @@ Result<Targets> Checker::Core::Wanted(const std::vector<Assignment>& checks) con
 }
 
 Status Checker::Core::Assign(const std::vector<Assignment>& checks) {
-  auto texts = TextsOf(checks);
-  if (!texts) {
-    return std::unexpected(std::move(texts.error()));
+  auto terms = TermsOf(checks);
+  if (!terms) {
+    return std::unexpected(std::move(terms.error()));
   }
   const std::lock_guard assigning(assigning_);
   auto wanted = Wanted(checks);
@@ -65,12 +65,12 @@ Status Checker::Core::Assign(const std::vector<Assignment>& checks) {
     TakeOver(*wanted);
     Wake();
   }
-  texts_ = std::move(*texts);
-  if (texts_.empty()) {
+  terms_ = std::move(*terms);
+  if (terms_.empty()) {
     patterns_ = nullptr;
   }
-  const bool is_there = patterns_ != nullptr && patterns_->texts() == texts_;
-  compiler_.Want(is_there ? std::vector<std::string>() : texts_);
+  const bool is_there = patterns_ != nullptr && patterns_->terms() == terms_;
+  compiler_.Want(is_there ? std::vector<SearchTerm>() : terms_);
   return {};
 }
 
@@ -82,7 +82,7 @@ void Checker::Core::OnCompiled(Result<std::shared_ptr<const PatternSet>> made) {
     TellThatNothingIsSearched(made.error());
     return;
   }
-  if (texts_.empty()) {
+  if (terms_.empty()) {
     return;  // nobody searches any more
   }
   patterns_ = std::move(*made);
@@ -90,7 +90,7 @@ void Checker::Core::OnCompiled(Result<std::shared_ptr<const PatternSet>> made) {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& target : targets_) {
-      if (Pattern(patterns_, SearchedText(target->task->settings->check))) {
+      if (Pattern(patterns_, SearchTermOf(target->task->settings->check))) {
         tasks.emplace_back(target->place, target->task);
       }
     }

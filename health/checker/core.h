@@ -112,7 +112,7 @@ class Checker::Core {
 
  private:
   // Assign
-  static Result<std::vector<std::string>> TextsOf(const std::vector<Assignment>& checks);
+  static Result<std::vector<SearchTerm>> TermsOf(const std::vector<Assignment>& checks);
   Result<Targets> Wanted(const std::vector<Assignment>& checks) const;
   void TakeOver(Targets& wanted);
   void Plan(Target& target, Clock::time_point from);
@@ -142,7 +142,7 @@ class Checker::Core {
   // Held while targets get their tasks, never while strings are compiled; before mutex_.
   std::mutex assigning_;                        // guards the next two
   std::shared_ptr<const PatternSet> patterns_;  // what was compiled last; null: none searches
-  std::vector<std::string> texts_;              // that checks search for
+  std::vector<SearchTerm> terms_;               // that checks search for
 
   mutable std::mutex mutex_;  // guards all below
   Targets targets_;

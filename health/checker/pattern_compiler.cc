@@ -15,13 +15,13 @@ PatternCompiler::~PatternCompiler() {
   thread_.join();
 }
 
-void PatternCompiler::Want(std::vector<std::string> texts) {
+void PatternCompiler::Want(std::vector<SearchTerm> terms) {
   const std::lock_guard lock(mutex_);
-  if (texts == under_way_) {
+  if (terms == under_way_) {
     waiting_.clear();
     return;
   }
-  waiting_ = std::move(texts);
+  waiting_ = std::move(terms);
   if (!waiting_.empty() && !std::exchange(runs_, true)) {
     boost::asio::post(thread_, [this] { Run(); });
   }
@@ -29,7 +29,7 @@ void PatternCompiler::Want(std::vector<std::string> texts) {
 
 void PatternCompiler::Run() {
   for (;;) {
-    std::vector<std::string> texts;
+    std::vector<SearchTerm> terms;
     {
       const std::lock_guard lock(mutex_);
       under_way_ = std::exchange(waiting_, {});
@@ -37,9 +37,9 @@ void PatternCompiler::Run() {
         runs_ = false;
         return;
       }
-      texts = under_way_;
+      terms = under_way_;
     }
-    done_(PatternSet::Compile(std::move(texts)));
+    done_(PatternSet::Compile(std::move(terms)));
   }
 }
 

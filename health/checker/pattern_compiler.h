@@ -1,4 +1,4 @@
-// Compiles the search strings of a checker into one database on a thread of its own: thousands of
+// Compiles the search terms of a checker into one database on a thread of its own: thousands of
 // them take seconds, and neither probes nor whoever assigns checks may wait for that.
 #pragma once
 
@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <vector>
 
 #include "dataplane/base/result.h"
@@ -26,18 +25,18 @@ class PatternCompiler {
   PatternCompiler(const PatternCompiler&) = delete;
   PatternCompiler& operator=(const PatternCompiler&) = delete;
 
-  /// Compiles `texts` next, in place of what waits, unless they are under way. None: what waits is
+  /// Compiles `terms` next, in place of what waits, unless they are under way. None: what waits is
   /// not wanted any more. Any thread.
-  void Want(std::vector<std::string> texts);
+  void Want(std::vector<SearchTerm> terms);
 
  private:
   void Run();
 
   const Done done_;
   std::mutex mutex_;
-  std::vector<std::string> waiting_;    // guarded; empty: nothing
-  std::vector<std::string> under_way_;  // guarded; empty: nothing
-  bool runs_ = false;                   // guarded
+  std::vector<SearchTerm> waiting_;    // guarded; empty: nothing
+  std::vector<SearchTerm> under_way_;  // guarded; empty: nothing
+  bool runs_ = false;                  // guarded
   boost::asio::thread_pool thread_{1};
 };
 

@@ -31,11 +31,21 @@ void EachSetting(auto& visit, auto&& settings) {
     visit("rdata", rdata);
     visit("recursion_desired", recursion_desired);
   } else if constexpr (std::is_same_v<Settings, TlsSettings>) {
-    auto& [min_days_valid, verify, ca_bundle, ca_digest] = settings;
+    auto& [min_days_valid, verify, ca_bundle, ca_digest, client_cert, client_key, client_digest] =
+        settings;
     visit("min_days_valid", min_days_valid);
     visit("verify", verify);
     visit("ca_bundle", ca_bundle);
     visit("ca_digest", ca_digest);
+    visit("client_cert", client_cert);
+    visit("client_key", client_key);
+    visit("client_digest", client_digest);
+  } else if constexpr (std::is_same_v<Settings, HttpSettings>) {
+    auto& [expected_status, method, headers, body_regex] = settings;
+    visit("expected_status", expected_status);
+    visit("method", method);
+    visit("headers", headers);
+    visit("body_regex", body_regex);
   } else if constexpr (std::is_same_v<Settings, GrpcSettings>) {
     auto& [service, tls] = settings;
     visit("service", service);
@@ -75,6 +85,8 @@ void EachField(auto& visit, auto& check) {
          routing_control,
          regions,
          native,
+         http,
+         https,
          interval,
          connect_timeout,
          response_timeout,
@@ -103,6 +115,8 @@ void EachField(auto& visit, auto& check) {
   visit("healthy_threshold", healthy_threshold);
   visit("unhealthy_threshold", unhealthy_threshold);
   visit("jitter_percent", jitter_percent);
+  visit("http", http);
+  visit("https", https);
   std::visit([&](auto& settings) { EachSetting(visit, settings); }, native);
 }
 
@@ -135,6 +149,25 @@ struct Writer {
   template <std::unsigned_integral Number>
   void operator()(const char* name, Number value) const {
     out[name] = value;
+  }
+  void operator()(const char* name, const std::optional<std::uint32_t>& value) const {
+    if (value) {
+      out[name] = *value;
+    }
+  }
+  void operator()(const char* name, HttpMethod method) const { out[name] = HttpMethodText(method); }
+  void operator()(const char* name, const std::vector<StatusRange>& ranges) const {
+    for (const StatusRange range : ranges) {
+      out[name].push_back(StatusText(range));
+    }
+  }
+  // An object of its own.
+  template <typename Settings>
+  void operator()(const char* name, const Rare<Settings>& settings) const {
+    if (settings) {
+      Writer inside{out[name] = json::object()};
+      EachSetting(inside, *settings);
+    }
   }
 };
 
@@ -222,6 +255,55 @@ struct Reader {
       return Refuse(name, "a number in its range");
     }
     into = value->get<Number>();
+  }
+  void operator()(const char* name, std::optional<std::uint32_t>& into) {
+    into.reset();
+    if (in.contains(name)) {
+      (*this)(name, into.emplace());
+    }
+  }
+  void operator()(const char* name, HttpMethod& into) {
+    const json* value = Find(name);
+    for (unsigned i = 0; value != nullptr && value->is_string() && i < kHttpMethods; ++i) {
+      const auto method = static_cast<HttpMethod>(i);
+      if (*value == HttpMethodText(method)) {
+        into = method;
+        return;
+      }
+    }
+    Refuse(name, "a method");
+  }
+  void operator()(const char* name, std::vector<StatusRange>& into) {
+    std::vector<std::string> texts;
+    (*this)(name, texts);
+    into.clear();
+    for (const std::string& text : texts) {
+      const auto range = StatusFromText(text);
+      if (!range) {
+        return Refuse(name, "a list of statuses");
+      }
+      into.push_back(*range);
+    }
+  }
+  template <typename Settings>
+  void operator()(const char* name, Rare<Settings>& into) {
+    const json* value = Find(name);
+    if (value == nullptr) {
+      return;
+    }
+    if (!value->is_object()) {
+      return Refuse(name, "an object");
+    }
+    Reader inside{.in = *value, .known = 0, .problem = {}};
+    Settings settings;
+    EachSetting(inside, settings);
+    if (!inside.problem.empty()) {
+      return Refuse(name, ("an object: " + inside.problem).c_str());
+    }
+    if (inside.known != value->size()) {
+      return Refuse(name, "an object of settings that this program knows");
+    }
+    into = std::move(settings);
   }
 };
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "health/probe/certificate.h"
 #include "health/probe/response_reader.h"
 #include "health/probe/stream_probe.h"
 
@@ -32,6 +33,7 @@ class HttpProbe final : public StreamProbe {
   void OnTooSlow() override;
   void Receive();
   void End();
+  std::string CertificateProblem();
 
   bool retried_ = false;
   std::optional<ResponseReader> reader_;  // from the connection on, with its TLS
@@ -50,9 +52,14 @@ void HttpProbe::OnStream() {
     return;
   }
   sni_ = retried_ ? std::string() : ServerName(task());
-  TlsOptions options{.sni = sni_};
+  const auto& settings = *task().settings;
+  TlsOptions options{.sni = sni_,
+                     .roots = settings.roots,
+                     .subject = settings.roots != nullptr ? CertificateSubject(task()) : "",
+                     .client = settings.client};
   // Not without the name that is usually sent: who gets that far makes two handshakes each time.
-  if (reuse() != nullptr && check().tls_resume && !retried_) {
+  // Nor where the certificate is judged: a session that goes on shows none.
+  if (reuse() != nullptr && check().tls_resume && !retried_ && !JudgesCertificate(*check().https)) {
     options.keep_session = true;
     options.session = reuse()->session;
     SetLeaning(!options.session.empty());
@@ -62,7 +69,9 @@ void HttpProbe::OnStream() {
 
 void HttpProbe::OnHandshake(bool done) {
   const bool resumed = done && tls().resumed();
-  if (!sni_.empty() && !resumed && (done ? !tls().CertificateCovers(sni_) : tls().name_refused())) {
+  // One that must be verified is for the name or it is not.
+  if (!sni_.empty() && !resumed && !check().https->verify &&
+      (done ? !tls().CertificateCovers(sni_) : tls().name_refused())) {
     SetLeaning(false);
     retried_ = true;
     Reconnect();
@@ -76,7 +85,15 @@ void HttpProbe::OnHandshake(bool done) {
 
 void HttpProbe::OnStreamReady() {
   if (!reader_) {
-    reader_.emplace(task().settings->pattern, check().keep_alive);
+    if (const std::string problem = CertificateProblem(); !problem.empty()) {
+      Finish(Outcome::kFail, "Failure: " + problem);
+      return;
+    }
+    const HttpSettings& http = *check().http;
+    reader_.emplace(task().settings->pattern,
+                    check().keep_alive,
+                    ExpectedResponse{.status = http.expected_status,
+                                     .to_head = http.method == HttpMethod::kHead});
     request_ = RequestOf(task());
     unsent_ = request_;
   }
@@ -89,6 +106,11 @@ void HttpProbe::OnStreamReady() {
   } else {
     Receive();
   }
+}
+
+// On a connection that was kept too: its certificate grows older.
+std::string HttpProbe::CertificateProblem() {
+  return has_tls() && check().https ? ProblemOf(tls(), *check().https) : std::string();
 }
 
 void HttpProbe::Receive() {

@@ -16,6 +16,7 @@ namespace holdfast::health {
 namespace {
 
 constexpr std::size_t kMaxIdleStreams = 64;
+constexpr std::size_t kMaxRegexOctets = 255;
 
 struct Scratch {
   Scratch() = default;
@@ -44,58 +45,104 @@ int OnMatch(unsigned id,
   return wanted.found ? 1 : 0;  // no need to look further
 }
 
-Result<hs_database_t*> CompileAll(const std::vector<std::string>& texts) {
-  std::vector<const char*> starts;
-  std::vector<std::size_t> octets;
-  std::vector<unsigned> ids;
-  for (const std::string& text : texts) {
-    if (text.empty() || text.size() > kMaxSearchOctets) {
-      return Fail(
-          ErrorCode::kInvalid,
-          "search string has " + std::to_string(text.size()) + " octets, expected 1 to 1020");
-    }
-    starts.push_back(text.data());
-    octets.push_back(text.size());
-    ids.push_back(static_cast<unsigned>(ids.size()));
+Status CheckLength(const SearchTerm& term) {
+  const std::size_t most = term.is_regex ? kMaxRegexOctets : kMaxSearchOctets;
+  if (!term.text.empty() && term.text.size() <= most &&
+      (!term.is_regex || !term.text.contains('\0'))) {
+    return {};
   }
+  return Fail(ErrorCode::kInvalid,
+              std::string(term.is_regex ? "regular expression" : "search string") + " has " +
+                  std::to_string(term.text.size()) + " octets, expected 1 to " +
+                  std::to_string(most) + (term.is_regex ? ", none of them NUL" : ""));
+}
+
+// As a regular expression: one database has one way to write what it looks for.
+std::string AsRegex(const SearchTerm& term) {
+  if (term.is_regex) {
+    return term.text;
+  }
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string regex;
+  regex.reserve(term.text.size() * 4);
+  for (const char c : term.text) {
+    const auto octet = static_cast<unsigned char>(c);
+    regex += {'\\', 'x', kDigits[octet >> 4U], kDigits[octet & 15U]};
+  }
+  return regex;
+}
+
+// What Hyperscan says, without its names of flags.
+std::string CompileProblem(hs_compile_error_t* error, std::size_t terms) {
+  std::string said = error != nullptr ? error->message : "no reason given";
+  hs_free_compile_error(error);
+  if (said.starts_with("Pattern matches empty buffer")) {
+    said = "it matches the empty body too";
+  }
+  return terms == 1 ? said : std::to_string(terms) + " search terms cannot be compiled: " + said;
+}
+
+Result<hs_database_t*> CompileAll(const std::vector<SearchTerm>& terms) {
   if (hs_valid_platform() != HS_SUCCESS) {
     return Fail(ErrorCode::kUnavailable,
                 "string search needs a processor with SSSE3, which Hyperscan requires");
   }
-  const std::vector<unsigned> flags(texts.size(), HS_FLAG_SINGLEMATCH);
+  // Literals alone compile several times as fast as what they are as regular expressions.
+  const bool literals = std::ranges::none_of(terms, &SearchTerm::is_regex);
+  std::vector<std::string> texts;
+  std::vector<const char*> starts;
+  std::vector<std::size_t> octets;
+  std::vector<unsigned> ids;
+  for (const SearchTerm& term : terms) {
+    HF_TRY(CheckLength(term));
+    texts.push_back(literals ? term.text : AsRegex(term));
+    octets.push_back(texts.back().size());
+    ids.push_back(static_cast<unsigned>(ids.size()));
+  }
+  for (const std::string& text : texts) {
+    starts.push_back(text.c_str());
+  }
+  const std::vector<unsigned> flags(terms.size(), HS_FLAG_SINGLEMATCH);
+  const auto count = static_cast<unsigned>(terms.size());
   hs_database_t* database = nullptr;
   hs_compile_error_t* error = nullptr;
-  if (hs_compile_lit_multi(starts.data(),
-                           flags.data(),
-                           ids.data(),
-                           octets.data(),
-                           static_cast<unsigned>(texts.size()),
-                           HS_MODE_STREAM,
-                           nullptr,
-                           &database,
-                           &error) != HS_SUCCESS) {
-    std::string message = std::to_string(texts.size()) + " search strings cannot be compiled: ";
-    message += error != nullptr ? error->message : "no reason given";
-    hs_free_compile_error(error);
-    return Fail(ErrorCode::kInvalid, message);
+  const auto made = literals ? hs_compile_lit_multi(starts.data(),
+                                                    flags.data(),
+                                                    ids.data(),
+                                                    octets.data(),
+                                                    count,
+                                                    HS_MODE_STREAM,
+                                                    nullptr,
+                                                    &database,
+                                                    &error)
+                             : hs_compile_multi(starts.data(),
+                                                flags.data(),
+                                                ids.data(),
+                                                count,
+                                                HS_MODE_STREAM,
+                                                nullptr,
+                                                &database,
+                                                &error);
+  if (made != HS_SUCCESS) {
+    return Fail(ErrorCode::kInvalid, CompileProblem(error, terms.size()));
   }
   return database;
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const PatternSet>> PatternSet::Compile(std::vector<std::string> texts) {
-  std::ranges::sort(texts);
-  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
-  auto database = CompileAll(texts);
+Result<std::shared_ptr<const PatternSet>> PatternSet::Compile(std::vector<SearchTerm> terms) {
+  std::ranges::sort(terms);
+  terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
+  auto database = CompileAll(terms);
   if (!database) {
     return std::unexpected(std::move(database.error()));
   }
-  return std::shared_ptr<const PatternSet>(new PatternSet(std::move(texts), *database));
+  return std::shared_ptr<const PatternSet>(new PatternSet(std::move(terms), *database));
 }
 
-PatternSet::PatternSet(std::vector<std::string> texts, hs_database* database) noexcept
-    : texts_(std::move(texts)), database_(database), number_(++sets_made) {}
+PatternSet::PatternSet(std::vector<SearchTerm> terms, hs_database* database) noexcept
+    : terms_(std::move(terms)), database_(database), number_(++sets_made) {}
 
 PatternSet::~PatternSet() {
   for (hs_stream* stream : idle_) {
@@ -131,13 +178,13 @@ void PatternSet::GiveBack(hs_stream* stream) const noexcept {
   hs_close_stream(stream, nullptr, nullptr, nullptr);
 }
 
-Pattern::Pattern(std::shared_ptr<const PatternSet> set, std::string_view text) noexcept {
+Pattern::Pattern(std::shared_ptr<const PatternSet> set, const SearchTerm& term) noexcept {
   if (set == nullptr) {
     return;
   }
-  const auto at = std::ranges::lower_bound(set->texts(), text);
-  if (at != set->texts().end() && *at == text) {
-    id_ = static_cast<unsigned>(at - set->texts().begin());
+  const auto at = std::ranges::lower_bound(set->terms(), term);
+  if (at != set->terms().end() && *at == term) {
+    id_ = static_cast<unsigned>(at - set->terms().begin());
     set_ = std::move(set);
   }
 }
@@ -173,6 +220,15 @@ bool PatternSearch::Feed(std::span<const std::byte> octets) {
                    scratch.space,
                    &OnMatch,
                    &wanted);
+    found_ = wanted.found;
+  }
+  return found_;
+}
+
+bool PatternSearch::End() {
+  if (!found_) {
+    Wanted wanted{.id = pattern_.id_, .found = false};
+    hs_reset_stream(stream_, 0, scratch.space, &OnMatch, &wanted);
     found_ = wanted.found;
   }
   return found_;

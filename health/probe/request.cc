@@ -1,8 +1,10 @@
 // From a check's settings to what its probes share, and to the octets that go out.
 #include "health/probe/request.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
+#include <string_view>
 #include <utility>
 
 #include "dataplane/base/check.h"
@@ -44,6 +46,10 @@ std::size_t Mix(std::size_t hash, std::size_t more) noexcept {
 std::size_t HashOf(const CheckConfig& common) {
   std::size_t hash = std::hash<std::string>{}(TargetText(common));
   hash = Mix(hash, std::hash<std::string>{}(common.search_string));
+  hash = Mix(hash, std::hash<std::string>{}(common.http->body_regex));
+  for (const std::string& header : common.http->headers) {
+    hash = Mix(hash, std::hash<std::string>{}(header));
+  }
   if (const auto* exec = std::get_if<ExecSettings>(&common.native)) {
     for (const std::string& argument : exec->arguments) {
       hash = Mix(hash, std::hash<std::string>{}(argument));
@@ -58,15 +64,24 @@ std::size_t HashOf(const CheckConfig& common) {
   return Mix(hash, static_cast<std::size_t>(common.interval.count()));
 }
 
-// What a native type needs beside its settings, read once.
-Status PrepareNative(ProbeSettings& settings) {
-  if (const auto* tls = std::get_if<TlsSettings>(&settings.check.native); tls && tls->verify) {
-    auto roots = CaBundle::Load(tls->ca_bundle, tls->ca_digest);
+// What is needed beside the settings, read once.
+Status Prepare(ProbeSettings& settings) {
+  const TlsSettings& tls = TlsSettingsOf(settings.check);
+  if (tls.verify) {
+    auto roots = CaBundle::Load(tls.ca_bundle, tls.ca_digest);
     if (!roots) {
       return std::unexpected(std::move(roots.error()));
     }
     settings.roots = std::move(*roots);
-  } else if (const auto* exec = std::get_if<ExecSettings>(&settings.check.native)) {
+  }
+  if (!tls.client_cert.empty()) {
+    auto client = ClientCertificate::Load(tls.client_cert, tls.client_key, tls.client_digest);
+    if (!client) {
+      return std::unexpected(std::move(client.error()));
+    }
+    settings.client = std::move(*client);
+  }
+  if (const auto* exec = std::get_if<ExecSettings>(&settings.check.native)) {
     auto run_as = FindRunAs(exec->user);
     if (!run_as) {
       return std::unexpected(std::move(run_as.error()));
@@ -124,15 +139,32 @@ std::string HostField(const ProbeTask& task) {
 
 std::string RequestOf(const ProbeTask& task) {
   const CheckConfig& check = task.settings->check;
-  std::string text = "GET ";
+  const HttpSettings& http = *check.http;
+  const auto has_header = [&http](std::string_view name) {
+    return std::ranges::any_of(
+        http.headers, [name](const auto& each) { return IsSameHeader(HeaderName(each), name); });
+  };
+  std::string text = HttpMethodText(http.method);
+  text += " ";
   text += task.resource_path.empty() ? "/" : task.resource_path;
   text += " HTTP/1.1\r\nHost: ";
   text += HostField(task);
-  text += "\r\nUser-Agent: Holdfast-Health-Check/" HF_VERSION " (check ";
-  text += task.id;
-  text += ")\r\nAccept: */*";
-  if (MatchesString(check.type)) {
+  if (!has_header("User-Agent")) {
+    text += "\r\nUser-Agent: Holdfast-Health-Check/" HF_VERSION " (check ";
+    text += task.id;
+    text += ")";
+  }
+  if (!has_header("Accept")) {
+    text += "\r\nAccept: */*";
+  }
+  if (ReadsBody(check)) {
     text += "\r\nAccept-Encoding: gzip, deflate";
+  }
+  if (http.method == HttpMethod::kPost) {
+    text += "\r\nContent-Length: 0";
+  }
+  for (const std::string& header : http.headers) {
+    text += "\r\n" + header;
   }
   text += check.keep_alive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
   return text;
@@ -151,9 +183,25 @@ std::string ServerName(const ProbeTask& task) {
   return name;
 }
 
-const std::string& SearchedText(const CheckConfig& check) noexcept {
-  const auto* udp = std::get_if<UdpSettings>(&check.native);
-  return udp != nullptr ? udp->expect : check.search_string;
+const TlsSettings& TlsSettingsOf(const CheckConfig& check) noexcept {
+  const auto* tls = std::get_if<TlsSettings>(&check.native);
+  return tls != nullptr ? *tls : *check.https;
+}
+
+std::string CertificateSubject(const ProbeTask& task) {
+  std::string subject = task.fqdn.empty() && task.address ? task.address->Text() : task.fqdn;
+  if (subject.ends_with('.')) {
+    subject.pop_back();
+  }
+  return subject;
+}
+
+SearchTerm SearchTermOf(const CheckConfig& check) {
+  if (const auto* udp = std::get_if<UdpSettings>(&check.native)) {
+    return udp->expect;
+  }
+  return check.search_string.empty() ? SearchTerm(check.http->body_regex, true)
+                                     : SearchTerm(check.search_string);
 }
 
 bool LookAlike(const ProbeTask& one, const ProbeTask& other) noexcept {
@@ -174,6 +222,31 @@ std::size_t HashOf(const ProbeTask& task) noexcept {
   return Mix(hash, std::hash<std::string>{}(task.resource_path));
 }
 
+// A regular expression that the patterns lack is compiled by itself first, so that one that cannot
+// be is its check's fault and not that of all who search.
+Status TaskMaker::TakePattern(ProbeSettings& settings) const {
+  const SearchTerm term = SearchTermOf(settings.check);
+  if (term.text.empty()) {
+    return {};
+  }
+  settings.pattern = Pattern(patterns_, term);
+  const bool alone = patterns_ == nullptr && missing_ == Missing::kCompiled;
+  if (settings.pattern || (!alone && !term.is_regex)) {
+    HF_CHECK(settings.pattern || missing_ == Missing::kLeftOut);
+    return {};
+  }
+  auto own = PatternSet::Compile({term});
+  if (!own) {
+    own.error().message.insert(
+        0, term.is_regex ? "body_regex is \"" + term.text + "\": " : std::string());
+    return std::unexpected(std::move(own.error()));
+  }
+  if (alone) {
+    settings.pattern = Pattern(std::move(*own), term);
+  }
+  return {};
+}
+
 Result<std::shared_ptr<const ProbeSettings>> TaskMaker::SettingsOf(const CheckConfig& check) {
   auto settings = std::make_shared<ProbeSettings>();
   settings->check = InCommon(check);
@@ -184,19 +257,11 @@ Result<std::shared_ptr<const ProbeSettings>> TaskMaker::SettingsOf(const CheckCo
       return known->second;
     }
   }
-  if (const std::string& text = SearchedText(check); !text.empty()) {
-    std::shared_ptr<const PatternSet> patterns = patterns_;
-    if (patterns == nullptr && missing_ == Missing::kCompiled) {
-      auto own = PatternSet::Compile({text});
-      if (!own) {
-        return std::unexpected(std::move(own.error()));
-      }
-      patterns = std::move(*own);
-    }
-    settings->pattern = Pattern(std::move(patterns), text);
-    HF_CHECK(missing_ == Missing::kLeftOut || static_cast<bool>(settings->pattern));
+  auto prepared = Prepare(*settings);
+  if (prepared) {
+    prepared = TakePattern(*settings);
   }
-  if (auto prepared = PrepareNative(*settings); !prepared) {
+  if (!prepared) {
     prepared.error().message.insert(0, "health check \"" + check.id + "\": ");
     return std::unexpected(std::move(prepared.error()));
   }
@@ -227,7 +292,7 @@ std::shared_ptr<const ProbeTask> TaskMaker::Renewed(const ProbeTask& task) {
   auto& settings = renewed_[task.settings.get()];
   if (settings == nullptr) {
     auto made = std::make_shared<ProbeSettings>(*task.settings);
-    made->pattern = Pattern(patterns_, SearchedText(made->check));
+    made->pattern = Pattern(patterns_, SearchTermOf(made->check));
     HF_CHECK(static_cast<bool>(made->pattern));
     settings = std::move(made);
   }
@@ -237,7 +302,8 @@ std::shared_ptr<const ProbeTask> TaskMaker::Renewed(const ProbeTask& task) {
 }
 
 bool HasItsPattern(const ProbeTask& task) noexcept {
-  return SearchedText(task.settings->check).empty() || static_cast<bool>(task.settings->pattern);
+  return static_cast<bool>(task.settings->pattern) ||
+         SearchTermOf(task.settings->check).text.empty();
 }
 
 Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,

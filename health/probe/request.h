@@ -38,10 +38,11 @@ struct ProbeSettings {
   /// Without what a task has of its own (id, address, port, name, path) and what no probe depends
   /// on.
   CheckConfig check;
-  std::size_t hash = 0;                   // of `check`
-  Pattern pattern;                        // none unless a reply must hold a string
-  std::shared_ptr<const CaBundle> roots;  // null unless the certificate is verified
-  std::optional<RunAs> run_as;            // EXEC: whom the program becomes
+  std::size_t hash = 0;                             // of `check`
+  Pattern pattern;                                  // none unless a reply must hold a string
+  std::shared_ptr<const CaBundle> roots;            // null unless the certificate is verified
+  std::shared_ptr<const ClientCertificate> client;  // null: we show none
+  std::optional<RunAs> run_as;                      // EXEC: whom the program becomes
 };
 
 struct ProbeTask {
@@ -59,8 +60,8 @@ bool LookAlike(const ProbeTask& one, const ProbeTask& other) noexcept;
 /// The same for tasks that look alike.
 std::size_t HashOf(const ProbeTask& task) noexcept;
 
-/// What a reply must hold, of HTTP's *_STR_MATCH and of UDP; empty: nothing.
-const std::string& SearchedText(const CheckConfig& check) noexcept;
+/// What a reply must hold, of HTTP* and of UDP; its text is empty: nothing.
+SearchTerm SearchTermOf(const CheckConfig& check);
 
 /// False for a task that searches and has nothing to search with yet: it cannot be probed.
 bool HasItsPattern(const ProbeTask& task) noexcept;
@@ -68,24 +69,26 @@ bool HasItsPattern(const ProbeTask& task) noexcept;
 /// Makes the tasks of one set of checks; those that look in the same way share their settings.
 class TaskMaker {
  public:
-  /// What becomes of a SearchedText that the patterns lack.
+  /// What becomes of a SearchTermOf that the patterns lack.
   enum class Missing : std::uint8_t {
     kCompiled,  // there are no patterns: each becomes a set of its own
     kLeftOut    // its task waits for Renewed, see HasItsPattern
   };
-  /// @param patterns  a set that has the SearchedText of all, or null.
+  /// @param patterns  a set that has the SearchTermOf of all, or null.
   explicit TaskMaker(std::shared_ptr<const PatternSet> patterns,
                      Missing missing = Missing::kCompiled) noexcept
       : patterns_(std::move(patterns)), missing_(missing) {}
   /// @param trusted  of the task.
   /// @return kInvalid when the check cannot be probed as it is written (ValidateCheck says why),
-  ///         for a CA bundle that cannot be read and a user that does not exist.
+  ///         for a regular expression that cannot be searched for, a certificate, key or CA bundle
+  ///         that cannot be read, and a user that does not exist.
   Result<std::shared_ptr<const ProbeTask>> Make(const CheckConfig& check, bool trusted = false);
   /// The same task with its pattern out of these patterns, which have it.
   std::shared_ptr<const ProbeTask> Renewed(const ProbeTask& task);
 
  private:
   Result<std::shared_ptr<const ProbeSettings>> SettingsOf(const CheckConfig& check);
+  Status TakePattern(ProbeSettings& settings) const;
 
   std::shared_ptr<const PatternSet> patterns_;
   Missing missing_;
@@ -103,6 +106,10 @@ Result<std::shared_ptr<const ProbeTask>> MakeTask(const CheckConfig& check,
 std::string HostField(const ProbeTask& task);
 /// An HTTP check's whole request.
 std::string RequestOf(const ProbeTask& task);
+/// What a TLS check holds the endpoint's certificate to, and shows it; of HTTPS* too.
+const TlsSettings& TlsSettingsOf(const CheckConfig& check) noexcept;
+/// What the certificate must be for where it is verified: the name, else the address.
+std::string CertificateSubject(const ProbeTask& task);
 /// What a TLS handshake names; empty: nothing.
 std::string ServerName(const ProbeTask& task);
 

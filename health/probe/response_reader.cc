@@ -49,7 +49,7 @@ std::string Phrase(int status, Text sent) {
 
 class ResponseReader::State {
  public:
-  State(Pattern pattern, bool to_reuse);
+  State(Pattern pattern, bool to_reuse, ExpectedResponse expected);
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -75,10 +75,12 @@ class ResponseReader::State {
   void OnCoding(Text value);
   void OnBody(std::span<const std::byte> octets);
   bool OnPlain(std::span<const std::byte> octets);
-  void EndBody();
+  void EndBody(bool whole);
+  [[nodiscard]] bool IsExpected() const;
   void End(Outcome how, std::string why);
 
   Pattern pattern_;
+  ExpectedResponse expected_;
   bool to_reuse_;  // once there is a header: whether that allows it
   std::optional<PatternSearch> search_;
   std::unique_ptr<Inflate> inflate_;
@@ -100,6 +102,7 @@ class ResponseReader::State::Parser final : public http::basic_parser<false> {
     // by what we read of it, not by what it announces.
     header_limit(static_cast<std::uint32_t>(2 * kMaxHeaderOctets));
     body_limit(boost::none);
+    skip(owner.expected_.to_head);
   }
 
  private:
@@ -141,8 +144,8 @@ class ResponseReader::State::Parser final : public http::basic_parser<false> {
 };
 
 // Both here, where Parser is complete.
-ResponseReader::State::State(Pattern pattern, bool to_reuse)
-    : pattern_(std::move(pattern)), to_reuse_(to_reuse) {}
+ResponseReader::State::State(Pattern pattern, bool to_reuse, ExpectedResponse expected)
+    : pattern_(std::move(pattern)), expected_(std::move(expected)), to_reuse_(to_reuse) {}
 ResponseReader::State::~State() = default;
 
 void ResponseReader::State::Feed(std::span<const std::byte> octets) {
@@ -210,7 +213,7 @@ std::size_t ResponseReader::State::Advance(std::string_view octets) {
 void ResponseReader::State::Bound() {
   const bool endless = pending_.size() > kMaxHeaderOctets;
   if (progress == Progress::kBody && (endless || body_octets_ > kMaxBodyOctets)) {
-    EndBody();
+    EndBody(false);
   } else if (progress == Progress::kRest && (endless || body_octets_ > kMaxReuseOctets)) {
     EndRest(false);
   }
@@ -223,7 +226,7 @@ void ResponseReader::State::OnHeaderEnd() {
     parser_.reset();  // an interim response; the real one follows
     return;
   }
-  if (status_ < 200 || status_ > 399) {
+  if (!IsExpected()) {
     return End(Outcome::kFail, "Failure: " + text);
   }
   to_reuse_ = to_reuse_ && parser_->keep_alive() &&
@@ -242,6 +245,13 @@ void ResponseReader::State::OnHeaderEnd() {
   }
 }
 
+bool ResponseReader::State::IsExpected() const {
+  const auto has = [this](StatusRange range) {
+    return range.first <= status_ && status_ <= range.last;
+  };
+  return expected_.status.empty() ? has(StatusRange{}) : std::ranges::any_of(expected_.status, has);
+}
+
 bool ResponseReader::State::OpenSearch() {
   if (auto search = PatternSearch::Open(pattern_)) {
     search_.emplace(std::move(*search));
@@ -254,7 +264,7 @@ bool ResponseReader::State::OpenSearch() {
 
 void ResponseReader::State::OnMessageEnd() {
   if (progress == Progress::kBody) {
-    EndBody();
+    EndBody(true);
   } else if (progress == Progress::kRest) {
     EndRest(true);
   }
@@ -293,7 +303,7 @@ void ResponseReader::State::OnBody(std::span<const std::byte> octets) {
   if (how == Inflate::Progress::kDamaged) {
     End(Outcome::kFail, "Failure: The body cannot be decompressed.");
   } else if (how == Inflate::Progress::kEnd) {
-    EndBody();
+    EndBody(true);
   }
 }
 
@@ -303,21 +313,29 @@ bool ResponseReader::State::OnPlain(std::span<const std::byte> octets) {
   if (search_->Feed(inside)) {
     End(Outcome::kPass, std::move(reason));
   } else if (plain_octets_ == kBodyWindowOctets) {
-    EndBody();
+    EndBody(false);
   }
   return progress == Progress::kBody;
 }
 
-void ResponseReader::State::EndBody() {
-  End(Outcome::kFail,
-      "Failure: The search string is not within the first 5120 octets of the body.");
+// @param whole  all of the body was seen, so that its end is where a regular expression's may be.
+void ResponseReader::State::EndBody(bool whole) {
+  if (whole && search_->End()) {
+    End(Outcome::kPass, std::move(reason));
+  } else if (pattern_.is_regex()) {
+    End(Outcome::kFail,
+        "Failure: The first 5120 octets of the body do not match the regular expression.");
+  } else {
+    End(Outcome::kFail,
+        "Failure: The search string is not within the first 5120 octets of the body.");
+  }
 }
 
 void ResponseReader::State::Finish() {
   if (progress == Progress::kHeader) {
     End(Outcome::kFail, "Failure: The endpoint closed the connection before a complete response.");
   } else if (progress == Progress::kBody) {
-    EndBody();
+    EndBody(parser_->need_eof());
   } else {
     progress = Progress::kDone;
   }
@@ -329,8 +347,8 @@ void ResponseReader::State::End(Outcome how, std::string why) {
   reason = std::move(why);
 }
 
-ResponseReader::ResponseReader(Pattern pattern, bool to_reuse)
-    : state_(std::make_unique<State>(std::move(pattern), to_reuse)) {}
+ResponseReader::ResponseReader(Pattern pattern, bool to_reuse, ExpectedResponse expected)
+    : state_(std::make_unique<State>(std::move(pattern), to_reuse, std::move(expected))) {}
 
 ResponseReader::~ResponseReader() = default;
 

@@ -8,7 +8,9 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "health/check.h"
 #include "health/observation.h"
 #include "health/probe/pattern.h"
 
@@ -24,6 +26,12 @@ inline constexpr std::size_t kMaxBodyOctets = 1'048'576;
 /// A longer body is not read to its end for the sake of the next request: a new connection is less.
 inline constexpr std::size_t kMaxReuseOctets = 65'536;
 
+/// What passes, and what the answer is to.
+struct ExpectedResponse {
+  std::vector<StatusRange> status;  // none: 200-399
+  bool to_head = false;             // the request was a HEAD: no body follows the header
+};
+
 class ResponseReader {
  public:
   enum class Progress : std::uint8_t {
@@ -36,7 +44,7 @@ class ResponseReader {
   /// @param pattern   what the body must contain; none: the header alone decides.
   /// @param to_reuse  a passing response is read to its end, where that is near, so that its
   ///                  connection can be used again.
-  explicit ResponseReader(Pattern pattern, bool to_reuse = false);
+  explicit ResponseReader(Pattern pattern, bool to_reuse = false, ExpectedResponse expected = {});
   ~ResponseReader();
   ResponseReader(const ResponseReader&) = delete;
   ResponseReader& operator=(const ResponseReader&) = delete;

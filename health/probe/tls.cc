@@ -1,12 +1,10 @@
-// OpenSSL 3.0 behind TlsContext, CaBundle and TlsSession. The error queue is per thread, so it is
-// cleared before each call and read right after.
+// OpenSSL 3.0 behind TlsContext and TlsSession; tls_files.cc has what is read from files. The error
+// queue is per thread, so it is cleared before each call and read right after.
 #include "health/probe/tls.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
-#include <mutex>
 #include <openssl/asn1.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -58,37 +56,6 @@ TlsContext::~TlsContext() {
   SSL_CTX_free(context_);
 }
 
-Result<std::shared_ptr<const CaBundle>> CaBundle::Load(const std::string& path,
-                                                       const std::string& digest) {
-  static std::mutex mutex;
-  static std::map<std::pair<std::string, std::string>, std::weak_ptr<const CaBundle>> known;
-  const std::lock_guard lock(mutex);
-  std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
-  auto& shared = known[{path, digest}];
-  if (auto bundle = shared.lock()) {
-    return bundle;
-  }
-  X509_STORE* store = X509_STORE_new();
-  if (store == nullptr) {
-    return Fail(ErrorCode::kExhausted, "health: no memory for CA certificates");
-  }
-  std::shared_ptr<const CaBundle> bundle(new CaBundle(store));
-  ERR_clear_error();
-  if (path.empty() ? X509_STORE_set_default_paths(store) != 1
-                   : X509_STORE_load_file(store, path.c_str()) != 1) {
-    const char* text = ERR_reason_error_string(ERR_peek_error());
-    return Fail(ErrorCode::kInvalid,
-                "CA bundle '" + path + "' cannot be read: " + (text != nullptr ? text : "unknown") +
-                    "; expected certificates in PEM");
-  }
-  shared = bundle;
-  return bundle;
-}
-
-CaBundle::~CaBundle() {
-  X509_STORE_free(store_);
-}
-
 namespace {
 
 // With SSL_VERIFY_NONE a client verifies all the same and goes on; the result can be asked.
@@ -114,6 +81,11 @@ std::unique_ptr<TlsSession> TlsSession::Open(TlsContext& context,
       (!options.sni.empty() && SSL_set_tlsext_host_name(ssl, options.sni.c_str()) != 1) ||
       (options.http2 && SSL_set_alpn_protos(ssl, kHttp2, sizeof(kHttp2)) != 0) ||
       (options.roots != nullptr && !VerifyAgainst(ssl, options.roots->store_, options.subject))) {
+    return nullptr;
+  }
+  if (const ClientCertificate* client = options.client.get();
+      client != nullptr &&
+      SSL_use_cert_and_key(ssl, client->certificate_, client->key_, client->others_, 1) != 1) {
     return nullptr;
   }
   if (options.keep_session) {

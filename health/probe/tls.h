@@ -1,7 +1,7 @@
 // TLS as a health check wants it: whatever the endpoint offers is taken and no certificate ends a
 // handshake (spec/health-checks.md section 3), since the question is whether it answers. What the
-// certificate is worth can be asked afterwards. OpenSSL on a non-blocking descriptor, behind three
-// classes. Health loop, but for CaBundle.
+// certificate is worth can be asked afterwards. OpenSSL on a non-blocking descriptor, behind four
+// classes. Health loop, but for CaBundle and ClientCertificate.
 #pragma once
 
 #include <chrono>
@@ -14,9 +14,12 @@
 
 #include "dataplane/base/result.h"
 
+struct evp_pkey_st;
 struct ssl_ctx_st;
 struct ssl_session_st;
 struct ssl_st;
+struct stack_st_X509;
+struct x509_st;
 struct x509_store_st;
 
 namespace holdfast::health {
@@ -43,17 +46,43 @@ class CaBundle {
   x509_store_st* store_;
 };
 
+/// What a check shows endpoints that ask who it is. Immutable: shared by any number of checks.
+class ClientCertificate {
+ public:
+  /// Checks that name the same files with the same digest share one copy. Any thread.
+  /// @param chain   PEM: the certificate, and behind it what leads to a root that others know.
+  /// @param key     PEM, without a passphrase.
+  /// @param digest  of both files, so that renewed ones are read again.
+  /// @return kInvalid with the file and OpenSSL's words, also where the key is another's.
+  static Result<std::shared_ptr<const ClientCertificate>> Load(const std::string& chain,
+                                                               const std::string& key,
+                                                               const std::string& digest);
+  ~ClientCertificate();
+  ClientCertificate(const ClientCertificate&) = delete;
+  ClientCertificate& operator=(const ClientCertificate&) = delete;
+
+ private:
+  friend class TlsSession;
+  ClientCertificate() = default;
+  Status Read(const std::string& chain, const std::string& key);
+
+  x509_st* certificate_ = nullptr;
+  stack_st_X509* others_ = nullptr;
+  evp_pkey_st* key_ = nullptr;
+};
+
 /// Of a session that is kept: the endpoint's ticket is most of it.
 inline constexpr std::size_t kMaxSessionOctets = 4'096;
 
 /// What one handshake asks for.
 struct TlsOptions {
-  std::string sni;                        // empty: no name is sent
-  bool http2 = false;                     // offers "h2" and nothing else (ALPN)
-  std::shared_ptr<const CaBundle> roots;  // null: the certificate is not verified
-  std::string subject;                    // with `roots`: a name, or a literal address
-  bool keep_session = false;              // so that TakeSession has something to give
-  std::string session;                    // of TakeSession, to be resumed; empty: none
+  std::string sni;                                  // empty: no name is sent
+  bool http2 = false;                               // offers "h2" and nothing else (ALPN)
+  std::shared_ptr<const CaBundle> roots;            // null: the certificate is not verified
+  std::string subject;                              // with `roots`: a name, or a literal address
+  std::shared_ptr<const ClientCertificate> client;  // null: none is shown
+  bool keep_session = false;                        // so that TakeSession has something to give
+  std::string session;                              // of TakeSession, to be resumed; empty: none
 };
 
 /// Settings shared by all sessions of one thread.

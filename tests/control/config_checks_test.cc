@@ -314,9 +314,10 @@ std::unique_ptr<Read> ReadOverlaid(const std::string& config, const std::string&
   auto read = ReadConfig(config);
   const auto node =
       ParseNode("[[listen]]\naddress = \"192.0.2.53\"\n[check.c1]\n" + toml, "n.toml");
-  EXPECT_TRUE(node) << node.error().message;
   if (node) {
     ApplyOverlays(node->check_overlays, read->checks, read->findings);
+  } else {
+    read->findings.AddError("", node.error().message);
   }
   return read;
 }
@@ -428,6 +429,68 @@ TEST(Overlays, RefuseWhatDoesNotFitTheCheck) {
        "keep_alive = true",
        "key 'keep_alive' is true; expected false without IPAddress"},
       {http, "tls_resume = true", "key 'tls_resume' is given; expected none unless the type is of"},
+  };
+  for (const auto& [config, toml, part] : table) {
+    const auto read = ReadOverlaid(config, toml);
+    ASSERT_FALSE(read->findings.Ok()) << toml;
+    EXPECT_THAT(read->findings.ToError().message, HasSubstr(part)) << toml;
+  }
+}
+
+TEST(Overlays, SayWhatHttpAsksAndExpects) {
+  const auto read = ReadOverlaid(R"("Type": "HTTP", "IPAddress": "192.0.2.1")",
+                                 "expected_status = [204, \"300-399\"]\nmethod = \"POST\"\n"
+                                 "headers = { X-A = \"b\", X-C = \"d e\" }\n"
+                                 "body_regex = '^o+k'\nbody_timeout_ms = 100");
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  EXPECT_EQ(*read->checks.at(0).http,
+            (health::HttpSettings{
+                .expected_status = {{.first = 204, .last = 204}, {.first = 300, .last = 399}},
+                .method = health::HttpMethod::kPost,
+                .headers = {"X-A: b", "X-C: d e"},
+                .body_regex = "^o+k"}));
+  EXPECT_EQ(read->checks.at(0).body_timeout.count(), 100);
+}
+
+TEST(Overlays, SayWhatACertificateIsHeldTo) {
+  const std::string https = R"("Type": "HTTPS", "IPAddress": "192.0.2.1")";
+  const auto read = ReadOverlaid(https, "verify = true\nmin_days_valid = 14");
+  ASSERT_TRUE(read->findings.Ok()) << read->findings.ToError().message;
+  EXPECT_EQ(*read->checks.at(0).https, (health::TlsSettings{.min_days_valid = 14, .verify = true}));
+}
+
+TEST(Overlays, RefuseWhatHttpAndTlsCannotBeAsked) {
+  const std::string http = R"("Type": "HTTP", "IPAddress": "192.0.2.1")";
+  const std::string https = R"("Type": "HTTPS", "IPAddress": "192.0.2.1")";
+  const std::string match =
+      R"("Type": "HTTP_STR_MATCH", "SearchString": "x", "IPAddress": "192.0.2.1")";
+  const std::string tcp = R"("Type": "TCP", "IPAddress": "192.0.2.1", "Port": 1)";
+  const std::string status = "; expected statuses of 200..599 such as 204 or \"200-299\"";
+  const std::vector<std::tuple<std::string, std::string, std::string>> table{
+      {tcp, "method = \"GET\"", "has one of the keys expected_status, method, headers and"},
+      {http, "verify = true", "has one of the keys verify, ca_bundle, client_cert, client_key"},
+      {http, "expected_status = [600]", "key 'expected_status' is 600" + status},
+      {http, "expected_status = [\"2xx\"]", "key 'expected_status' is \"2xx\"" + status},
+      {http, "expected_status = []", "key 'expected_status' is empty" + status},
+      {http, "method = \"PUT\"", "key 'method' is \"PUT\"; expected \"GET\", \"HEAD\""},
+      {http, "headers = { A = 1 }", "key 'headers' is 1; expected texts, as in"},
+      {http, "headers = { Host = \"a\" }", "headers is \"Host\", expected none that the probe"},
+      {http, "body_regex = \"(\"", "key 'body_regex' is \"(\": "},
+      {http, "body_regex = \"a*\"", "key 'body_regex' is \"a*\": it matches the empty body too"},
+      {http, "body_regex = \"\"", "key 'body_regex' has 0 characters; expected 1..255"},
+      {http, "method = \"HEAD\"\nbody_regex = \"a\"", "method is HEAD, expected another one"},
+      {match, "method = \"HEAD\"", "method is HEAD, expected another one"},
+      {match, "body_regex = \"a\"", "key 'body_regex' is given; expected none beside the Search"},
+      {https, "min_days_valid = 3651", "key 'min_days_valid' is 3651; expected 0..3650"},
+      {https, "ca_bundle = \"a\"", "key 'ca_bundle' is given; expected none unless verify = true"},
+      {https, "client_cert = \"a\"", "key 'client_cert' is given alone; expected 'client_key'"},
+      {https, "client_key = \"a\"", "key 'client_key' is given alone; expected 'client_cert'"},
+      {https,
+       "verify = true\nca_bundle = \"/nowhere.pem\"",
+       "check 'c1': key 'ca_bundle': cannot open /nowhere.pem"},
+      {https,
+       "client_cert = \"/nowhere.pem\"\nclient_key = \"/nowhere.key\"",
+       "check 'c1': key 'client_cert': cannot open /nowhere.pem"},
   };
   for (const auto& [config, toml, part] : table) {
     const auto read = ReadOverlaid(config, toml);

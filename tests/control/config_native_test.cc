@@ -65,7 +65,7 @@ TEST(NativeChecks, HaveTheirDefaults) {
   EXPECT_EQ(SettingsOf<health::DnsSettings>(kDns),
             (health::DnsSettings{.question = wire::FromText("a.test").value()}));
   EXPECT_EQ(Read(kTls).port, 443);
-  EXPECT_EQ(SettingsOf<health::TlsSettings>(kTls), health::TlsSettings{});
+  EXPECT_EQ(SettingsOf<health::TlsSettings>(kTls), health::TlsSettings{.min_days_valid = 1});
   EXPECT_EQ(SettingsOf<health::GrpcSettings>(kGrpc), health::GrpcSettings{});
   EXPECT_EQ(Read(kIcmp).port, 0);
   EXPECT_EQ(SettingsOf<health::IcmpSettings>(kIcmp).count, 1U);

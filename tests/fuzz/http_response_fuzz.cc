@@ -1,6 +1,7 @@
 // What an HTTP endpoint may send back, through the same parser, inflater and search as the probe.
-// The first octet chooses: bit 0 whether a string is wanted, the rest the size of the pieces. The
-// judgement must not depend on the pieces, and a pass must have had a status for it.
+// The first octet chooses: bit 0 whether something is searched for, bit 1 whether that is a regular
+// expression, bit 2 whether a HEAD is answered, the rest the size of the pieces. The judgement must
+// not depend on the pieces, and a pass must have had a status for it.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,13 +17,22 @@ namespace {
 using Progress = ResponseReader::Progress;
 
 // Others occur too, and one is the beginning of the wanted one.
-const Pattern& Wanted() {
-  static const Pattern kWanted(PatternSet::Compile({"hold", "ho", "old", "HTTP"}).value(), "hold");
-  return kWanted;
+Pattern Wanted(bool regex) {
+  static const SearchTerm kRegex("h[a-p]l.{0,9}d$|^old", true);
+  static const auto kSet = PatternSet::Compile({"hold", "ho", "old", "HTTP", kRegex}).value();
+  return {kSet, regex ? kRegex : SearchTerm("hold")};
 }
 
-Outcome Judge(std::span<const std::byte> octets, bool search, bool to_reuse, std::size_t piece) {
-  ResponseReader reader(search ? Wanted() : Pattern(), to_reuse);
+struct Ask {
+  bool search;
+  bool regex;
+  bool head;
+};
+
+Outcome Judge(std::span<const std::byte> octets, Ask ask, bool to_reuse, std::size_t piece) {
+  const bool search = ask.search && !ask.head;
+  ResponseReader reader(
+      search ? Wanted(ask.regex) : Pattern(), to_reuse, {.status = {}, .to_head = ask.head});
   Progress last = Progress::kHeader;
   while (!octets.empty()) {
     const auto now = octets.first(std::min(piece, octets.size()));
@@ -57,15 +67,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) {
     return 0;
   }
-  const bool search = (data[0] & 1U) != 0;
-  const std::size_t piece = 1 + (data[0] >> 1U);
+  const Ask ask{
+      .search = (data[0] & 1U) != 0, .regex = (data[0] & 2U) != 0, .head = (data[0] & 4U) != 0};
+  const std::size_t piece = 1 + (data[0] >> 3U);
   const auto octets = std::as_bytes(std::span(data, size)).subspan(1);
-  const Outcome whole = Judge(octets, search, false, octets.size());
-  HF_CHECK(Judge(octets, search, true, octets.size()) == whole);
+  const Outcome whole = Judge(octets, ask, false, octets.size());
+  HF_CHECK(Judge(octets, ask, true, octets.size()) == whole);
   // Beyond this, where a chunk's framing is given up depends on how it came.
   if (size <= kMaxHeaderOctets) {
-    HF_CHECK(Judge(octets, search, false, piece) == whole);
-    HF_CHECK(Judge(octets, search, true, piece) == whole);
+    HF_CHECK(Judge(octets, ask, false, piece) == whole);
+    HF_CHECK(Judge(octets, ask, true, piece) == whole);
   }
   return 0;
 }

@@ -228,5 +228,98 @@ TEST(NativeSettings, AreRefusedBeyondAndNameTheField) {
   EXPECT_NE(ValidateCheck(check).error().message.find("IPAddress is missing"), std::string::npos);
 }
 
+CheckConfig WithHttp(HttpSettings settings, CheckType type = CheckType::kHttp) {
+  CheckConfig check = Good();
+  check.type = type;
+  check.http = std::move(settings);
+  return check;
+}
+
+TEST(HttpSettings, AreAcceptedUpToTheEdges) {
+  HttpSettings most{.expected_status = std::vector<StatusRange>(32, {.first = 200, .last = 599}),
+                    .method = HttpMethod::kPost,
+                    .headers = {},
+                    .body_regex = std::string(255, 'a')};
+  for (int n = 0; n < 31; ++n) {
+    most.headers.push_back("X-" + std::to_string(n) + ": \t~ x");
+  }
+  most.headers.push_back("A: " + std::string(1021, 'a'));
+  const Status verdict = ValidateCheck(WithHttp(most));
+  EXPECT_TRUE(verdict) << verdict.error().message;
+  EXPECT_TRUE(ValidateCheck(WithHttp({.method = HttpMethod::kHead})));
+}
+
+TEST(HttpSettings, BeyondTheEdgesAreRefusedByName) {
+  CheckConfig match = WithHttp({.body_regex = "a"}, CheckType::kHttpStrMatch);
+  match.search_string = "x";
+  CheckConfig match_head = WithHttp({.method = HttpMethod::kHead}, CheckType::kHttpStrMatch);
+  match_head.search_string = "x";
+  CheckConfig no_tls = Good();
+  no_tls.https = TlsSettings{.verify = true};
+  CheckConfig half = Good();
+  half.type = CheckType::kHttps;
+  half.https = TlsSettings{.client_cert = "/a"};
+  CheckConfig tcp = WithHttp({.body_regex = "a"}, CheckType::kTcp);
+  tcp.resource_path.clear();
+  const struct {
+    CheckConfig check;
+    const char* field;
+  } cases[] = {
+      {WithHttp({.expected_status = std::vector<StatusRange>(33)}), "expected_status is 33 items"},
+      {WithHttp({.expected_status = {{.first = 199, .last = 200}}}), "expected_status is 199-200"},
+      {WithHttp({.expected_status = {{.first = 300, .last = 299}}}), "expected_status is 300-299"},
+      {WithHttp({.expected_status = {{.first = 599, .last = 600}}}), "expected_status is 599-600"},
+      {WithHttp({.headers = std::vector<std::string>(33, "A: b")}), "headers is 33 of them"},
+      {WithHttp({.headers = {"A: " + std::string(1022, 'a')}}), "headers is \"A: aaa"},
+      {WithHttp({.headers = {"no colon"}}), "headers is \"no colon\""},
+      {WithHttp({.headers = {"A:b"}}), "headers is \"A:b\""},
+      {WithHttp({.headers = {": b"}}), "headers is \": b\""},
+      {WithHttp({.headers = {"A b: c"}}), "headers is \"A b: c\""},
+      {WithHttp({.headers = {"A: b\r\nB: c"}}), "headers is \"A: b??B: c\""},
+      {WithHttp({.headers = {"A: \x80"}}), "headers is \"A: ?\""},
+      {WithHttp({.headers = {"hOST: b"}}), "headers is \"hOST\", expected none that the probe"},
+      {WithHttp({.headers = {"A: b", "a: c"}}), "headers is \"A\", expected each name once"},
+      {WithHttp({.body_regex = std::string(256, 'a')}), "body_regex is \"aaa"},
+      {WithHttp({.method = HttpMethod::kHead, .body_regex = "a"}), "method is HEAD"},
+      {match, "body_regex is \"a\", expected at most 255 octets, and none beside"},
+      {match_head, "method is HEAD"},
+      {tcp, "settings of HTTP is given"},
+      {no_tls, "settings of TLS is given"},
+      {half, "client_cert is \"/a\", expected one together with client_key"},
+  };
+  for (const auto& c : cases) {
+    const Status verdict = ValidateCheck(c.check);
+    ASSERT_FALSE(verdict.has_value()) << c.field;
+    EXPECT_NE(verdict.error().message.find(std::string(": ") + c.field), std::string::npos)
+        << verdict.error().message;
+  }
+}
+
+TEST(HttpSettings, StatusesAreReadAndWritten) {
+  for (const char* text : {"200", "599", "200-599", "404-404"}) {
+    const auto range = StatusFromText(text);
+    ASSERT_TRUE(range) << text;
+    EXPECT_EQ(StatusText(*range), std::string_view(text) == "404-404" ? "404" : text);
+  }
+  for (const char* text :
+       {"", "-", "199", "600", "2000", "20", "200-", "-200", "300-200", "200-600", "2xx", "+20"}) {
+    EXPECT_FALSE(StatusFromText(text)) << text;
+  }
+}
+
+TEST(Rare, IsAValueThatTakesNoRoomAtItsDefault) {
+  EXPECT_EQ(sizeof(Rare<HttpSettings>), sizeof(void*));
+  Rare<HttpSettings> one;
+  EXPECT_FALSE(one);
+  EXPECT_EQ(*one, HttpSettings{});
+  one = HttpSettings{.body_regex = "a"};
+  Rare<HttpSettings> other = one;
+  EXPECT_TRUE(other == one && other);
+  one = HttpSettings{};
+  EXPECT_FALSE(one);
+  EXPECT_FALSE(other == one);
+  EXPECT_EQ(other->body_regex, "a");
+}
+
 }  // namespace
 }  // namespace holdfast::health

@@ -60,6 +60,18 @@ TEST(LinkMessages, KeepEverySettingThatAProbeNeeds) {
   match.search_string = std::string("a\0\"\x80", 4);
   match.enable_sni = true;
   match.measure_latency = true;
+  match.http =
+      HttpSettings{.expected_status = {{.first = 200, .last = 204}, {.first = 404, .last = 404}},
+                   .method = HttpMethod::kOptions,
+                   .headers = {"X-A: b", "X-C: d"},
+                   .body_regex = "a\xFF"};
+  match.https = TlsSettings{.min_days_valid = 3,
+                            .verify = true,
+                            .ca_bundle = "/x",
+                            .ca_digest = "\xAB",
+                            .client_cert = "/c",
+                            .client_key = "/k",
+                            .client_digest = "\xCD"};
   const std::vector<CheckConfig> checks{
       Plain(CheckType::kHttp),
       match,
@@ -75,6 +87,7 @@ TEST(LinkMessages, KeepEverySettingThatAProbeNeeds) {
       Plain(
           CheckType::kTls,
           TlsSettings{.min_days_valid = 0, .verify = true, .ca_bundle = "/x", .ca_digest = "\xAB"}),
+      Plain(CheckType::kTls, TlsSettings{}),
       Plain(CheckType::kGrpc, GrpcSettings{.service = "shop.Orders", .tls = true}),
       Plain(CheckType::kIcmp, IcmpSettings{.count = 10}),
       Plain(CheckType::kExec,

@@ -27,7 +27,7 @@ bool Finds(const std::shared_ptr<const PatternSet>& set,
 
 TEST(PatternSet, HoldsEachTextOnce) {
   const auto set = PatternSet::Compile({"b", "a", "b", "ab"}).value();
-  EXPECT_EQ(set->texts(), (Texts{"a", "ab", "b"}));
+  EXPECT_EQ(set->terms(), (std::vector<SearchTerm>{"a", "ab", "b"}));
   EXPECT_TRUE(Pattern(set, "ab"));
   EXPECT_FALSE(Pattern(set, "c"));
   EXPECT_FALSE(Pattern(set, ""));
@@ -39,7 +39,7 @@ TEST(PatternSearch, HearsOfItsOwnTextAlone) {
   const std::string zeros("\0\xFF\0", 3);
   // Prefixes, suffixes and parts of each other, other case, octets of any value.
   const Texts texts{"hold", "holdfast", "fast", "old", "dfa", "HOLD", zero, zeros, "x.*y"};
-  const auto set = PatternSet::Compile(texts).value();
+  const auto set = PatternSet::Compile({texts.begin(), texts.end()}).value();
   const struct {
     std::string body;
     Texts found;
@@ -97,7 +97,7 @@ TEST(PatternSet, TakesAThousandTextsInShortTime) {
     texts.push_back("all begin like this, and go on with " + std::to_string(n));
   }
   const auto from = std::chrono::steady_clock::now();
-  const auto set = PatternSet::Compile(texts).value();
+  const auto set = PatternSet::Compile({texts.begin(), texts.end()}).value();
   const auto took = std::chrono::steady_clock::now() - from;
   EXPECT_LT(took, std::chrono::seconds(20));  // sanitizers are slow
   std::printf("1,000 strings compiled in %.0f ms\n",
@@ -107,6 +107,40 @@ TEST(PatternSet, TakesAThousandTextsInShortTime) {
   EXPECT_TRUE(Finds(set, texts[711], body, 1000));
   EXPECT_TRUE(Finds(set, texts[71], body));  // a prefix of it
   EXPECT_FALSE(Finds(set, texts[712], body));
+}
+
+TEST(PatternSet, HoldsRegularExpressionsBesideTexts) {
+  const SearchTerm regex("h.ld", true);
+  const SearchTerm literal("h.ld");
+  const SearchTerm end("fast$", true);
+  const auto set = PatternSet::Compile({regex, literal, end, "\\x41"}).value();
+  ASSERT_EQ(set->terms().size(), 4U);
+  const auto finds = [&set](const SearchTerm& term, std::string_view body) {
+    auto search = PatternSearch::Open(Pattern(set, term)).value();
+    const bool before = search.Feed(std::as_bytes(std::span(body)));
+    return std::pair(before, search.End());
+  };
+  EXPECT_EQ(finds(regex, "a hold"), std::pair(true, true));
+  EXPECT_EQ(finds(literal, "a hold"), std::pair(false, false));
+  EXPECT_EQ(finds(literal, "a h.ld"), std::pair(true, true));
+  EXPECT_EQ(finds("\\x41", "A"), std::pair(false, false));
+  EXPECT_EQ(finds("\\x41", "\\x41"), std::pair(true, true));
+  EXPECT_EQ(finds(end, "holdfast"), std::pair(false, true));
+  EXPECT_EQ(finds(end, "holdfast."), std::pair(false, false));
+  EXPECT_FALSE(Pattern(set, "fast$"));  // which nobody looks for as a text
+}
+
+TEST(PatternSet, SaysWhyARegularExpressionIsNone) {
+  const auto said = [](std::string text) {
+    return PatternSet::Compile({SearchTerm(std::move(text), true)}).error().message;
+  };
+  EXPECT_EQ(said("a*"), "it matches the empty body too");
+  EXPECT_NE(said("(a").find("arenthes"), std::string::npos) << said("(a");
+  EXPECT_NE(said("(a)\\1").find("ack"), std::string::npos) << said("(a)\\1");
+  EXPECT_EQ(said(std::string(256, 'a')),
+            "regular expression has 256 octets, expected 1 to 255, none of them NUL");
+  EXPECT_EQ(said(std::string("a\0", 2)),
+            "regular expression has 2 octets, expected 1 to 255, none of them NUL");
 }
 
 }  // namespace

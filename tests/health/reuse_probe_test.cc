@@ -355,5 +355,36 @@ TEST(TlsResume, FailsAnEndpointThatIsGone) {
             "Failure: The health checker could not establish a connection: Connection refused.");
 }
 
+TEST(TlsReuse, ACertificateThatIsJudgedIsShownEachTime) {
+  std::vector<bool> resumed;
+  const ScriptedServer server(TlsSetup{.days = 20}, [&resumed](Peer& peer) {
+    peer.ReadRequest();
+    resumed.push_back(peer.resumed());
+    peer.Send(Response(200));
+  });
+  CheckConfig check = LoopbackCheck(CheckType::kHttps, server.port());
+  for (const auto days : {std::optional<std::uint32_t>(), std::optional<std::uint32_t>(5)}) {
+    check.https = TlsSettings{.min_days_valid = days};
+    Row row(check);
+    EXPECT_EQ(row.Next().outcome, Outcome::kPass);
+    EXPECT_EQ(row.Next().outcome, Outcome::kPass);
+  }
+  EXPECT_EQ(resumed, (std::vector<bool>{false, true, false, false}));
+}
+
+// What was good when the connection began may not be good for ever.
+TEST(KeepAlive, TheCertificateOfAKeptConnectionIsJudgedAgain) {
+  const ScriptedServer server(TlsSetup{.days = 20}, [](Peer& peer) {
+    while (!peer.ReadRequest().empty() && peer.Send(Response(200))) {
+    }
+  });
+  CheckConfig check = KeptCheck(server.port(), CheckType::kHttps);
+  check.https = TlsSettings{.min_days_valid = 5};
+  Row row(check);
+  EXPECT_EQ(row.Next().outcome, Outcome::kPass);
+  EXPECT_EQ(row.Next().outcome, Outcome::kPass);
+  EXPECT_EQ(server.connections(), 1);
+}
+
 }  // namespace
 }  // namespace holdfast::health

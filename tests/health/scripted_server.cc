@@ -83,11 +83,19 @@ SSL_CTX* ServerContext(const TlsSetup& setup) {
   if (setup.tls12) {
     HF_CHECK(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1);
   }
+  if (!setup.client_ca.empty()) {
+    HF_CHECK(SSL_CTX_load_verify_locations(context, setup.client_ca.c_str(), nullptr) == 1);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  }
   if (setup.http2) {
     SSL_CTX_set_alpn_select_cb(context, &ChooseHttp2, nullptr);
   }
   HF_CHECK(SSL_CTX_use_certificate(context, certificate) == 1);
   HF_CHECK(SSL_CTX_use_PrivateKey(context, key) == 1);
+  const auto octets = static_cast<std::size_t>(i2d_X509(certificate, nullptr));
+  for (std::size_t sent = 0; sent < setup.chain_octets; sent += octets) {
+    HF_CHECK(SSL_CTX_add1_chain_cert(context, certificate) == 1);
+  }
   X509_free(certificate);
   EVP_PKEY_free(key);
   return context;
@@ -133,6 +141,12 @@ bool Peer::SendBehindTickets(int tickets, std::string_view octets) {
     HF_CHECK(SSL_new_session_ticket(ssl_) == 1);
   }
   return Send(octets);
+}
+
+void Peer::Renegotiate() {
+  if (SSL_renegotiate(ssl_) == 1) {
+    SSL_do_handshake(ssl_);
+  }
 }
 
 bool Peer::PauseUntil(milliseconds since_accept) {

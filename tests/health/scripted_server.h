@@ -31,6 +31,8 @@ class Peer {
   bool Send(std::string_view octets);
   /// The same behind so many more session tickets (TLS 1.3).
   bool SendBehindTickets(int tickets, std::string_view octets);
+  /// Asks for another handshake (TLS 1.2), which the client may refuse.
+  void Renegotiate();
   /// Waits until so long after the connection was accepted.
   bool PauseUntil(milliseconds since_accept);
   /// How late PauseUntil came back at worst: a test of time is repeated when this is large.
@@ -51,12 +53,14 @@ class Peer {
 struct TlsSetup {
   std::string name = "www.example.test";  // of the certificate
   bool expired = false;
-  int days = 1;            // until it expires
-  bool future = false;     // valid from tomorrow on
-  bool http2 = false;      // agrees on "h2" (ALPN)
-  bool needs_sni = false;  // alert handshake_failure without a name
-  bool old = false;        // TLS 1.0 and nothing newer
-  bool tls12 = false;      // nothing newer than that
+  int days = 1;                  // until it expires
+  bool future = false;           // valid from tomorrow on
+  bool http2 = false;            // agrees on "h2" (ALPN)
+  bool needs_sni = false;        // alert handshake_failure without a name
+  bool old = false;              // TLS 1.0 and nothing newer
+  bool tls12 = false;            // nothing newer than that
+  std::size_t chain_octets = 0;  // of certificates behind its own, about
+  std::string client_ca = {};  // file, PEM: clients must show a certificate of it; empty: need not
 };
 
 class ScriptedServer {

@@ -50,7 +50,7 @@ TEST(TlsProbe, FailsOnACertificateThatHasExpiredOrIsNotYetValid) {
   EXPECT_EQ(seen.outcome, Outcome::kFail);
   EXPECT_EQ(seen.reason, "Failure: the certificate expired 1 day ago");
   const ScriptedServer future(TlsSetup{.days = 9, .future = true}, NoWords);
-  seen = ProbeOnce(TlsCheck(future.port()));
+  seen = ProbeOnce(TlsCheck(future.port(), {.min_days_valid = 1}));
   EXPECT_EQ(seen.outcome, Outcome::kFail);
   EXPECT_TRUE(seen.reason.starts_with("Failure: the certificate becomes valid in ")) << seen.reason;
 }
