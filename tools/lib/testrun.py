@@ -42,11 +42,11 @@ OPTIONS = ("-Dtests=enabled", "-Dbenchmarks=enabled")  # auto would leave out wh
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 STYLE = ROOT / "tools" / "lib" / "style_check.py"
 E2E_LIMIT_SECONDS = 15 * 60
-# What the tests of tests/e2e take their lengths from.
-E2E_LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000", "HOLDFAST_SEEDS": "10000",
+# What tests take their lengths from.
+LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000", "HOLDFAST_SEEDS": "10000",
             "HOLDFAST_TREES": "20000", "HOLDFAST_ROUTING_QUERIES": "100000",
             "HOLDFAST_KILLS": "500", "HOLDFAST_RESTARTS": "100", "HOLDFAST_CHECK_CHANGES": "200",
-            "HOLDFAST_LARGE": "1"}
+            "HOLDFAST_TLS_FAULTS": "100000", "HOLDFAST_LARGE": "1"}
 E2E_LONG_LIMIT_SECONDS = 60 * 60
 # Sanitizers stop at the first report, else a program could end with status 0 in spite of it.
 SANITIZER_OPTIONS = {"ASAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
@@ -142,7 +142,7 @@ def meson_tests(folder):
                 yield suite, test["name"], test["cmd"]
 
 
-def run_meson(folder, suites, label=""):
+def run_meson(folder, suites, label="", long=False):
     """Runs meson's suites; a GoogleTest program counts case by case, anything else as one test."""
     records = folder / "gtest-xml"
     records.mkdir(exist_ok=True)
@@ -151,10 +151,11 @@ def run_meson(folder, suites, label=""):
     log = folder / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
     command = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs",
-               "--timeout-multiplier", "3"]
+               "--timeout-multiplier", "20" if long else "3"]
     for suite in suites:
         command += ["--suite", suite]
-    run(command, env={**os.environ, **SANITIZER_OPTIONS, "GTEST_OUTPUT": f"xml:{records}/"})
+    run(command, env={**os.environ, **SANITIZER_OPTIONS, **(LONG if long else {}),
+                      "GTEST_OUTPUT": f"xml:{records}/"})
     if not log.is_file():
         raise PartFailed(f"meson test left no record in {log.relative_to(ROOT)}")
     cases = []
@@ -218,7 +219,7 @@ def run_e2e(folder, long=False):
         return []
     return run_pytest(folder, "e2e/", [E2E],
                       E2E_LONG_LIMIT_SECONDS if long else E2E_LIMIT_SECONDS,
-                      **(E2E_LONG if long else {}))
+                      **(LONG if long else {}))
 
 
 def run_pytest(folder, label, words, limit, **environment):
@@ -288,7 +289,7 @@ def run_sanitize(long=False):
     return run_meson(folder, ("unit",), "sanitize-") + run_pytest(
         folder, "sanitize-e2e/", damage, E2E_LIMIT_SECONDS,
         HOLDFAST_BINARIES=str(folder / "tools"), **SANITIZER_OPTIONS,
-        **(E2E_LONG if long else {}))
+        **(LONG if long else {}))
 
 
 def run_guard():
@@ -304,7 +305,7 @@ def run_style(folder, kind):
 
 def parts(options, folder):
     """The parts to run after the build: (name, function)."""
-    yield "meson", lambda: run_meson(folder, MESON_SUITES)
+    yield "meson", lambda: run_meson(folder, MESON_SUITES, long=options.long)
     yield "format", lambda: run_style(folder, "format")
     if not options.quick:
         yield "e2e", lambda: run_e2e(folder, options.long)
