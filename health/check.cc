@@ -149,6 +149,31 @@ Status ValidateRequest(const CheckConfig& check, const Refusal& refuse) {
   return {};
 }
 
+// From an address of one family nothing goes to the other.
+Status ValidateOrigin(const CheckConfig& check, const Refusal& refuse) {
+  if (!check.origin) {
+    return {};
+  }
+  if (!HasEndpoint(check.type)) {
+    return refuse("origin", Shown(OriginText(*check.origin)), "none but for types with endpoints");
+  }
+  if (const std::string fault = FaultOf(*check.origin); !fault.empty()) {
+    return Fail(ErrorCode::kInvalid, "health check " + Shown(check.id) + ": " + fault);
+  }
+  if (const std::string& source = check.origin->source_address; !source.empty()) {
+    const bool v6 = IsV6(source);
+    const bool named = check.ip_address.empty();
+    const AddressFamily same = v6 ? AddressFamily::kV6 : AddressFamily::kV4;
+    if (named ? check.address_family != same : IsV6(check.ip_address) != v6) {
+      return refuse("source_address",
+                    Shown(source),
+                    named ? "an address of the one family that the name is looked up in"
+                          : "an address of IPAddress's family");
+    }
+  }
+  return {};
+}
+
 // One overload for each alternative of NativeSettings.
 Status ValidateNative(const std::monostate&, const Refusal&) {
   return {};
@@ -390,6 +415,7 @@ Status ValidateCheck(const CheckConfig& check) {
   if (HasEndpoint(check.type)) {
     HF_TRY(ValidateTarget(check, refuse));
   }
+  HF_TRY(ValidateOrigin(check, refuse));
   HF_TRY(ValidateRequest(check, refuse));
   HF_TRY(std::visit([&refuse](const auto& native) { return ValidateNative(native, refuse); },
                     check.native));
@@ -468,6 +494,9 @@ std::string TargetText(const CheckConfig& check) {
   }
   if (check.ip_address.empty() && check.address_family != AddressFamily::kV4) {
     text += check.address_family == AddressFamily::kV6 ? " (IPv6)" : " (IPv4 or IPv6)";
+  }
+  if (check.origin) {
+    text += " from " + OriginText(*check.origin);
   }
   return text;
 }

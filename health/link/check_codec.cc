@@ -53,6 +53,18 @@ void EachSetting(auto& visit, auto&& settings) {
   }
 }
 
+// What is rarely set is written anew by a reader.
+void EachOfOrigin(auto& visit, auto& rare) {
+  Origin origin = *rare;
+  auto& [source_address, interface, network_namespace] = origin;
+  visit("source_address", source_address);
+  visit("interface", interface);
+  visit("namespace", network_namespace);
+  if constexpr (!std::is_const_v<std::remove_reference_t<decltype(rare)>>) {
+    rare = std::move(origin);
+  }
+}
+
 void EachField(auto& visit, auto& check) {
   auto& [id,
          type,
@@ -68,6 +80,7 @@ void EachField(auto& visit, auto& check) {
          measure_latency,
          keep_alive,
          tls_resume,
+         fixed_rate,
          insufficient_data,
          alarm,
          health_threshold,
@@ -75,6 +88,7 @@ void EachField(auto& visit, auto& check) {
          routing_control,
          regions,
          native,
+         origin,
          interval,
          connect_timeout,
          response_timeout,
@@ -96,6 +110,7 @@ void EachField(auto& visit, auto& check) {
   visit("measure_latency", measure_latency);
   visit("keep_alive", keep_alive);
   visit("tls_resume", tls_resume);
+  visit("fixed_rate", fixed_rate);
   visit("interval_ms", interval);
   visit("connect_timeout_ms", connect_timeout);
   visit("response_timeout_ms", response_timeout);
@@ -103,6 +118,7 @@ void EachField(auto& visit, auto& check) {
   visit("healthy_threshold", healthy_threshold);
   visit("unhealthy_threshold", unhealthy_threshold);
   visit("jitter_percent", jitter_percent);
+  EachOfOrigin(visit, origin);
   std::visit([&](auto& settings) { EachSetting(visit, settings); }, native);
 }
 
