@@ -233,6 +233,31 @@ Status ValidateHttp(const CheckConfig& check, const Refusal& refuse) {
   return {};
 }
 
+// From an address of one family nothing goes to the other.
+Status ValidateOrigin(const CheckConfig& check, const Refusal& refuse) {
+  if (!check.origin) {
+    return {};
+  }
+  if (!HasEndpoint(check.type)) {
+    return refuse("origin", Shown(OriginText(*check.origin)), "none but for types with endpoints");
+  }
+  if (const std::string fault = FaultOf(*check.origin); !fault.empty()) {
+    return Fail(ErrorCode::kInvalid, "health check " + Shown(check.id) + ": " + fault);
+  }
+  if (const std::string& source = check.origin->source_address; !source.empty()) {
+    const bool v6 = IsV6(source);
+    const bool named = check.ip_address.empty();
+    const AddressFamily same = v6 ? AddressFamily::kV6 : AddressFamily::kV4;
+    if (named ? check.address_family != same : IsV6(check.ip_address) != v6) {
+      return refuse("source_address",
+                    Shown(source),
+                    named ? "an address of the one family that the name is looked up in"
+                          : "an address of IPAddress's family");
+    }
+  }
+  return {};
+}
+
 // One overload for each alternative of NativeSettings.
 Status ValidateNative(const std::monostate&, const Refusal&) {
   return {};
@@ -529,6 +554,7 @@ Status ValidateCheck(const CheckConfig& check) {
   if (HasEndpoint(check.type)) {
     HF_TRY(ValidateTarget(check, refuse));
   }
+  HF_TRY(ValidateOrigin(check, refuse));
   HF_TRY(ValidateRequest(check, refuse));
   HF_TRY(ValidateHttp(check, refuse));
   HF_TRY(ValidateNative(*check.https, refuse));
@@ -609,6 +635,9 @@ std::string TargetText(const CheckConfig& check) {
   }
   if (check.ip_address.empty() && check.address_family != AddressFamily::kV4) {
     text += check.address_family == AddressFamily::kV6 ? " (IPv6)" : " (IPv4 or IPv6)";
+  }
+  if (check.origin) {
+    text += " from " + OriginText(*check.origin);
   }
   return text;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/base/result.h"
+#include "health/origin.h"
 #include "health/rare.h"
 
 namespace holdfast::health {
@@ -196,6 +197,7 @@ struct CheckConfig {
   bool measure_latency = false;
   bool keep_alive = false;  // HTTP*: the connection stays open for the next probe; address only
   bool tls_resume = true;   // HTTPS*: handshakes resume the session of the last one
+  bool fixed_rate = false;  // the interval runs from start to start
 
   // CLOUDWATCH_METRIC: what its alarm's data say, reported by control (section 8).
   InsufficientData insufficient_data = InsufficientData::kLastKnownStatus;
@@ -212,10 +214,11 @@ struct CheckConfig {
   NativeSettings native;             // those of `type`; none for Route 53's types
   Rare<HttpSettings> http;           // HTTP* only
   Rare<TlsSettings> https;           // HTTPS* only
+  Rare<Origin> origin;               // types with an endpoint
 
   // Effective timing: Route 53's values unless the native extension changed them.
-  Milliseconds interval{30000};           // 50 ms..300 s, from response to next request; of PUSH,
-                                          // from heartbeat to heartbeat
+  Milliseconds interval{30000};           // 50 ms..300 s, from response to next request, or see
+                                          // fixed_rate; of PUSH, from heartbeat to heartbeat
   Milliseconds connect_timeout{4000};     // 10 ms..60 s; 10 s for TCP by default
   Milliseconds response_timeout{2000};    // after connect, handshake inside; EXEC: for all of it
   Milliseconds body_timeout{2000};        // after the header, *_STR_MATCH only
@@ -244,7 +247,8 @@ Milliseconds ReportTtl(const CheckConfig& check);
 
 /// Where the check looks, for people: "https://192.0.2.1:8443/up (host www.example.)",
 /// "tcp://[2001:db8::1]:22", "dns://192.0.2.1:53 www.example. A", "exec:/usr/local/bin/probe",
-/// "heartbeats at /heartbeat/backup".
+/// "heartbeats at /heartbeat/backup"; and from where, if that is set: "... from 192.0.2.7 dev
+/// eth1".
 std::string TargetText(const CheckConfig& check);
 
 }  // namespace holdfast::health

@@ -7,7 +7,8 @@
 
 namespace holdfast::health {
 
-/// A value of T that is kept elsewhere unless it equals T{}; copied, assigned and compared like a T.
+/// A value of T that is kept elsewhere unless it equals T{}; copied, assigned and compared like a
+/// T.
 template <typename T>
 class Rare {
  public:

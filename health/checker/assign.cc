@@ -212,7 +212,9 @@ void Checker::Core::Plan(Target& target, Clock::time_point from) {
   const CheckConfig& check = target.task->settings->check;
   schedule_.Set(target.place,
                 ++version_,
-                {.interval = check.interval, .jitter_percent = check.jitter_percent},
+                {.interval = check.interval,
+                 .jitter_percent = check.jitter_percent,
+                 .fixed_rate = check.fixed_rate},
                 from);
 }
 

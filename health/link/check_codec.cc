@@ -58,6 +58,11 @@ void EachSetting(auto& visit, auto&& settings) {
     visit("command", command);
     visit("arguments", arguments);
     visit("user", user);
+  } else if constexpr (std::is_same_v<Settings, Origin>) {
+    auto& [source_address, interface, network_namespace] = settings;
+    visit("source_address", source_address);
+    visit("interface", interface);
+    visit("namespace", network_namespace);
   } else {
     static_assert(std::is_same_v<Settings, std::monostate>);
   }
@@ -78,6 +83,7 @@ void EachField(auto& visit, auto& check) {
          measure_latency,
          keep_alive,
          tls_resume,
+         fixed_rate,
          insufficient_data,
          alarm,
          health_threshold,
@@ -87,6 +93,7 @@ void EachField(auto& visit, auto& check) {
          native,
          http,
          https,
+         origin,
          interval,
          connect_timeout,
          response_timeout,
@@ -108,6 +115,7 @@ void EachField(auto& visit, auto& check) {
   visit("measure_latency", measure_latency);
   visit("keep_alive", keep_alive);
   visit("tls_resume", tls_resume);
+  visit("fixed_rate", fixed_rate);
   visit("interval_ms", interval);
   visit("connect_timeout_ms", connect_timeout);
   visit("response_timeout_ms", response_timeout);
@@ -117,6 +125,7 @@ void EachField(auto& visit, auto& check) {
   visit("jitter_percent", jitter_percent);
   visit("http", http);
   visit("https", https);
+  visit("origin", origin);
   std::visit([&](auto& settings) { EachSetting(visit, settings); }, native);
 }
 

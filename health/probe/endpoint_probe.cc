@@ -2,7 +2,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <netinet/in.h>
 #include <sys/socket.h>
+
+#include "health/probe/origin.h"
 
 namespace holdfast::health {
 
@@ -10,6 +13,13 @@ namespace {
 
 constexpr const char* kNoConnection =
     "The health checker could not establish a connection within the timeout limit.";
+
+// sockaddr_in and sockaddr_in6 have it at the same place.
+in_port_t PortOf(const SocketAddress& address) noexcept {
+  sockaddr_in start{};
+  std::memcpy(&start, &address.storage, sizeof(start));
+  return start.sin_port;
+}
 
 }  // namespace
 
@@ -67,9 +77,8 @@ void EndpointProbe::Connect(const SocketAddress& address) {
   phase_ = Phase::kConnecting;
   address_ = address;
   connect_began_ = ProbeClock::now();
-  const int fd = OpenSocket(address.storage.ss_family);
+  const int fd = OpenAtOrigin(address.storage.ss_family);
   if (fd < 0) {
-    OnNoSocket(errno);
     return;
   }
   Watch(fd);
@@ -80,6 +89,26 @@ void EndpointProbe::Connect(const SocketAddress& address) {
   }
   // Also when it stands at once: the next step then comes from the loop like any other.
   AwaitWritable();
+}
+
+// @return -1 when the probe has ended.
+int EndpointProbe::OpenAtOrigin(int family) {
+  if (!check().origin) {
+    const int fd = OpenSocket(family);
+    if (fd < 0) {
+      OnNoSocket(errno);
+    }
+    return fd;
+  }
+  OriginSocket opened = OpenFrom(*check().origin, [this, family] { return OpenSocket(family); });
+  if (opened.fd < 0) {
+    if (opened.problem.empty()) {
+      OnNoSocket(opened.error);
+    } else {
+      Finish(Outcome::kUnknown, "Unknown: " + opened.problem);
+    }
+  }
+  return opened.fd;
 }
 
 void EndpointProbe::Reconnect() {
@@ -121,11 +150,14 @@ void EndpointProbe::OnTooSlow() {
   }
 }
 
+// Not the structures as a whole: a socket that is bound to an interface has a scope in its own.
 bool MetItself(int fd, const SocketAddress& there) noexcept {
-  sockaddr_storage here{};
-  socklen_t octets = sizeof(here);
-  return getsockname(fd, reinterpret_cast<sockaddr*>(&here), &octets) == 0 &&
-         octets == there.octets && std::memcmp(&here, &there.storage, octets) == 0;
+  SocketAddress here{.storage = {}, .octets = sizeof(here.storage)};
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&here.storage), &here.octets) != 0 ||
+      here.storage.ss_family != there.storage.ss_family) {
+    return false;
+  }
+  return AddressOf(here) == AddressOf(there) && PortOf(here) == PortOf(there);
 }
 
 }  // namespace holdfast::health

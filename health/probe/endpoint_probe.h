@@ -35,6 +35,7 @@ class EndpointProbe : public Probe {
   void OnReady() final;
   void OnResolved(const Resolved& resolved);
   void Connect(const SocketAddress& address);
+  int OpenAtOrigin(int family);
   void OnConnectEnd();
 
   enum class Phase : std::uint8_t { kResolving, kConnecting, kConnected };

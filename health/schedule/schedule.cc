@@ -2,6 +2,8 @@
 // checks set together lies evenly over the interval, without knowing beforehand how many come.
 #include "health/schedule/schedule.h"
 
+#include <algorithm>
+
 #include "dataplane/base/check.h"
 
 namespace holdfast::health {
@@ -33,6 +35,7 @@ std::uint64_t NextRandom(std::uint64_t& state) noexcept {
 
 void Schedule::Set(std::uint32_t slot, std::uint64_t version, Timing timing, TimePoint now) {
   HF_CHECK(timing.interval.count() > 0 && timing.jitter_percent <= 100);
+  HF_CHECK(!timing.fixed_rate || timing.interval <= kMaxFixedInterval);
   Remove(slot);
   if (slot >= entries_.size()) {
     entries_.resize(slot + 1);
@@ -72,7 +75,11 @@ std::vector<Schedule::Ticket> Schedule::TakeDue(TimePoint now, std::size_t most)
     // Once only: a check whose interval is shorter than the loop's usual delay must still run.
     if (now - entry.due > entry.timing.interval && !entry.respread) {
       entry.respread = true;
-      Await(slot, now + nanoseconds(1) + Spread(entry.timing.interval));
+      if (entry.timing.fixed_rate) {
+        AwaitGrid(slot, now);
+      } else {
+        Await(slot, now + nanoseconds(1) + Spread(entry.timing.interval));
+      }
       continue;
     }
     entry.respread = false;
@@ -92,12 +99,27 @@ bool Schedule::Finished(Ticket ticket, TimePoint now) {
     return false;
   }
   --in_flight_;
-  Await(ticket.slot, now + Gap(entry.timing));
+  if (entry.timing.fixed_rate) {
+    AwaitGrid(ticket.slot, now);
+  } else {
+    Await(ticket.slot, now + entry.timing.interval + Swing(entry.timing));
+  }
   return true;
 }
 
-void Schedule::Await(std::uint32_t slot, TimePoint due) {
+// Counts from the point that the last start belonged to, not from when it came.
+void Schedule::AwaitGrid(std::uint32_t slot, TimePoint now) {
+  const Entry& entry = entries_[slot];
+  const nanoseconds interval = entry.timing.interval;
+  const TimePoint last = entry.due - entry.off_grid;
+  const std::int64_t points = std::max<std::int64_t>(1, ((now - last) / interval) + 1);
+  const auto off_grid = std::chrono::duration_cast<Offset>(Swing(entry.timing));
+  Await(slot, last + points * interval + off_grid, off_grid);
+}
+
+void Schedule::Await(std::uint32_t slot, TimePoint due, Offset off_grid) {
   entries_[slot].due = due;
+  entries_[slot].off_grid = off_grid;
   entries_[slot].phase = Phase::kWaiting;
   due_.emplace(due, slot);
 }
@@ -106,10 +128,10 @@ nanoseconds Schedule::Spread(Milliseconds interval) noexcept {
   return Part(interval, spread_++ * kGoldenStep);
 }
 
-nanoseconds Schedule::Gap(const Timing& timing) noexcept {
-  const nanoseconds interval = timing.interval;
-  const nanoseconds swing = interval * timing.jitter_percent / 100;
-  return interval - swing + Part(2 * swing, NextRandom(random_));
+// The jitter: uniform within its part of the interval, either way.
+nanoseconds Schedule::Swing(const Timing& timing) noexcept {
+  const nanoseconds swing = nanoseconds(timing.interval) * timing.jitter_percent / 100;
+  return Part(2 * swing, NextRandom(random_)) - swing;
 }
 
 }  // namespace holdfast::health

@@ -27,7 +27,11 @@ class Schedule {
   struct Timing {
     Milliseconds interval{};           // gap from the end of a probe to the start of the next, > 0
     std::uint32_t jitter_percent = 0;  // 0..100: the gap is uniform in interval ± this part of it
+    // The interval runs from start to start instead, and is at most kMaxFixedInterval: starts lie
+    // on a grid, each within the jitter of its point, whatever came of the ones before.
+    bool fixed_rate = false;
   };
+  static constexpr Milliseconds kMaxFixedInterval{1'800'000};
 
   /// @param seed  of the jitter; the same seed and calls give the same times.
   explicit Schedule(std::uint64_t seed) noexcept : random_(seed) {}
@@ -44,9 +48,12 @@ class Schedule {
   [[nodiscard]] std::optional<TimePoint> NextDue() const;
   /// Takes up to `most` checks that are due, earliest first; each is under way until Finished.
   /// Checks that are late by more than their interval (the process was frozen) are spread over the
-  /// next interval once, so that a thaw does not burst.
+  /// next interval once, so that a thaw does not burst; those of a fixed rate wait for the next
+  /// point of their grid.
   [[nodiscard]] std::vector<Ticket> TakeDue(TimePoint now, std::size_t most);
-  /// The probe ended: the next one is due an interval (with jitter) after `now`.
+  /// The probe ended: the next one is due an interval (with jitter) after `now`; or, at a fixed
+  /// rate, at the first point of its grid behind `now` (with jitter), so what was missed is left
+  /// out.
   /// @return false when the ticket is stale; then nothing happens and the observation is dropped.
   [[nodiscard]] bool Finished(Ticket ticket, TimePoint now);
 
@@ -54,17 +61,22 @@ class Schedule {
 
  private:
   enum class Phase : std::uint8_t { kAbsent, kWaiting, kInFlight };
+  using Offset = std::chrono::duration<std::int32_t, std::micro>;
+  // There may be a hundred thousand: the offset lies where nothing else would.
   struct Entry {
     std::uint64_t version = 0;
     Timing timing;
     TimePoint due;
+    Offset off_grid{};  // of `due`, at a fixed rate
     Phase phase = Phase::kAbsent;
     bool respread = false;
   };
+  static_assert(sizeof(Entry) == 40);
 
-  void Await(std::uint32_t slot, TimePoint due);
+  void Await(std::uint32_t slot, TimePoint due, Offset off_grid = {});
+  void AwaitGrid(std::uint32_t slot, TimePoint now);
   [[nodiscard]] std::chrono::nanoseconds Spread(Milliseconds interval) noexcept;
-  [[nodiscard]] std::chrono::nanoseconds Gap(const Timing& timing) noexcept;
+  [[nodiscard]] std::chrono::nanoseconds Swing(const Timing& timing) noexcept;
 
   std::vector<Entry> entries_;                         // by slot
   std::set<std::pair<TimePoint, std::uint32_t>> due_;  // the waiting ones

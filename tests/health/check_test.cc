@@ -34,6 +34,25 @@ TEST(CheckConfig, AcceptsTheEdgesOfEveryRange) {
       [](CheckConfig& c) { c.body_timeout = Milliseconds(60'000); },
       [](CheckConfig& c) { c.healthy_threshold = 1, c.unhealthy_threshold = 100; },
       [](CheckConfig& c) { c.jitter_percent = 50; },
+      [](CheckConfig& c) { c.fixed_rate = true; },
+      [](CheckConfig& c) { c.origin = Origin{.source_address = "192.0.2.9"}; },
+      [](CheckConfig& c) {
+        c.ip_address = "2001:db8::1", c.origin = Origin{.source_address = "2001:db8::9"};
+      },
+      [](CheckConfig& c) {
+        c.ip_address = "fe80::1";
+        c.origin = Origin{.source_address = "fe80::9", .interface = "eth1"};
+      },
+      [](CheckConfig& c) {
+        c.ip_address.clear(), c.fqdn = "a.test", c.origin = Origin{.source_address = "192.0.2.9"};
+      },
+      [](CheckConfig& c) {
+        c.ip_address.clear(), c.fqdn = "a.test", c.address_family = AddressFamily::kV6;
+        c.origin = Origin{.source_address = "2001:db8::9"};
+      },
+      [](CheckConfig& c) { c.origin = Origin{.interface = std::string(15, 'i')}; },
+      [](CheckConfig& c) { c.origin = Origin{.network_namespace = std::string(255, 'n')}; },
+      [](CheckConfig& c) { c.origin = Origin{.network_namespace = "a b"}; },
   };
   for (const auto& edge : edges) {
     CheckConfig check = Good();
@@ -88,6 +107,35 @@ TEST(CheckConfig, RefusesWhatLiesBeyondAndNamesTheField) {
       {"healthy threshold", [](CheckConfig& c) { c.healthy_threshold = 0; }},
       {"unhealthy threshold", [](CheckConfig& c) { c.unhealthy_threshold = 101; }},
       {"jitter", [](CheckConfig& c) { c.jitter_percent = 51; }},
+      {"source_address", [](CheckConfig& c) { c.origin = Origin{.source_address = "eth1"}; }},
+      {"source_address", [](CheckConfig& c) { c.origin = Origin{.source_address = "::1"}; }},
+      {"source_address",
+       [](CheckConfig& c) {
+         c.ip_address = "2001:db8::1", c.origin = Origin{.source_address = "192.0.2.9"};
+       }},
+      {"source_address",
+       [](CheckConfig& c) {
+         c.ip_address = "fe80::1", c.origin = Origin{.source_address = "fe80::9"};
+       }},
+      {"source_address",
+       [](CheckConfig& c) {
+         c.ip_address.clear(), c.fqdn = "a.test", c.address_family = AddressFamily::kAny;
+         c.origin = Origin{.source_address = "192.0.2.9"};
+       }},
+      {"interface", [](CheckConfig& c) { c.origin = Origin{.interface = std::string(16, 'i')}; }},
+      {"interface", [](CheckConfig& c) { c.origin = Origin{.interface = "a/b"}; }},
+      {"interface", [](CheckConfig& c) { c.origin = Origin{.interface = "a b"}; }},
+      {"interface", [](CheckConfig& c) { c.origin = Origin{.interface = "eth0:1"}; }},
+      {"interface", [](CheckConfig& c) { c.origin = Origin{.interface = std::string(1, '\0')}; }},
+      {"namespace", [](CheckConfig& c) { c.origin = Origin{.network_namespace = ".."}; }},
+      {"namespace", [](CheckConfig& c) { c.origin = Origin{.network_namespace = "../blue"}; }},
+      {"namespace",
+       [](CheckConfig& c) { c.origin = Origin{.network_namespace = std::string(256, 'n')}; }},
+      {"origin",
+       [](CheckConfig& c) {
+         c.type = CheckType::kExec, c.native = ExecSettings{.command = "/bin/true"};
+         c.origin = Origin{.interface = "eth1"};
+       }},
   };
   for (const auto& c : cases) {
     CheckConfig check = Good();
@@ -116,6 +164,10 @@ TEST(CheckConfig, SaysWhereItLooks) {
   check.ip_address = "2001:db8::1";
   check.port = 22;
   EXPECT_EQ(TargetText(check), "tcp://[2001:db8::1]:22");
+  check.origin = Origin{.source_address = "2001:db8::9"};
+  EXPECT_EQ(TargetText(check), "tcp://[2001:db8::1]:22 from 2001:db8::9");
+  check.origin = Origin{.interface = "eth1", .network_namespace = "blue"};
+  EXPECT_EQ(TargetText(check), "tcp://[2001:db8::1]:22 from dev eth1 netns blue");
   EXPECT_STREQ(CheckTypeText(CheckType::kHttpsStrMatch), "HTTPS_STR_MATCH");
 }
 

@@ -127,6 +127,29 @@ TEST_F(Watching, ProbesOnceWhatSeveralChecksLookAtAndCountsForEach) {
   EXPECT_EQ(b[0].version, 2U);
 }
 
+TEST_F(Watching, TakesAnotherRhythmOrOriginForAnotherTarget) {
+  Listener server;
+  const auto checker = Make();
+  CheckConfig usual = Fast("a", server.port());
+  CheckConfig on_grid = Fast("b", server.port());
+  on_grid.fixed_rate = true;
+  CheckConfig from_there = Fast("c", server.port());
+  from_there.origin = Origin{.source_address = "127.0.0.2"};
+  CheckConfig from_nowhere = Fast("d", server.port());
+  from_nowhere.origin = Origin{.source_address = "192.0.2.1"};
+  ASSERT_TRUE(checker->Assign(
+      {{0, 1, usual}, {1, 2, on_grid}, {2, 3, from_there}, {3, 4, from_nowhere}, {4, 5, on_grid}}));
+  EXPECT_EQ(checker->targets(), 4U);
+  ASSERT_TRUE(checker->Start());
+  for (const std::uint32_t slot : {0U, 1U, 2U, 4U}) {
+    EXPECT_TRUE(Says(slot, State::kHealthy)) << slot;
+  }
+  ASSERT_TRUE(Within([&] { return Of(3).size() >= 5; }));  // more than twice the threshold
+  for (const Report& report : Of(3)) {
+    EXPECT_EQ(report.side, State::kUnknown) << report.seen.reason;
+  }
+}
+
 TEST_F(Watching, SearchesForManyStringsAndProbesOnWhileMoreAreAdded) {
   ScriptedServer server(Answer(testing::Response(200, "it is holdfast here")));
   const auto match = [&server](const std::string& id, const std::string& text) {

@@ -72,9 +72,17 @@ TEST(LinkMessages, KeepEverySettingThatAProbeNeeds) {
                             .client_cert = "/c",
                             .client_key = "/k",
                             .client_digest = "\xCD"};
+  CheckConfig from_there = Plain(CheckType::kTcp);
+  from_there.fixed_rate = true;
+  from_there.origin =
+      Origin{.source_address = "192.0.2.9", .interface = "eth1", .network_namespace = "bl\xC3\xBC"};
+  CheckConfig by_interface = Plain(CheckType::kTcp);
+  by_interface.origin = Origin{.interface = "eth1"};
   const std::vector<CheckConfig> checks{
       Plain(CheckType::kHttp),
       match,
+      from_there,
+      by_interface,
       Plain(CheckType::kTcp),
       Plain(CheckType::kUdp,
             UdpSettings{.payload = std::string("\0\xC3\x28", 3), .expect = "\xFF"}),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <netinet/in.h>
@@ -102,6 +103,16 @@ SSL_CTX* ServerContext(const TlsSetup& setup) {
 }
 
 }  // namespace
+
+// Who it is cannot be asked any more once the client has reset the connection.
+Peer::Peer(int fd, ssl_st* ssl, int stop_fd) : fd_(fd), ssl_(ssl), stop_fd_(stop_fd) {
+  sockaddr_in peer{};
+  socklen_t octets = sizeof(peer);
+  std::array<char, INET_ADDRSTRLEN> text{};
+  if (getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &octets) == 0) {
+    address_ = inet_ntop(AF_INET, &peer.sin_addr, text.data(), text.size());
+  }
+}
 
 std::string Peer::ReadRequest() {
   std::string request;

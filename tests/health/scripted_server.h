@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 /// The server's side of one connection, as the script sees it.
 class Peer {
  public:
-  Peer(int fd, ssl_st* ssl, int stop_fd) : fd_(fd), ssl_(ssl), stop_fd_(stop_fd) {}
+  Peer(int fd, ssl_st* ssl, int stop_fd);
 
   /// Reads to the blank line; what was read if the client closes before.
   std::string ReadRequest();
@@ -41,11 +41,14 @@ class Peer {
   [[nodiscard]] std::string ServerName() const;
   /// Whether the handshake went on from an earlier session.
   [[nodiscard]] bool resumed() const;
+  /// The client's IPv4 address.
+  [[nodiscard]] const std::string& address() const { return address_; }
 
  private:
   int fd_;
   ssl_st* ssl_;
   int stop_fd_;
+  std::string address_;
   Clock::time_point accepted_ = Clock::now();
   milliseconds lateness_{0};
 };
