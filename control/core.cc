@@ -10,6 +10,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "control/model/text.h"
 #include "control/place.h"
 #include "control/traffic/trees.h"
 #include "dataplane/base/check.h"
@@ -29,12 +30,18 @@ double Microseconds(std::uint64_t from_ns, std::uint64_t to_ns) {
   return to_ns > from_ns ? static_cast<double>(to_ns - from_ns) / 1000.0 : 0.0;
 }
 
-CompiledHealth HealthOf(const health::Transition& transition, health::Override manual) {
+CompiledHealth HealthOf(const health::Transition& transition) {
   return {transition.check_id,
           static_cast<std::uint8_t>(transition.raw),
           transition.healthy,
-          static_cast<std::uint8_t>(manual),
-          transition.since_ms};
+          static_cast<std::uint8_t>(transition.ordered.to),
+          transition.since_ms,
+          transition.ordered.until_ms};
+}
+
+// " until 2026-11-22T14:03:07.123Z"; empty for an order without an end.
+std::string UntilText(const health::Order& ordered) {
+  return ordered.until_ms == 0 ? std::string() : " until " + TimeText(ordered.until_ms);
 }
 
 // Probes without a descriptor end as unknown: no false verdict, but none at all either.
@@ -58,8 +65,9 @@ std::vector<CompiledHealth> HealthOf(const std::vector<health::CheckStatus>& sta
     health.push_back({status.id,
                       static_cast<std::uint8_t>(status.raw),
                       status.healthy,
-                      static_cast<std::uint8_t>(status.ordered),
-                      status.since_ms});
+                      static_cast<std::uint8_t>(status.ordered.to),
+                      status.since_ms,
+                      status.ordered.until_ms});
   }
   return health;
 }
@@ -155,7 +163,7 @@ Status Core::RestoreChecks(const std::vector<health::CheckConfig>& checks) {
     for (const CompiledHealth& health : publisher_->Health()) {
       stored->push_back({health.id,
                          static_cast<health::State>(health.raw),
-                         static_cast<Override>(health.manual),
+                         {static_cast<health::Override>(health.manual), health.manual_until_ms},
                          health.since_ms,
                          {}});
     }
@@ -172,17 +180,13 @@ Status Core::RestoreChecks(const std::vector<health::CheckConfig>& checks) {
     if (!known.contains(check.id)) {
       continue;  // of a configuration before
     }
-    const auto ordered = static_cast<health::Override>(check.override_state);
     const auto counters = std::ranges::lower_bound(*counted, check.id, {}, &StoredCounters::id);
     const bool has_counters = counters != counted->end() && counters->id == check.id;
     HF_TRY(monitor_->Restore(check.id,
                              check.raw,
-                             ordered,
+                             check.ordered,
                              check.since_ms,
                              has_counters ? counters->counters : health::Counters{}));
-    if (ordered != health::Override::kAuto) {
-      overrides_[check.id] = ordered;
-    }
   }
   return {};
 }
@@ -324,11 +328,6 @@ Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()
   last_resort_.Load(prepared.compiled.zones,
                     prepared.compiled.pools,
                     std::ranges::any_of(node_.webhooks, &WebhookConfig::last_resort));
-  // An order ends with its check: one of the same id that comes later starts without.
-  std::erase_if(overrides_, [this](const auto& order) {
-    return std::ranges::find(model_->checks, order.first, &health::CheckConfig::id) ==
-           model_->checks.end();
-  });
   unsaved_load_ = {std::move(prepared.parsed), {}, {}};
   std::ranges::transform(
       node_.zones, std::back_inserter(unsaved_load_.origins), &ZoneConfig::origin);
@@ -395,22 +394,17 @@ Status Core::OnTransitions() {
   }
   std::vector<CompiledHealth> changed;
   changed.reserve(transitions.size());
-  const auto manual_of = [this](const health::Transition& transition) {
-    const auto ordered = overrides_.find(transition.check_id);
-    return ordered == overrides_.end() ? health::Override::kAuto : ordered->second;
-  };
   const auto keep_for_others = [&] {
     for (health::Transition& transition : transitions) {
-      if (manual_of(transition) != health::Override::kAuto) {
-        transition.reason.insert(0, "set by command; ");
+      if (transition.ordered.to != health::Override::kAuto) {
+        transition.reason.insert(0, "set by command" + UntilText(transition.ordered) + "; ");
       }
       told_.push_back(std::move(transition));
     }
   };
   for (const health::Transition& transition : transitions) {
-    const auto manual = manual_of(transition);
-    changed.push_back(HealthOf(transition, manual));
-    Saved(transition, manual);
+    changed.push_back(HealthOf(transition));
+    Saved(transition);
   }
   const auto pools = evaluation_->Recompile(changed);
   const auto committed = PublishPools(pools, changed);
@@ -429,12 +423,13 @@ Status Core::OnTransitions() {
       publish_times_.Add(static_cast<double>(waited) / static_cast<double>(TscPerMicrosecond()));
     }
     spdlog::info(
-        "transition {} {} override={} generation={} pools={} observed_ns={} "
+        "transition {} {} override={}{} generation={} pools={} observed_ns={} "
         "observed_to_published_us={:.1f} "
         "enqueued_to_published_cycles={} published_ns={} reason=\"{}\"",
         transition.check_id,
         transition.healthy ? "healthy" : "unhealthy",
-        health::OverrideText(manual_of(transition)),
+        health::OverrideText(transition.ordered.to),
+        UntilText(transition.ordered),
         committed->generation.value(),
         pools.size(),
         transition.observed_ns,
@@ -449,10 +444,10 @@ Status Core::OnTransitions() {
   return {};
 }
 
-void Core::Saved(const health::Transition& transition, health::Override manual) {
+void Core::Saved(const health::Transition& transition) {
   unsaved_[transition.check_id] = {transition.check_id,
                                    transition.raw,
-                                   static_cast<Override>(manual),
+                                   transition.ordered,
                                    transition.since_ms,
                                    transition.reason};
 }
@@ -473,17 +468,6 @@ void Core::NotSaved(std::vector<StoredCheck> checks) {
       unsaved_.try_emplace(check.id, std::move(check));
     }
   }
-}
-
-Status Core::SetOverride(const std::string& check, health::Override ordered) {
-  const auto before = overrides_.find(check);
-  const auto old = before == overrides_.end() ? health::Override::kAuto : before->second;
-  overrides_[check] = ordered;
-  auto set = monitor_->SetOverride(check, ordered);
-  if (!set) {
-    overrides_[check] = old;
-  }
-  return set;
 }
 
 void Core::FollowRoutingControls() {

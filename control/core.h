@@ -63,7 +63,9 @@ class Core {
   bool ScrubStep();
   /// Why what ScrubStep asked for was not done; nothing is checked until it was, or this is said.
   void NotBuiltAnew(const Error& why);
-  Status SetOverride(const std::string& check, health::Override ordered);
+  Status SetOverride(const std::string& check, health::Order ordered) {
+    return monitor_->SetOverride(check, ordered);
+  }
 
   /// Check states that changed since the last call, for the store.
   std::vector<StoredCheck> TakeUnsaved();
@@ -104,7 +106,7 @@ class Core {
   /// @param put  puts everything, or takes all of it back.
   Result<Committed> ApplyBy(Prepared& prepared, const std::function<Status()>& put);
   void Remember(const Prepared& prepared);
-  void Saved(const health::Transition& transition, health::Override manual);
+  void Saved(const health::Transition& transition);
   Result<Committed> PublishPools(const std::vector<CompiledPool>& pools,
                                  std::span<const CompiledHealth> changed);
 
@@ -117,7 +119,6 @@ class Core {
   std::unique_ptr<health::Monitor> monitor_;
   std::unique_ptr<Evaluation> evaluation_;
   RoutingControls routing_controls_;
-  std::unordered_map<std::string, health::Override> overrides_;
   std::unordered_map<std::string, StoredCheck> unsaved_;
   PublishTimes publish_times_;
   Scrub scrub_;

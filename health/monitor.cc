@@ -314,7 +314,7 @@ std::uint64_t Monitor::Core::assignments_version() const {
 
 Status Monitor::Core::Restore(const std::string& id,
                               State raw,
-                              Override ordered,
+                              Order ordered,
                               std::int64_t since_ms,
                               const Counters& counters) {
   const std::lock_guard lock(mutex_);
@@ -328,6 +328,7 @@ Status Monitor::Core::Restore(const std::string& id,
   }
   const State state = at->second.check.disabled ? State::kUnknown : raw;
   at->second.verdict.Restore(state, ordered, since_ms, counters, Now());
+  ReviewLater(at->second);
   if (at->second.heartbeat) {
     at->second.heartbeat->Restore(state);
   }
@@ -396,7 +397,7 @@ Status Monitor::Configure(const std::vector<CheckConfig>& checks) {
 
 Status Monitor::Restore(const std::string& id,
                         State raw,
-                        Override ordered,
+                        Order ordered,
                         std::int64_t since_ms,
                         const Counters& counters) {
   return core_->Restore(id, raw, ordered, since_ms, counters);
@@ -423,7 +424,7 @@ void Monitor::Take(std::uint32_t index, const Report& report) {
   core_->Take(index, report);
 }
 
-Status Monitor::SetOverride(const std::string& id, Override ordered) {
+Status Monitor::SetOverride(const std::string& id, Order ordered) {
   return core_->SetOverride(id, ordered);
 }
 

@@ -67,7 +67,7 @@ struct CheckStatus {
   bool healthy = true;                      // what records see
   bool disabled = false;                    // as configured
   bool inverted = false;                    // as configured
-  Override ordered = Override::kAuto;       // by hand
+  Order ordered;                            // by hand
   std::int64_t since_ms = 0;                // wall clock: since when (raw, healthy) are as they are
   std::string reason;                       // of the verdict; empty before the first observation
   std::optional<std::int64_t> age_ms;       // of the last observation, on the monotonic clock
@@ -100,11 +100,12 @@ class Monitor {
   /// changed. A new check needs no transition: it begins as its Statuses() entry says.
   Status Configure(const std::vector<CheckConfig>& checks);
 
-  /// Before Start, after Configure: goes on from a stored verdict and order. @return kNotFound for
+  /// Before Start, after Configure: goes on from a stored verdict and order. One whose end has
+  /// passed is not in force again; that it ended is told after Start. @return kNotFound for
   /// an unknown id (the stored state of a check that is gone), kConflict after Start.
   Status Restore(const std::string& id,
                  State raw,
-                 Override ordered,
+                 Order ordered,
                  std::int64_t since_ms,
                  const Counters& counters);
 
@@ -129,8 +130,9 @@ class Monitor {
   void Take(std::uint32_t index, const Report& report);
 
   /// Orders the status of a check by hand, or gives it back to the probes; a change is told through
-  /// the queue like any other. @return kNotFound for an unknown id.
-  Status SetOverride(const std::string& id, Override ordered);
+  /// the queue like any other, and so is the end of an order that has one, when it comes. Changed
+  /// settings of the check leave it as it is. @return kNotFound for an unknown id.
+  Status SetOverride(const std::string& id, Order ordered);
   /// Lets a check come back that damping holds down. @return kNotFound for an unknown id.
   Status Release(const std::string& id);
 

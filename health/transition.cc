@@ -25,6 +25,18 @@ const char* StateText(State state) noexcept {
   return "?";
 }
 
+const char* OverrideText(Override value) noexcept {
+  switch (value) {
+    case Override::kAuto:
+      return "auto";
+    case Override::kHealthy:
+      return "healthy";
+    case Override::kUnhealthy:
+      return "unhealthy";
+  }
+  return "?";
+}
+
 Result<std::unique_ptr<TransitionQueue>> TransitionQueue::Create(std::size_t capacity) {
   if (capacity == 0) {
     return Fail(ErrorCode::kInvalid, "transition queue: capacity is 0, expected at least 1");

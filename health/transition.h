@@ -22,6 +22,32 @@ enum class State : std::uint8_t { kUnknown = 0, kHealthy = 1, kUnhealthy = 2 };
 /// "unknown", "healthy", "unhealthy".
 const char* StateText(State state) noexcept;
 
+/// What an operator orders by hand. It overrules everything, inversion included: what is set is
+/// what records see.
+enum class Override : std::uint8_t { kAuto = 0, kHealthy = 1, kUnhealthy = 2 };
+/// "auto", "healthy", "unhealthy".
+const char* OverrideText(Override value) noexcept;
+
+/// Longest time that an order may be given for; a year.
+inline constexpr std::int64_t kMaxOrderSeconds = 31'536'000;
+
+/// An override and when it ends by itself: one value wherever it goes, so that a newer one replaces
+/// the end of the older too.
+struct Order {
+  Order() = default;
+  // Most orders have no end. NOLINTNEXTLINE(google-explicit-constructor)
+  Order(Override what, std::int64_t end_ms = 0) noexcept : to(what), until_ms(end_ms) {}
+
+  Override to = Override::kAuto;
+  /// Wall clock, milliseconds since 1970; 0: it lasts until the next order. Wall clock since it
+  /// outlives the process, and the machine's boot; a process that has it counts down on its steady
+  /// clock instead (CheckVerdict), so that a wall clock that jumps neither ends nor lengthens it,
+  /// unless control starts anew behind the jump.
+  std::int64_t until_ms = 0;
+
+  bool operator==(const Order&) const = default;
+};
+
 /// What one checker said of a check when its verdict was made.
 struct CheckerSide {
   std::string checker;                 // its name
@@ -44,6 +70,7 @@ struct Transition {
   std::uint64_t enqueued_tsc = 0;    // stamped by Push (t0 of the failover bench)
   std::string reason;                // "Failure: HTTP Status Code 503, Service Unavailable"
   std::vector<CheckerSide> sides{};  // 0..kMostSides; none where nothing is probed
+  Order ordered{};                   // by hand, in force from now on
 };
 
 /// Bounded, coalescing queue with an eventfd that is readable while it is not empty.

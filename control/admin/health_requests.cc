@@ -1,11 +1,14 @@
 #include "control/admin/health_requests.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "control/admin/check_settings.h"
+#include "control/model/text.h"
+#include "dataplane/base/clock.h"
 
 namespace holdfast::control {
 namespace {
@@ -74,6 +77,10 @@ Json LineJson(const health::HistoryLine& line, const std::vector<health::Checker
 
 }  // namespace
 
+Json UntilJson(std::int64_t until_ms) {
+  return until_ms == 0 ? Json() : Json(TimeText(until_ms));
+}
+
 Json CheckJson(const health::CheckStatus& check) {
   Json json{{"id", check.id},
             {"type", health::CheckTypeText(check.type)},
@@ -81,7 +88,8 @@ Json CheckJson(const health::CheckStatus& check) {
             {"state", check.healthy ? "healthy" : "unhealthy"},
             {"raw", health::StateText(check.raw)},
             {"healthy", check.healthy},
-            {"override", health::OverrideText(check.ordered)},
+            {"override", health::OverrideText(check.ordered.to)},
+            {"override_until", UntilJson(check.ordered.until_ms)},
             {"disabled", check.disabled},
             {"inverted", check.inverted},
             {"since_ms", check.since_ms},
@@ -149,15 +157,43 @@ Json HealthShow(Core& core, const std::string& check, bool history) {
   return Success(std::move(json));
 }
 
-Json HealthSet(Core& core, const std::string& check, const std::string& to) {
+Result<health::Order> OrderOf(const std::string& to,
+                              const std::optional<std::string>& for_seconds,
+                              std::int64_t now_ms) {
   if (to != "healthy" && to != "unhealthy" && to != "auto") {
-    return Failure(
-        {ErrorCode::kInvalid, "\"to\" is '" + to + "'; expected healthy, unhealthy or auto"});
+    return Fail(ErrorCode::kInvalid, "\"to\" is '" + to + "'; expected healthy, unhealthy or auto");
   }
   const auto ordered = to == "auto"      ? health::Override::kAuto
                        : to == "healthy" ? health::Override::kHealthy
                                          : health::Override::kUnhealthy;
-  if (const auto set = core.SetOverride(check, ordered); !set) {
+  if (!for_seconds) {
+    return health::Order(ordered);
+  }
+  if (ordered == health::Override::kAuto) {
+    return Fail(ErrorCode::kInvalid,
+                "\"for\" is " + *for_seconds + "; expected none with \"to\" auto");
+  }
+  std::int64_t seconds = 0;
+  const char* end = for_seconds->data() + for_seconds->size();
+  const auto read = std::from_chars(for_seconds->data(), end, seconds);
+  if (read.ec != std::errc{} || read.ptr != end || seconds < 1 ||
+      seconds > health::kMaxOrderSeconds) {
+    return Fail(
+        ErrorCode::kInvalid,
+        "\"for\" is " + *for_seconds + "; expected 1.." + std::to_string(health::kMaxOrderSeconds));
+  }
+  return health::Order(ordered, now_ms + (seconds * 1000));
+}
+
+Json HealthSet(Core& core,
+               const std::string& check,
+               const std::string& to,
+               const std::optional<std::string>& for_seconds) {
+  const auto ordered = OrderOf(to, for_seconds, WallMs());
+  if (!ordered) {
+    return Failure(ordered.error());
+  }
+  if (const auto set = core.SetOverride(check, *ordered); !set) {
     return Failure(set.error());
   }
   return Published(core);

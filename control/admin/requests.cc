@@ -123,7 +123,8 @@ Json MemberJson(const ExplainedMember& member) {
         {"healthy", member.check_healthy},
         {"disabled", member.check_disabled},
         {"decided", member.check_decided},
-        {"override", health::OverrideText(static_cast<health::Override>(member.check_manual))}};
+        {"override", health::OverrideText(static_cast<health::Override>(member.check_manual))},
+        {"override_until", UntilJson(member.check_manual_until_ms)}};
   }
   if (!member.alias_target.empty()) {
     json["alias"] = {{"target", member.alias_target},

@@ -382,7 +382,8 @@ void Server::Dispatch(const Json& request, const std::string& who, Reply reply) 
     return reply(LineOf(shown));
   }
   if (op == "health_set" || op == "health_release") {
-    const Json done = op == "health_set" ? HealthSet(core_, text("check"), text("to"))
+    const auto seconds = request.contains("for") ? std::optional(text("for")) : std::nullopt;
+    const Json done = op == "health_set" ? HealthSet(core_, text("check"), text("to"), seconds)
                                          : HealthRelease(core_, text("check"));
     outside_->TellTransitions();
     return ReplyWhenSaved(done, std::move(reply));

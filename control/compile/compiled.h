@@ -104,6 +104,7 @@ struct CompiledHealth {
   bool healthy = true;
   std::uint8_t manual = 0;  // 0 auto, 1 healthy, 2 unhealthy
   std::int64_t since_ms = 0;
+  std::int64_t manual_until_ms = 0;  // wall clock: when `manual` ends by itself; 0: it does not
   bool operator==(const CompiledHealth&) const = default;
 };
 

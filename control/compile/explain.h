@@ -37,7 +37,8 @@ struct ExplainedMember {
   bool check_disabled = false;
   bool check_decided = true;      // false: no verdict yet, it counts as healthy
   std::uint8_t check_manual = 0;  // the order behind it, as in CompiledHealth; 0: the probes' word
-  std::string alias_target;       // text, or the title of a policy's rule; empty: it holds values
+  std::int64_t check_manual_until_ms = 0;  // as there
+  std::string alias_target;  // text, or the title of a policy's rule; empty: it holds values
   bool evaluate_target_health = false;
   bool target_found = false;
   std::string target_hidden_by;  // the delegation that hides the target, text; empty: none does

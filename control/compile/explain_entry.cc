@@ -193,6 +193,7 @@ class Explainer {
     if (to.check_known) {
       const auto known = std::ranges::find(health_of_, to.check_id, &CompiledHealth::id);
       to.check_manual = known == health_of_.end() ? std::uint8_t{0} : known->manual;
+      to.check_manual_until_ms = known == health_of_.end() ? 0 : known->manual_until_ms;
       to.check_decided = known != health_of_.end() && known->raw != kNoVerdict;
       const auto check = std::ranges::find(checks_, to.check_id, &health::CheckConfig::id);
       to.check_disabled = check != checks_.end() && check->disabled;

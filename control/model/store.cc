@@ -79,7 +79,9 @@ constexpr std::array kMigrations{
          overridden TEXT NOT NULL,
          reason TEXT NOT NULL,
          refused TEXT NOT NULL) STRICT;)",
-    "ALTER TABLE health_counters ADD COLUMN falls_ms TEXT NOT NULL DEFAULT '';"};
+    "ALTER TABLE health_counters ADD COLUMN falls_ms TEXT NOT NULL DEFAULT '';",
+    // 0: the override has no end.
+    "ALTER TABLE health_check ADD COLUMN override_until_ms INTEGER NOT NULL DEFAULT 0;"};
 
 std::string HowToRestore(const std::string& path) {
   return "; stop Holdfast and put back a copy of " + path + ", or move " + path + ", " + path +

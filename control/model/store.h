@@ -22,13 +22,10 @@
 
 namespace holdfast::control {
 
-/// What an operator's `health set` says instead of the probes.
-enum class Override : std::uint8_t { kAuto = 0, kHealthy = 1, kUnhealthy = 2 };
-
 struct StoredCheck {
   std::string id;
   health::State raw = health::State::kUnknown;  // verdict before `inverted` and `disabled`
-  Override override_state = Override::kAuto;
+  health::Order ordered;      // what an operator's `health set` says instead of the probes
   std::int64_t since_ms = 0;  // wall clock, milliseconds since 1970: when `raw` began
   std::string reason;
 

@@ -40,11 +40,12 @@ std::vector<std::int64_t> MomentsOf(std::string_view text) {
 Result<std::vector<StoredCheck>> Store::Checks() {
   std::vector<StoredCheck> checks;
   HF_TRY(ForEachRow(
-      "SELECT id, raw_state, override_state, since_ms, reason FROM health_check ORDER BY id",
+      "SELECT id, raw_state, override_state, since_ms, reason, override_until_ms "
+      "FROM health_check ORDER BY id",
       [&checks](const SqliteStatement& row) {
         checks.push_back({row.Text(0),
                           static_cast<health::State>(row.Integer(1)),
-                          static_cast<Override>(row.Integer(2)),
+                          {static_cast<health::Override>(row.Integer(2)), row.Integer(5)},
                           row.Integer(3),
                           row.Text(4)});
       }));
@@ -54,16 +55,17 @@ Result<std::vector<StoredCheck>> Store::Checks() {
 Status Store::SaveChecks(std::span<const StoredCheck> checks,
                          std::span<const StoredCounters> counters) {
   return Save([this, checks, counters]() -> Status {
-    auto insert = database_.Prepare("INSERT OR REPLACE INTO health_check VALUES(?, ?, ?, ?, ?)");
+    auto insert = database_.Prepare("INSERT OR REPLACE INTO health_check VALUES(?, ?, ?, ?, ?, ?)");
     if (!insert) {
       return std::unexpected(insert.error());
     }
     for (const StoredCheck& check : checks) {
       insert->BindText(1, check.id);
       insert->Bind(2, static_cast<std::int64_t>(check.raw));
-      insert->Bind(3, static_cast<std::int64_t>(check.override_state));
+      insert->Bind(3, static_cast<std::int64_t>(check.ordered.to));
       insert->Bind(4, check.since_ms);
       insert->BindText(5, check.reason);
+      insert->Bind(6, check.ordered.until_ms);
       HF_TRY(insert->Run());
     }
     return InsertCounters(counters);

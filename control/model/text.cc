@@ -1,6 +1,9 @@
 #include "control/model/text.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
 
 namespace holdfast::control {
 namespace {
@@ -48,6 +51,17 @@ bool HasControls(std::string_view utf8) noexcept {
 std::size_t Characters(std::string_view utf8) noexcept {
   return static_cast<std::size_t>(std::ranges::count_if(
       utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
+}
+
+std::string TimeText(std::int64_t time_ms) {
+  const auto seconds = static_cast<std::time_t>(time_ms / 1000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 40> day{};
+  std::array<char, 48> text{};
+  (void)std::strftime(day.data(), day.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::snprintf(text.data(), text.size(), "%s.%03dZ", day.data(), static_cast<int>(time_ms % 1000));
+  return text.data();
 }
 
 }  // namespace holdfast::control

@@ -1,28 +1,16 @@
 #include "control/notify/event.h"
 
 #include <array>
-#include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+
+#include "control/model/text.h"
 
 namespace holdfast::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// "2026-11-22T14:03:07.123Z".
-std::string TimeText(std::int64_t time_ms) {
-  const auto seconds = static_cast<std::time_t>(time_ms / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 40> day{};
-  std::array<char, 48> text{};
-  (void)std::strftime(day.data(), day.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text.data(), text.size(), "%s.%03dZ", day.data(), static_cast<int>(time_ms % 1000));
-  return text.data();
-}
 
 std::string Written(const Json& json) {
   // A reason may quote what an endpoint said: replaced where it is no UTF-8.

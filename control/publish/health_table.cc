@@ -27,6 +27,7 @@ CompiledHealth At(const HealthEntry& entry, std::uint64_t g) {
   health.healthy = (current ? entry.healthy : entry.previous_healthy) != 0;
   health.manual = current ? entry.manual : entry.previous_manual;
   health.since_ms = current ? entry.since_ms : entry.previous_since_ms;
+  health.manual_until_ms = current ? entry.manual_until_ms : entry.previous_manual_until_ms;
   return health;
 }
 
@@ -107,6 +108,7 @@ void Publisher::UpdateHealth(HealthEntry& entry, const CompiledHealth& health) {
     wanted.previous_healthy = entry.healthy;
     wanted.previous_manual = entry.manual;
     wanted.previous_since_ms = entry.since_ms;
+    wanted.previous_manual_until_ms = entry.manual_until_ms;
     writer_->PokeAll(entry, wanted);
     Crash("health");
     wanted.born = next;
@@ -117,6 +119,7 @@ void Publisher::UpdateHealth(HealthEntry& entry, const CompiledHealth& health) {
   wanted.healthy = health.healthy ? 1 : 0;
   wanted.manual = health.manual;
   wanted.since_ms = health.since_ms;
+  wanted.manual_until_ms = health.manual_until_ms;
   writer_->PokeAll(entry, wanted);
 }
 
@@ -144,6 +147,7 @@ Status Publisher::NewHealth(const std::vector<CompiledHealth>& health) {
     entry.healthy = entry.previous_healthy = from.healthy ? 1 : 0;
     entry.manual = entry.previous_manual = from.manual;
     entry.since_ms = entry.previous_since_ms = from.since_ms;
+    entry.manual_until_ms = entry.previous_manual_until_ms = from.manual_until_ms;
     entry.id_octets = static_cast<std::uint8_t>(from.id.size());
     std::memcpy(entry.id, from.id.data(), from.id.size());
     *to++ = entry;

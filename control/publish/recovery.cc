@@ -388,6 +388,7 @@ void Recovery::TakeBack(table::HealthEntry& entry) const {
     entry.healthy = entry.previous_healthy;
     entry.manual = entry.previous_manual;
     entry.since_ms = entry.previous_since_ms;
+    entry.manual_until_ms = entry.previous_manual_until_ms;
     entry.born = 0;
   }
 }

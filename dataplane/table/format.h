@@ -15,7 +15,7 @@ namespace holdfast::table {
 inline constexpr std::uint64_t kRootMagic = 0x31544F4F52464848;    // "HHFROOT1"
 inline constexpr std::uint64_t kImageMagic = 0x31474D4946464848;   // "HHFFIMG1"
 inline constexpr std::uint64_t kReaderMagic = 0x3152445246464848;  // "HHFFRDR1"
-inline constexpr std::uint32_t kFormatVersion = 2;
+inline constexpr std::uint32_t kFormatVersion = 3;
 inline constexpr std::uint32_t kEndianMark = 0x01020304;
 
 // Limits that bound every loop of a reader, whatever the octets say.
@@ -369,7 +369,9 @@ struct HealthEntry {
   std::uint8_t id_octets;  // 1..64
   std::uint8_t reserved0;
   char id[64];
-  std::uint8_t reserved[32];
+  std::int64_t manual_until_ms;  // wall clock: when the override ends by itself; 0: it does not
+  std::int64_t previous_manual_until_ms;
+  std::uint8_t reserved[16];
 };
 static_assert(sizeof(HealthEntry) == 128);
 

@@ -43,7 +43,7 @@ class Monitor::Core {
   Status Configure(const std::vector<CheckConfig>& checks);
   Status Restore(const std::string& id,
                  State raw,
-                 Override ordered,
+                 Order ordered,
                  std::int64_t since_ms,
                  const Counters& counters);
   Result<std::vector<std::uint32_t>> SetCheckers(const std::vector<CheckerName>& remote,
@@ -52,7 +52,7 @@ class Monitor::Core {
   std::vector<Assignment> AssignmentsOf(std::uint32_t index) const;
   std::uint64_t assignments_version() const;
   void Take(std::uint32_t index, const Report& report);
-  Status SetOverride(const std::string& id, Override ordered);
+  Status SetOverride(const std::string& id, Order ordered);
   Status Release(const std::string& id);
   Status ReportAlarm(const std::string& id, AlarmState alarm, std::string reason);
   Status ReportHeartbeat(const std::string& id, bool pass, std::string reason);

@@ -28,7 +28,7 @@ void Monitor::Core::Take(std::uint32_t index, const Report& report) {
   }
 }
 
-Status Monitor::Core::SetOverride(const std::string& id, Override ordered) {
+Status Monitor::Core::SetOverride(const std::string& id, Order ordered) {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);
   if (at == entries_.end()) {

@@ -12,6 +12,19 @@ constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::size_t kMaxFalls = 1'001;  // one more than the greatest limit of a DampingRule
 
+// Where the wall clock's end lies on the steady one. A wall clock that was set back since the order
+// was given makes it no longer than the longest order.
+std::optional<std::uint64_t> EndNs(const Order& ordered, Moment now) {
+  if (ordered.until_ms == 0) {
+    return std::nullopt;
+  }
+  const std::int64_t left_ms =
+      ordered.until_ms <= now.wall_ms
+          ? 0
+          : std::min(ordered.until_ms - now.wall_ms, kMaxOrderSeconds * 1000);
+  return now.monotonic_ns + (static_cast<std::uint64_t>(left_ms) * kNsPerMs);
+}
+
 }  // namespace
 
 CheckVerdict::CheckVerdict(const CheckConfig& check, Moment now)
@@ -35,7 +48,7 @@ void CheckVerdict::SetRules(const CheckConfig& check) {
 }
 
 bool CheckVerdict::healthy() const noexcept {
-  return FinalHealthy(raw(), disabled_, inverted_, ordered_);
+  return FinalHealthy(raw(), disabled_, inverted_, ordered_.to);
 }
 
 bool CheckVerdict::Assign(const std::vector<std::uint32_t>& checkers,
@@ -166,8 +179,9 @@ bool CheckVerdict::Reconfigure(const CheckConfig& check, Moment now) {
   return Decide(now);
 }
 
-bool CheckVerdict::SetOverride(Override ordered, Moment now) {
-  ordered_ = ordered;
+bool CheckVerdict::SetOverride(Order ordered, Moment now) {
+  ordered_ = ordered.to == Override::kAuto ? Order() : ordered;
+  ordered_until_ns_ = EndNs(ordered_, now);
   return Settle(now);
 }
 
@@ -178,7 +192,7 @@ bool CheckVerdict::Release(Moment now) {
 }
 
 void CheckVerdict::Restore(
-    State raw, Override ordered, std::int64_t since_ms, const Counters& counters, Moment now) {
+    State raw, Order ordered, std::int64_t since_ms, const Counters& counters, Moment now) {
   const auto age_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now.wall_ms - since_ms, 0));
   wanted_ = raw;
   std::vector<std::uint64_t> falls;  // their ages
@@ -198,9 +212,24 @@ void CheckVerdict::Restore(
   since_ms_ = since_ms;
   told_raw_ = raw;
   told_healthy_ = healthy();
+  ordered_until_ns_ = EndNs(ordered_, now);
+  if (ordered_until_ns_ && *ordered_until_ns_ <= now.monotonic_ns) {
+    ordered_ = {};  // but as far as others were told it still is, and ReviewNs is now
+  }
+}
+
+// Whatever brings the news, an order is not in force behind its end. @return true when it ended.
+bool CheckVerdict::EndOrder(Moment now) {
+  if (!ordered_until_ns_ || now.monotonic_ns < *ordered_until_ns_) {
+    return false;
+  }
+  ordered_ = {};
+  ordered_until_ns_.reset();
+  return true;
 }
 
 bool CheckVerdict::Settle(Moment now) {
+  const bool ended = EndOrder(now);
   const bool is_new = told_raw_ != raw() || told_healthy_ != healthy();
   if (!is_new && told_ordered_ == ordered_) {
     return false;
@@ -209,9 +238,10 @@ bool CheckVerdict::Settle(Moment now) {
   told_raw_ = raw();
   told_healthy_ = healthy();
   told_ordered_ = ordered_;
+  told_end_ = ended;
   since_ms_ = is_new ? now.wall_ms : since_ms_;
   decided_ns_ = now.monotonic_ns;
-  history_.Change({.raw = told_raw_, .healthy = told_healthy_, .reason = Reason(decided_ns_)},
+  history_.Change({.raw = told_raw_, .healthy = told_healthy_, .reason = ToldReason()},
                   now.wall_ms);
   return true;
 }
@@ -234,10 +264,15 @@ std::string CheckVerdict::Reason(std::uint64_t now_ns) const {
   return reason;
 }
 
+std::string CheckVerdict::ToldReason() const {
+  std::string reason = Reason(decided_ns_);
+  return told_end_ ? "override ended" + (reason.empty() ? "" : "; " + reason) : reason;
+}
+
 std::optional<std::uint64_t> CheckVerdict::ReviewNs(std::uint64_t now_ns) const noexcept {
   auto next = votes_.NextStaleNs(quorum_, now_ns);
-  if (const auto again = damping_.again_ns()) {
-    next = std::min(next.value_or(*again), *again);
+  for (const auto& due : {damping_.again_ns(), ordered_until_ns_}) {
+    next = due ? std::min(next.value_or(*due), *due) : next;
   }
   return next;
 }
@@ -248,7 +283,9 @@ Transition CheckVerdict::Tell(const std::string& check_id) const {
           .healthy = told_healthy_,
           .since_ms = since_ms_,
           .observed_ns = decided_ns_,
-          .reason = Reason(decided_ns_)};
+          .reason = ToldReason(),
+          .sides = {},
+          .ordered = told_ordered_};
 }
 
 }  // namespace holdfast::health

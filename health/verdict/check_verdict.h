@@ -51,17 +51,20 @@ class CheckVerdict {
   bool Hear(State raw, const Observation& heard, Moment now);
   /// The verdict itself, for types that nothing is probed for.
   bool Judge(State raw, std::string reason, Moment now);
-  /// Time has passed: reports may be too old, a hold-down over. To be called at ReviewNs.
+  /// Time has passed: reports may be too old, a hold-down over, an override at its end. To be
+  /// called at ReviewNs.
   bool Review(Moment now);
   /// New settings of the same check. The state stays until reports speak against it, but a check of
   /// another type begins anew, and so does one that was disabled.
   bool Reconfigure(const CheckConfig& check, Moment now);
-  bool SetOverride(Override ordered, Moment now);
+  /// In place of the order before, its end too. One whose end has passed is none.
+  bool SetOverride(Order ordered, Moment now);
   /// What damps it lets go, this once.
   bool Release(Moment now);
-  /// Begins with what was stored before a restart; tells nobody, since control brought it.
+  /// Begins with what was stored before a restart; tells nobody, since control brought it. An order
+  /// whose end has passed meanwhile is not in force any more, which the next Review tells.
   void Restore(
-      State raw, Override ordered, std::int64_t since_ms, const Counters& counters, Moment now);
+      State raw, Order ordered, std::int64_t since_ms, const Counters& counters, Moment now);
 
   /// What to tell, as of now.
   [[nodiscard]] Transition Tell(const std::string& check_id) const;
@@ -71,7 +74,7 @@ class CheckVerdict {
 
   [[nodiscard]] State raw() const noexcept { return Inverted(damping_.shown()); }
   [[nodiscard]] bool healthy() const noexcept;
-  [[nodiscard]] Override ordered() const noexcept { return ordered_; }
+  [[nodiscard]] Order ordered() const noexcept { return ordered_; }
   [[nodiscard]] std::int64_t since_ms() const noexcept { return since_ms_; }
   /// Of the verdict: the last observation's, or a summary where there are several checkers.
   [[nodiscard]] std::string Reason(std::uint64_t now_ns) const;
@@ -95,6 +98,8 @@ class CheckVerdict {
   void Damp(Moment now);
   bool Decide(Moment now);
   bool Settle(Moment now);
+  bool EndOrder(Moment now);
+  [[nodiscard]] std::string ToldReason() const;
   void SetRules(const CheckConfig& check);
 
   CheckType type_;
@@ -109,10 +114,12 @@ class CheckVerdict {
   std::optional<std::uint64_t>
       restored_until_ns_;  // till then few do not speak against a restored one
   Damping damping_;
-  Override ordered_ = Override::kAuto;
+  Order ordered_;
+  std::optional<std::uint64_t> ordered_until_ns_;  // CLOCK_MONOTONIC; nothing: no end
   State told_raw_ = State::kUnknown;
   bool told_healthy_ = true;
-  Override told_ordered_ = Override::kAuto;
+  Order told_ordered_;
+  bool told_end_ = false;  // of an order, by itself, with the last change
   std::int64_t since_ms_ = 0;
   std::uint64_t decided_ns_ = 0;
   std::optional<std::uint64_t> observed_ns_;

@@ -3,18 +3,6 @@
 
 namespace holdfast::health {
 
-const char* OverrideText(Override value) noexcept {
-  switch (value) {
-    case Override::kAuto:
-      return "auto";
-    case Override::kHealthy:
-      return "healthy";
-    case Override::kUnhealthy:
-      return "unhealthy";
-  }
-  return "?";
-}
-
 bool FinalHealthy(State raw, bool disabled, bool inverted, Override ordered) noexcept {
   if (ordered != Override::kAuto) {
     return ordered == Override::kHealthy;

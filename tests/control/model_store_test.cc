@@ -13,6 +13,8 @@
 namespace holdfast::control {
 namespace {
 
+using health::Order;
+using health::Override;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -69,6 +71,19 @@ TEST_F(StoreFolder, KeepsChecksZonesAndBootOverARestart) {
   EXPECT_THAT(store->Checks().value(), ElementsAre(kDown, kForced));
   EXPECT_THAT(store->Zones().value(), ElementsAre(SomeZone()));
   EXPECT_EQ(store->BootId().value(), "boot-1");
+}
+
+TEST_F(StoreFolder, KeepsAnOverrideWithItsEnd) {
+  StoredCheck ends = kForced;
+  ends.ordered = Order(Override::kHealthy, 1'700'000'060'123);
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->SaveChecks(std::vector{kDown, ends}));
+  }
+  const auto store = Open();
+  EXPECT_THAT(store->Checks().value(), ElementsAre(kDown, ends));
+  ASSERT_TRUE(store->SaveChecks(std::vector{kForced}));  // one without an end, in its place
+  EXPECT_THAT(store->Checks().value(), ElementsAre(kDown, kForced));
 }
 
 TEST_F(StoreFolder, ReplacesAndForgets) {
@@ -142,10 +157,26 @@ TEST_F(StoreFolder, BringsAnOlderStoreUpToDate) {
       "DROP TABLE parsed_zone; DROP TABLE traffic_policy_instance; DROP TABLE "
       "traffic_policy_version;"
       "DROP TABLE traffic_policy; DROP TABLE health_counters; DROP TABLE routing_control; "
-      "DROP TABLE routing_control_log; PRAGMA user_version=1");
+      "DROP TABLE routing_control_log; "
+      "ALTER TABLE health_check DROP COLUMN override_until_ms; PRAGMA user_version=1");
   const auto store = Open();
   EXPECT_THAT(store->Zones().value(), ElementsAre(SomeZone()));
   EXPECT_EQ(store->ParsedContent("x").value(), "");
+}
+
+// Version 6 had overrides without an end.
+TEST_F(StoreFolder, BringsOverridesWithoutAnEndUpToDate) {
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->SaveChecks(std::vector{kDown, kForced}));
+  }
+  Execute("ALTER TABLE health_check DROP COLUMN override_until_ms; PRAGMA user_version=6");
+  const auto store = Open();
+  EXPECT_THAT(store->Checks().value(), ElementsAre(kDown, kForced));
+  StoredCheck ends = kForced;
+  ends.ordered = Order(Override::kUnhealthy, 7);
+  ASSERT_TRUE(store->SaveChecks(std::vector{ends}));
+  EXPECT_THAT(store->Checks().value(), ElementsAre(kDown, ends));
 }
 
 TEST_F(StoreFolder, KeepsAStateTogetherWithTheFailureThatExplainsIt) {
@@ -249,7 +280,7 @@ TEST_F(StoreFolder, RefusesAStoreOfANewerRelease) {
   Execute("PRAGMA user_version=99");
   const auto store = Store::Open(path_);
   ASSERT_FALSE(store);
-  EXPECT_THAT(store.error().message, HasSubstr("its version is 99; this release knows 6"));
+  EXPECT_THAT(store.error().message, HasSubstr("its version is 99; this release knows 7"));
 }
 
 TEST_F(StoreFolder, NamesAFolderThatIsNotThere) {

@@ -25,6 +25,11 @@ TEST(ModelText, ShowsControlCharactersAndLeavesAllElse) {
   EXPECT_TRUE(HasControls("a\xc2\x80"));
 }
 
+TEST(ModelText, WritesMoments) {
+  EXPECT_EQ(TimeText(0), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(TimeText(1'795'356'187'023), "2026-11-22T14:03:07.023Z");
+}
+
 TEST(ModelText, CountsCharactersOfUtf8) {
   EXPECT_EQ(Characters(""), 0U);
   EXPECT_EQ(Characters("a\xc3\xa9\xf0\x9f\x98\x80"), 3U);

@@ -311,6 +311,12 @@ TEST_F(PublishTest, RemembersTheHealthOfThePublishedGeneration) {
   ASSERT_TRUE(publisher_->Commit()->changed);
   Open();
   EXPECT_EQ(publisher_->Health()[1], (CompiledHealth{"b", 2, false, 0, 30}));
+  // The end of an override is a part of it.
+  ASSERT_TRUE(publisher_->PutHealthOf(std::vector{CompiledHealth{"a", 2, false, 1, 20, 40}}));
+  ASSERT_TRUE(publisher_->Commit()->changed);
+  ASSERT_TRUE(publisher_->PutHealthOf(std::vector{CompiledHealth{"a", 2, false, 1, 20, 50}}));
+  Open();  // not committed
+  EXPECT_EQ(publisher_->Health()[0], (CompiledHealth{"a", 2, false, 1, 20, 40}));
 }
 
 TEST_F(PublishTest, CountsGenerationsPastThirtyTwoBits) {

@@ -80,6 +80,20 @@ def test_every_change_is_told_in_order_through_a_target_that_hangs_and_fails(mak
         target.close()
 
 
+def test_an_override_that_ends_by_itself_is_told_like_any_change(make_one):
+    target = Target(SECRET)
+    try:
+        node = made(make_one, target)
+        node.request(op="health_set", check="web", to="unhealthy", **{"for": "2"})
+        until(lambda: len(target.taken) == 2)
+        assert [one["new_status"] for one in target.taken] == ["unhealthy", "healthy"]
+        began, ended = (one["reason"] for one in target.taken)
+        assert began.startswith("set by command until 20") and "Z; Success: HTTP" in began
+        assert ended.startswith("override ended; Success: HTTP Status Code 200")
+    finally:
+        target.close()
+
+
 def test_a_reload_brings_and_takes_targets(make_one):
     first, second = Target(SECRET), Target(SECRET)
     try:

@@ -172,6 +172,72 @@ TEST(Monitor, TellsAnOverrideAndItsEnd) {
   EXPECT_EQ(monitor->SetOverride("absent", Override::kAuto).error().code, ErrorCode::kNotFound);
 }
 
+TEST(Monitor, EndsAnOverrideThatHasAnEnd) {
+  const auto monitor = Make();
+  CheckConfig web = Fast("web", 1);
+  web.interval = Milliseconds(300'000);
+  CheckConfig all = Fast("all", 0, CheckType::kCalculated);
+  all.children = {"web"};
+  all.health_threshold = 1;
+  ASSERT_TRUE(monitor->Configure({web, all}).has_value());
+  ASSERT_TRUE(monitor->Start().has_value());
+  const std::int64_t until_ms = WallMs() + 60'000;
+  ASSERT_TRUE(monitor->SetOverride("web", {Override::kUnhealthy, until_ms}).has_value());
+  EXPECT_EQ(StatusOf(*monitor, "web").ordered, Order(Override::kUnhealthy, until_ms));
+  std::vector<Transition> told = monitor->queue().Drain();
+  ASSERT_EQ(told.size(), 2U);  // what is calculated of it follows
+  EXPECT_FALSE(told[0].healthy || told[1].healthy);
+  EXPECT_EQ(told[0].ordered, Order(Override::kUnhealthy, until_ms));
+  web.port = 2;  // the order stays
+  ASSERT_TRUE(monitor->Configure({web, all}).has_value());
+  EXPECT_EQ(StatusOf(*monitor, "web").ordered, Order(Override::kUnhealthy, until_ms));
+  ASSERT_TRUE(monitor->SetOverride("web", {Override::kUnhealthy, WallMs() + 50}).has_value());
+  Transition last;
+  ASSERT_TRUE(Within(milliseconds(5000), [&] {
+    for (Transition& transition : monitor->queue().Drain()) {
+      (transition.check_id == "web" ? last : told[1]) = std::move(transition);
+    }
+    return last.healthy && !last.check_id.empty() && told[1].healthy;
+  }));
+  EXPECT_EQ(last.ordered, Order());
+  EXPECT_TRUE(last.reason.starts_with("override ended")) << last.reason;
+  EXPECT_EQ(StatusOf(*monitor, "web").ordered, Order());
+}
+
+TEST(Monitor, ForgetsTheOverrideOfACheckThatIsRemoved) {
+  const auto monitor = Make();
+  ASSERT_TRUE(monitor->Configure({Fast("web", 1)}).has_value());
+  ASSERT_TRUE(monitor->SetOverride("web", {Override::kUnhealthy, WallMs() + 60'000}).has_value());
+  ASSERT_TRUE(monitor->Configure({}).has_value());
+  ASSERT_TRUE(monitor->Configure({Fast("web", 1)}).has_value());
+  EXPECT_EQ(StatusOf(*monitor, "web").ordered, Order());
+  EXPECT_TRUE(StatusOf(*monitor, "web").healthy);
+}
+
+TEST(Monitor, RestoresAnOverrideUntilItsEndAndNoneThatHasEnded) {
+  const auto monitor = Make();
+  std::vector<CheckConfig> checks{Fast("ended", 1), Fast("held", 1)};
+  for (CheckConfig& check : checks) {
+    check.interval = Milliseconds(300'000);
+  }
+  ASSERT_TRUE(monitor->Configure(checks).has_value());
+  const std::int64_t now_ms = WallMs();
+  ASSERT_TRUE(monitor->Restore(
+      "ended", State::kHealthy, {Override::kUnhealthy, now_ms - 1}, now_ms - 1000, {}));
+  ASSERT_TRUE(monitor->Restore(
+      "held", State::kHealthy, {Override::kUnhealthy, now_ms + 60'000}, now_ms - 1000, {}));
+  EXPECT_TRUE(StatusOf(*monitor, "ended").healthy);
+  EXPECT_EQ(StatusOf(*monitor, "ended").ordered, Order());
+  EXPECT_FALSE(StatusOf(*monitor, "held").healthy);
+  EXPECT_EQ(StatusOf(*monitor, "held").ordered, Order(Override::kUnhealthy, now_ms + 60'000));
+  ASSERT_TRUE(monitor->Start().has_value());
+  const auto told = Next(*monitor);  // so that what is stored loses it
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].check_id, "ended");
+  EXPECT_TRUE(told[0].healthy);
+  EXPECT_EQ(told[0].ordered, Order());
+}
+
 TEST(Monitor, OffersAgainWhatAFullQueueRefused) {
   const auto monitor = Make({.queue_capacity = 1});
   std::vector<CheckConfig> checks;

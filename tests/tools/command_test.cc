@@ -15,6 +15,7 @@
 #include "control/place.h"
 #include "tools/command/client.h"
 #include "tools/command/explain.h"
+#include "tools/command/health.h"
 #include "tools/command/machine.h"
 #include "tools/command/options.h"
 #include "tools/command/status.h"
@@ -65,8 +66,13 @@ TEST(CommandLine, IsReadIntoVerbAndFields) {
        [](const CommandLine& l) { return l.verb == Verb::kZoneDrop && l.origin == "a.test"; }},
       {{"health", "set", "c1", "auto"},
        [](const CommandLine& l) {
-         return l.verb == Verb::kHealthSet && l.check == "c1" && l.to == "auto";
+         return l.verb == Verb::kHealthSet && l.check == "c1" && l.to == "auto" &&
+                l.for_seconds.empty();
        }},
+      {{"health", "set", "c1", "healthy", "--for", "1"},
+       [](const CommandLine& l) { return l.to == "healthy" && l.for_seconds == "1"; }},
+      {{"health", "set", "c1", "unhealthy", "--for", "31536000"},
+       [](const CommandLine& l) { return l.to == "unhealthy" && l.for_seconds == "31536000"; }},
       {{"tables", "dump", "--image", "/i", "--generation", "7"},
        [](const CommandLine& l) {
          return l.verb == Verb::kTablesDump && l.image == "/i" && l.generation == 7;
@@ -114,6 +120,20 @@ TEST(CommandLine, ThatIsWrongEndsWithStatus2) {
     ASSERT_TRUE(std::holds_alternative<Finished>(parsed)) << words.size();
     EXPECT_EQ(std::get<Finished>(parsed).status, 2);
     EXPECT_FALSE(said.empty());
+  }
+}
+
+TEST(CommandLine, SaysHowLongAnOrderMayLast) {
+  for (const char* text :
+       {"0", "-1", "31536001", "99999999999999999999", "1.5", "1m", "soon", ""}) {
+    testing::internal::CaptureStderr();
+    const auto parsed = Parse({"health", "set", "c1", "healthy", "--for", text});
+    const std::string said = testing::internal::GetCapturedStderr();
+    ASSERT_TRUE(std::holds_alternative<Finished>(parsed)) << text;
+    EXPECT_EQ(std::get<Finished>(parsed).status, 2);
+    EXPECT_NE(said.find("--for: the time is " + std::string(text) + "; expected 1..31536000"),
+              std::string::npos)
+        << said;
   }
 }
 
@@ -258,6 +278,19 @@ TEST(StatusText, ShowsEachPart) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   }
   EXPECT_EQ(text.find("dropped"), std::string::npos);  // counters at zero are left out
+}
+
+TEST(StatusText, SaysWhenAnOverrideEnds) {
+  json control = GoodStatus();
+  control["checks"][1]["override_until"] = "2026-11-22T14:03:07.123Z";
+  EXPECT_NE(StatusText(Local(), control, 1'012'000)
+                .find("healthy (set by command until 2026-11-22T14:03:07.123Z)"),
+            std::string::npos);
+  json check = control["checks"][1];
+  EXPECT_TRUE(HealthText(check, 0).starts_with(
+      "c2 TCP: healthy, set by command until 2026-11-22T14:03:07.123Z\n"));
+  check["override_until"] = nullptr;
+  EXPECT_TRUE(HealthText(check, 0).starts_with("c2 TCP: healthy, set by command\n"));
 }
 
 TEST(StatusText, ShowsCheckersInOtherProcesses) {

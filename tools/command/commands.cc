@@ -122,8 +122,13 @@ json RequestOf(const CommandLine& line) {
     case Verb::kHealthShow:
       return {
           {"op", "health_show"}, {"check", line.check}, {"history", line.history ? "yes" : "no"}};
-    case Verb::kHealthSet:
-      return {{"op", "health_set"}, {"check", line.check}, {"to", line.to}};
+    case Verb::kHealthSet: {
+      json request = {{"op", "health_set"}, {"check", line.check}, {"to", line.to}};
+      if (!line.for_seconds.empty()) {
+        request["for"] = line.for_seconds;
+      }
+      return request;
+    }
     case Verb::kHealthRelease:
       return {{"op", "health_release"}, {"check", line.check}};
     case Verb::kRoutingList:

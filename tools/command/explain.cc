@@ -31,7 +31,7 @@ std::string HealthOf(const json& member) {
                                       : " is not known here");
     const std::string ordered = Text(check, "override");
     if (ordered != "-" && ordered != "auto") {
-      because += ", set by command";
+      because += ", " + SetByCommand(check);
     } else if (IsTrue(check, "disabled")) {
       because += ", disabled";
     } else if (IsTrue(check, "known") && !IsTrue(check, "decided")) {

@@ -36,6 +36,12 @@ inline bool IsTrue(const nlohmann::json& object, const char* name) {
   return value.is_boolean() && value.get<bool>();
 }
 
+/// "set by command", with the end of the order where it has one.
+inline std::string SetByCommand(const nlohmann::json& check) {
+  const nlohmann::json& until = Member(check, "override_until");
+  return "set by command" + (until.is_string() ? " until " + Text(until) : "");
+}
+
 /// A whole number, else `otherwise`.
 inline std::int64_t Number(const nlohmann::json& object,
                            const char* name,

@@ -20,7 +20,7 @@ std::string Ago(const json& at_ms, std::int64_t now_ms) {
 std::string State(const json& check) {
   std::string state = Text(check, "state");
   if (Text(check, "override") != "auto") {
-    state += ", set by command";
+    state += ", " + SetByCommand(check);
   } else if (IsTrue(check, "disabled")) {
     state += ", disabled";
   } else if (!IsTrue(check, "verified")) {

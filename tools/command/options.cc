@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "control/location/prefix.h"
+#include "health/transition.h"
 
 namespace holdfast::tools {
 
@@ -186,6 +187,12 @@ class Grammar {
     set->add_option("to", line_.to, "healthy, unhealthy, or auto for what the probes say")
         ->required()
         ->check(CLI::IsMember({"healthy", "unhealthy", "auto"}));
+    set->add_option("--for",
+                    line_.for_seconds,
+                    "Let it go by itself after that time, 1..31536000, also when control was "
+                    "restarted meanwhile; else it is held until it is set again")
+        ->type_name("SECONDS")
+        ->check(OrderSeconds());
     CLI::App* release = WithNode(Command(*health,
                                          Verb::kHealthRelease,
                                          "release",
@@ -313,6 +320,20 @@ class Grammar {
               return read.ec == std::errc{} && read.ptr == end && number != 0
                          ? std::string()
                          : "'" + text + "' is no generation; expected a whole number from 1";
+            },
+            ""};
+  }
+
+  static CLI::Validator OrderSeconds() {
+    return {[](const std::string& text) {
+              std::int64_t seconds = 0;
+              const char* end = text.data() + text.size();
+              const auto read = std::from_chars(text.data(), end, seconds);
+              return read.ec == std::errc{} && read.ptr == end && seconds >= 1 &&
+                             seconds <= health::kMaxOrderSeconds
+                         ? std::string()
+                         : "the time is " + text + "; expected 1.." +
+                               std::to_string(health::kMaxOrderSeconds);
             },
             ""};
   }

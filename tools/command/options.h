@@ -54,6 +54,7 @@ struct CommandLine {
   std::vector<std::string> overridden;  // routing set: names of safety rules
   std::string reason;                   // routing set
   std::string to;                       // health set: healthy, unhealthy, auto
+  std::string for_seconds;              // health set: 1..31536000; may be empty
   std::string policy;                   // traffic show, apply, delete: name or id
   std::string version;                  // traffic show (may be empty), delete
   std::string owner;                    // traffic apply, remove

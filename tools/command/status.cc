@@ -146,7 +146,7 @@ std::string Checks(const json& control, std::int64_t now_ms) {
   for (const json& one : Elements(control, "checks")) {
     std::string state = Text(one, "state");
     if (Text(one, "override") != "auto") {
-      state += " (set by command)";
+      state += " (" + SetByCommand(one) + ")";
     } else if (!IsTrue(one, "verified")) {
       state += " (not yet verified)";
     }

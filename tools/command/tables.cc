@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/config/rdata.h"
+#include "control/model/text.h"
 #include "dataplane/table/verify.h"
 #include "dataplane/wire/name.h"
 #include "tools/command/text.h"
@@ -326,7 +327,13 @@ class Dump {
       const std::string_view id(entry.id, std::min<std::size_t>(entry.id_octets, sizeof(entry.id)));
       text += "check " + Printable(std::string(id)) +
               ((current ? entry.healthy : entry.previous_healthy) != 0 ? " healthy" : " unhealthy");
-      text += (current ? entry.manual : entry.previous_manual) != 0 ? " (set by command)\n" : "\n";
+      const std::int64_t until_ms =
+          current ? entry.manual_until_ms : entry.previous_manual_until_ms;
+      if ((current ? entry.manual : entry.previous_manual) != 0) {
+        text += until_ms <= 0 ? " (set by command)"
+                              : " (set by command until " + control::TimeText(until_ms) + ")";
+      }
+      text += "\n";
     }
     return text;
   }
