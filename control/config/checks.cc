@@ -332,6 +332,9 @@ class Overlayer {
     check_.keep_alive = overlay_.keep_alive.value_or(check_.keep_alive);
     check_.tls_resume = overlay_.tls_resume.value_or(check_.tls_resume);
     check_.address_family = overlay_.address_family.value_or(check_.address_family);
+    ApplyProbeOriginKeys(overlay_.origin, check_, [this](auto key, const auto& what) {
+      Refuse("key '" + std::string(key) + "' " + what);
+    });
     CheckTimeout("connect_timeout_ms", overlay_.connect_timeout_ms, check_.connect_timeout);
     if (check_.type != CheckType::kTcp) {
       CheckTimeout("response_timeout_ms", overlay_.response_timeout_ms, check_.response_timeout);
@@ -356,7 +359,7 @@ class Overlayer {
            overlay_.jitter_percent || overlay_.keep_alive || overlay_.tls_resume ||
            overlay_.address_family || overlay_.verdict.quorum_percent ||
            overlay_.verdict.min_reporters || overlay_.verdict.report_ttl_ms ||
-           overlay_.verdict.on_stale;
+           overlay_.verdict.on_stale || overlay_.origin.SetsAny();
   }
   void RefuseUseless() {
     if (IsDerived(check_.type) && SetsWhatIsOfProbes()) {

@@ -389,6 +389,7 @@ void NodeReader::ReadOverlay(const Value& table) {
   overlay.tls_resume = fields.Bool("tls_resume");
   overlay.address_family = ReadAddressFamily(fields);
   overlay.verdict = ReadVerdictKeys(fields);
+  overlay.origin = ReadProbeOriginKeys(fields);
   fields.RefuseUnknown();
   node_.check_overlays.push_back(std::move(overlay));
 }
