@@ -27,6 +27,7 @@ void AddTiming(const CheckConfig& check, Json& to) {
     return;
   }
   to["jitter_percent"] = check.jitter_percent;
+  to["fixed_rate"] = check.fixed_rate;
   if (check.type != CheckType::kExec) {
     to["connect_timeout_ms"] = check.connect_timeout.count();
     to["measure_latency"] = check.measure_latency;
@@ -46,6 +47,16 @@ void AddTiming(const CheckConfig& check, Json& to) {
   if (health::UsesTls(check.type)) {
     to["tls_resume"] = check.tls_resume;
   }
+}
+
+// What is not set is up to the checker's host.
+void AddOrigin(const CheckConfig& check, Json& to) {
+  const auto text_or_none = [](const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+  };
+  to["source_address"] = text_or_none(check.origin->source_address);
+  to["interface"] = text_or_none(check.origin->interface);
+  to["namespace"] = text_or_none(check.origin->network_namespace);
 }
 
 void AddQuorum(const CheckConfig& check, Json& to) {
@@ -116,6 +127,9 @@ Json SettingsJson(const CheckConfig& check) {
   }
   if (probed) {
     AddQuorum(check, settings);
+    if (health::HasEndpoint(check.type)) {
+      AddOrigin(check, settings);
+    }
     std::visit(Native{settings}, check.native);
     if (health::UsesHttp(check.type)) {
       AddHttp(*check.http, settings);

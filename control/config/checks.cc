@@ -333,6 +333,9 @@ class Overlayer {
     check_.keep_alive = overlay_.keep_alive.value_or(check_.keep_alive);
     check_.tls_resume = overlay_.tls_resume.value_or(check_.tls_resume);
     check_.address_family = overlay_.address_family.value_or(check_.address_family);
+    ApplyProbeOriginKeys(overlay_.origin, check_, [this](auto key, const auto& what) {
+      Refuse("key '" + std::string(key) + "' " + what);
+    });
     TakeSettings();
     CheckTimeout("connect_timeout_ms", overlay_.connect_timeout_ms, check_.connect_timeout);
     if (check_.type != CheckType::kTcp) {
@@ -357,8 +360,9 @@ class Overlayer {
            overlay_.body_timeout_ms || overlay_.healthy_threshold || overlay_.unhealthy_threshold ||
            overlay_.jitter_percent || overlay_.keep_alive || overlay_.tls_resume ||
            overlay_.address_family || overlay_.http || overlay_.https ||
-           overlay_.verdict.quorum_percent || overlay_.verdict.min_reporters ||
-           overlay_.verdict.report_ttl_ms || overlay_.verdict.on_stale;
+           overlay_.origin.SetsAny() || overlay_.verdict.quorum_percent ||
+           overlay_.verdict.min_reporters || overlay_.verdict.report_ttl_ms ||
+           overlay_.verdict.on_stale;
   }
   void RefuseUseless() {
     if (IsDerived(check_.type) && SetsWhatIsOfProbes()) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "control/config/checks.h"
+#include "control/config/probe_origin_keys.h"
 #include "control/config/rdata.h"
 #include "control/config/tls_keys.h"
 #include "control/config/verdict_keys.h"
@@ -166,6 +167,9 @@ void NativeReader::Read(std::vector<NativeCheck>& checks) {
   check_.disabled = fields_.Bool("disabled").value_or(false);
   check_.measure_latency = fields_.Bool("measure_latency").value_or(false);
   ApplyVerdictKeys(ReadVerdictKeys(fields_), check_);
+  ApplyProbeOriginKeys(ReadProbeOriginKeys(fields_), check_, [this](auto key, const auto& what) {
+    fields_.Refuse(key, what);
+  });
   fields_.RefuseUnknown();
   const std::string place = fields_.Place(fields_.Root());
   if (findings_.ErrorCount() == errors_before) {

@@ -393,6 +393,7 @@ void NodeReader::ReadOverlay(const Value& table) {
   overlay.http = ReadHttpKeys(fields);
   overlay.https = ReadTlsKeys(fields, node_.path);
   overlay.verdict = ReadVerdictKeys(fields);
+  overlay.origin = ReadProbeOriginKeys(fields);
   fields.RefuseUnknown();
   node_.check_overlays.push_back(std::move(overlay));
 }

@@ -13,6 +13,7 @@
 #include "control/config/http_config.h"
 #include "control/config/location_config.h"
 #include "control/config/native_checks.h"
+#include "control/config/probe_origin_keys.h"
 #include "control/config/routing_controls.h"
 #include "control/config/verdict_keys.h"
 #include "control/model/model.h"
@@ -105,6 +106,7 @@ struct CheckOverlay {
   std::optional<health::HttpSettings> http;  // HTTP*
   std::optional<health::TlsSettings> https;  // HTTPS*
   VerdictKeys verdict;
+  ProbeOriginKeys origin;
   std::string place;  // "FILE:LINE:COL" of the table
 };
 
