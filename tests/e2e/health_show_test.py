@@ -71,6 +71,7 @@ def test_the_settings_in_force_are_shown_defaults_too(make_one):
     assert given == {
         "interval_ms": 50, "healthy_threshold": 2, "unhealthy_threshold": 4, "jitter_percent": 5,
         "fixed_rate": False, "source_address": None, "interface": None, "namespace": None,
+        "method": "GET", "expected_status": ["200-399"], "headers": [], "body_regex": "",
         "connect_timeout_ms": 195, "response_timeout_ms": 195, "measure_latency": False,
         "keep_alive": False, "quorum_percent": 40, "min_reporters": 3, "report_ttl_ms": 5000,
         "on_stale": "unhealthy", "regions": [], "hold_down_ms": 1234, "max_flaps_per_hour": 7,
