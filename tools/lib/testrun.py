@@ -44,9 +44,10 @@ STYLE = ROOT / "tools" / "lib" / "style_check.py"
 E2E_LIMIT_SECONDS = 15 * 60
 # What tests take their lengths from.
 LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000", "HOLDFAST_SEEDS": "10000",
-            "HOLDFAST_TREES": "20000", "HOLDFAST_ROUTING_QUERIES": "100000",
-            "HOLDFAST_KILLS": "500", "HOLDFAST_RESTARTS": "100", "HOLDFAST_CHECK_CHANGES": "200",
-            "HOLDFAST_TLS_FAULTS": "100000", "HOLDFAST_LARGE": "1"}
+        "HOLDFAST_TREES": "20000", "HOLDFAST_ROUTING_QUERIES": "100000",
+        "HOLDFAST_KILLS": "500", "HOLDFAST_RESTARTS": "100", "HOLDFAST_CHECK_CHANGES": "200",
+        "HOLDFAST_TLS_FAULTS": "100000", "HOLDFAST_DIFFERENTIAL_ZONES": "2000",
+        "HOLDFAST_LARGE": "1"}
 E2E_LONG_LIMIT_SECONDS = 60 * 60
 # Sanitizers stop at the first report, else a program could end with status 0 in spite of it.
 SANITIZER_OPTIONS = {"ASAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
