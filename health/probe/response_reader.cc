@@ -264,8 +264,9 @@ bool ResponseReader::State::OpenSearch() {
 
 void ResponseReader::State::OnMessageEnd() {
   if (progress == Progress::kBody) {
-    EndBody(true);
-  } else if (progress == Progress::kRest) {
+    EndBody(true);  // which may be where what was searched for is found
+  }
+  if (progress == Progress::kRest) {
     EndRest(true);
   }
 }
@@ -336,9 +337,8 @@ void ResponseReader::State::Finish() {
     End(Outcome::kFail, "Failure: The endpoint closed the connection before a complete response.");
   } else if (progress == Progress::kBody) {
     EndBody(parser_->need_eof());
-  } else {
-    progress = Progress::kDone;
   }
+  progress = Progress::kDone;
 }
 
 void ResponseReader::State::End(Outcome how, std::string why) {

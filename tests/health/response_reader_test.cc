@@ -328,5 +328,23 @@ TEST(ResponseReader, FindsNothingWhereThereIsNoBody) {
   }
 }
 
+// Where the search ends with the message, the message has ended too.
+TEST(ResponseReader, AMatchAtTheVeryEndLeavesTheConnectionToTheNextRequest) {
+  const SearchTerm term("hold$", true);
+  const Pattern pattern(PatternSet::Compile({term}).value(), term);
+  for (const std::string& response :
+       {kHead + "Content-Length: 4\r\n\r\nhold", Chunked("hold", 3)}) {
+    ResponseReader reader(pattern, true);
+    EXPECT_EQ(reader.Feed(std::as_bytes(std::span(response))), Progress::kDone);
+    EXPECT_EQ(reader.outcome(), Outcome::kPass) << reader.reason();
+    EXPECT_TRUE(reader.reusable());
+    const std::string more = response + "\r\n";
+    ResponseReader other(pattern, true);
+    EXPECT_EQ(other.Feed(std::as_bytes(std::span(more))), Progress::kDone);
+    EXPECT_EQ(other.outcome(), Outcome::kPass);
+    EXPECT_FALSE(other.reusable());
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::health
