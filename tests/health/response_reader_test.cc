@@ -346,5 +346,18 @@ TEST(ResponseReader, AMatchAtTheVeryEndLeavesTheConnectionToTheNextRequest) {
   }
 }
 
+// Octet by octet, as an endpoint may send it: found by fuzzing, where it ended the process.
+TEST(ResponseReader, ALastChunkThatIsTheFirstMayComeInAnyPieces) {
+  const std::string response = kHead + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n";
+  for (const std::size_t piece : {1, 2, 3, 4, 5}) {
+    EXPECT_EQ(Read(response, Wanted("a"), piece).outcome, Outcome::kFail) << piece;
+    EXPECT_EQ(
+        Read(kHead + "Transfer-Encoding: chunked\r\n\r\n0\r\nno colon\r\n\r\n", Wanted("a"), piece)
+            .outcome,
+        Outcome::kFail)
+        << piece;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::health
