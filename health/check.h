@@ -127,6 +127,9 @@ struct TlsSettings {
 /// Whether the certificate that the endpoint shows is judged at all.
 bool JudgesCertificate(const TlsSettings& tls) noexcept;
 
+inline constexpr std::uint16_t kMinStatus = 200;  // of a final response
+inline constexpr std::uint16_t kMaxStatus = 599;
+
 /// Statuses from `first` to `last`, both included, 200..599.
 struct StatusRange {
   std::uint16_t first = 200;
