@@ -41,7 +41,7 @@ bool AssignmentFeed::FindNews(const Monitor& monitor, std::uint32_t index, Repor
       before.erase(known);
     }
     assigned_.emplace(each.slot, each.version);
-    gate.Assign(each.slot, each.version, ReportTtl(each.check));
+    gate.Assign(each.slot, each.version, ReportTtl(each.check), each.check.interval);
     if (reset_ || !is_same) {
       set_.push_back(std::move(each));
     }

@@ -8,6 +8,10 @@ namespace {
 
 // Two clocks may run a little differently between an echo and its return.
 constexpr std::uint64_t kSlackNs = 50'000'000;
+// A probe that times out and one that is answered at once end closer together than they began, and
+// what the uplink decides is said between two probes.
+constexpr std::uint64_t kReportsAnInterval = 2;
+constexpr std::uint64_t kReportsAtOnce = 8;
 
 std::uint64_t Ns(std::chrono::nanoseconds time) noexcept {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
@@ -27,6 +31,8 @@ const char* DropText(Drop reason) noexcept {
       return "late";
     case Drop::kFuture:
       return "future";
+    case Drop::kTooOften:
+      return "too_often";
     case Drop::kCount:
       break;
   }
@@ -44,12 +50,14 @@ void ReportGate::Begin(std::uint64_t session) {
 
 void ReportGate::Assign(std::uint32_t slot,
                         std::uint64_t version,
-                        std::chrono::nanoseconds max_age) {
+                        std::chrono::nanoseconds max_age,
+                        std::chrono::nanoseconds interval) {
   Slot& known = slots_[slot];
   // Under another version a checker says its last report again, which is news then.
   known.sequence = known.version == version ? known.sequence : 0;
   known.version = version;
   known.max_age_ns = Ns(max_age);
+  known.pace_ns = Ns(interval) / kReportsAnInterval;
 }
 
 void ReportGate::Remove(std::uint32_t slot) {
@@ -82,8 +90,16 @@ std::expected<Report, Drop> ReportGate::Judge(const ReportLine& line,
     return std::unexpected(Drop::kLate);
   }
   slot.sequence = line.sequence;
+  // By the time of the probes, not that of the reports: a link that was held up brings many at
+  // once.
+  const std::uint64_t at_ns = sent_ns - age_ns;
+  const std::uint64_t used_ns = std::max(slot.used_ns, at_ns);
+  if (used_ns - at_ns > (kReportsAtOnce - 1) * slot.pace_ns) {
+    return std::unexpected(Drop::kTooOften);
+  }
+  slot.used_ns = used_ns + slot.pace_ns;
   Report report = line.report;
-  report.seen.at_ns = sent_ns - age_ns;
+  report.seen.at_ns = at_ns;
   return report;
 }
 

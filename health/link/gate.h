@@ -20,6 +20,7 @@ enum class Drop : std::uint8_t {
   kReordered,   // comes behind a newer one of its check
   kLate,        // older than reports of its check may be
   kFuture,      // says that it was sent after it came
+  kTooOften,    // says that its check was probed more often than its interval allows
   kCount
 };
 inline constexpr std::size_t kDrops = static_cast<std::size_t>(Drop::kCount);
@@ -32,8 +33,14 @@ class ReportGate {
   void Begin(std::uint64_t session);
   [[nodiscard]] std::uint64_t session() const noexcept { return session_; }
 
-  /// What may be reported on from now on. @param max_age  of its observations, see ReportTtl.
-  void Assign(std::uint32_t slot, std::uint64_t version, std::chrono::nanoseconds max_age);
+  /// What may be reported on from now on.
+  /// @param max_age   of its observations, see ReportTtl.
+  /// @param interval  of its probes: so a checker that lies can make no more of its check's
+  ///                  verdicts, and of publishes, than one that probes.
+  void Assign(std::uint32_t slot,
+              std::uint64_t version,
+              std::chrono::nanoseconds max_age,
+              std::chrono::nanoseconds interval);
   void Remove(std::uint32_t slot);
 
   /// When a batch was sent at the earliest, on control's own clock: the echo says what the checker
@@ -54,6 +61,8 @@ class ReportGate {
     std::uint64_t version = 0;
     std::uint64_t max_age_ns = 0;
     std::uint64_t sequence = 0;  // of the last that was taken; 0: none
+    std::uint64_t pace_ns = 0;   // what each report uses up of the time that probes take
+    std::uint64_t used_ns = 0;   // up to here that time is used up, on control's clock
   };
   std::uint64_t session_ = 0;
   std::unordered_map<std::uint32_t, Slot> slots_;

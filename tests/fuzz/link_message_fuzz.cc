@@ -34,7 +34,7 @@ void HearChecker(std::string_view text) {
   constexpr std::uint64_t kNow = 1'000'000'000'000;
   ReportGate gate;
   gate.Begin(1);
-  gate.Assign(1, 1, std::chrono::seconds(30));
+  gate.Assign(1, 1, std::chrono::seconds(30), std::chrono::seconds(1));
   const auto sent_ns = ReportGate::SentNs(*batch, kNow / 2, kNow);
   HF_CHECK(!sent_ns || (*sent_ns >= kNow / 2 && *sent_ns <= kNow));
   for (const ReportLine& line : batch->reports) {

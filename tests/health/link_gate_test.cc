@@ -26,7 +26,7 @@ class Gate : public ::testing::Test {
  protected:
   Gate() {
     gate_.Begin(10);
-    gate_.Assign(1, 1, 30s);
+    gate_.Assign(1, 1, 30s, 1s);
   }
   std::optional<Drop> Why(const ReportLine& line, std::uint64_t sent_ns = kNow) {
     const auto judged = gate_.Judge(line, sent_ns, kNow);
@@ -40,14 +40,14 @@ TEST_F(Gate, TakesReportsInTheirOrderAndEachOnce) {
   EXPECT_EQ(Why(Line(5)), Drop::kRepeated);
   EXPECT_EQ(Why(Line(4)), Drop::kReordered);
   EXPECT_EQ(Why(Line(9)), std::nullopt);  // what lies between was replaced by it
-  gate_.Assign(2, 1, 30s);
+  gate_.Assign(2, 1, 30s, 1s);
   EXPECT_EQ(Why(Line(6, 2)), std::nullopt);  // each check for itself
 }
 
 TEST_F(Gate, DropsWhatIsNotAssigned) {
   EXPECT_EQ(Why(Line(1, 2)), Drop::kUnassigned);
   EXPECT_EQ(Why(Line(1, 1, 2)), Drop::kUnassigned);
-  gate_.Assign(1, 2, 30s);
+  gate_.Assign(1, 2, 30s, 1s);
   EXPECT_EQ(Why(Line(2, 1, 1)), Drop::kUnassigned);
   EXPECT_EQ(Why(Line(2, 1, 2)), std::nullopt);
   gate_.Remove(1);
@@ -56,9 +56,9 @@ TEST_F(Gate, DropsWhatIsNotAssigned) {
 
 TEST_F(Gate, ANewVersionMayBringTheLastReportAgain) {
   EXPECT_EQ(Why(Line(5)), std::nullopt);
-  gate_.Assign(1, 1, 30s);
+  gate_.Assign(1, 1, 30s, 1s);
   EXPECT_EQ(Why(Line(5)), Drop::kRepeated);
-  gate_.Assign(1, 2, 30s);
+  gate_.Assign(1, 2, 30s, 1s);
   EXPECT_EQ(Why(Line(5, 1, 2)), std::nullopt);
 }
 
@@ -83,6 +83,34 @@ TEST_F(Gate, DropsWhatIsTooOldHoweverItBecameSo) {
   EXPECT_EQ(Why(Line(4, 1, 1, 20s), kNow - 10 * kSecond), Drop::kLate);
   EXPECT_EQ(Why(Line(5, 1, 1, 2'000s)), Drop::kLate);  // before this clock began
   EXPECT_EQ(Why(Line(2)), std::nullopt);               // a late one is not the last
+}
+
+// Whoever holds a checker's key may lie about its checks, but not have control publish at its pace.
+TEST_F(Gate, TakesNoMoreReportsThanProbesCouldMake) {
+  std::uint64_t taken = 0;
+  for (std::uint64_t i = 1; i <= 5'000; ++i) {  // within one second
+    const std::uint64_t now_ns = kNow + i * kSecond / 5'000;
+    taken += gate_.Judge(Line(i), now_ns, now_ns) ? 1 : 0;
+  }
+  EXPECT_EQ(taken, 9U);  // 8 at once, 2 an interval: the second of them is not due yet
+  EXPECT_EQ(Why(Line(5'001), kNow), Drop::kTooOften);
+  gate_.Assign(1, 2, 30s, 1s);  // another version is no way around it
+  EXPECT_EQ(Why(Line(5'002, 1, 2), kNow), Drop::kTooOften);
+  gate_.Assign(2, 1, 30s, 1s);
+  EXPECT_EQ(Why(Line(5'003, 2), kNow), std::nullopt);  // each check for itself
+}
+
+TEST_F(Gate, TakesWhatProbesOfHalfTheIntervalMake) {
+  for (std::uint64_t i = 1; i <= 1'000; ++i) {  // the greatest jitter that there is
+    const std::uint64_t now_ns = kNow + i * kSecond / 2;
+    EXPECT_TRUE(gate_.Judge(Line(i), now_ns, now_ns)) << i;
+  }
+}
+
+TEST_F(Gate, TakesAtOnceWhatALinkHeldBack) {
+  for (std::uint64_t i = 1; i <= 29; ++i) {
+    EXPECT_EQ(Why(Line(i, 1, 1, std::chrono::seconds(30 - i))), std::nullopt) << i;
+  }
 }
 
 TEST(GateEcho, SaysWhenABatchWasSentAtTheEarliest) {
