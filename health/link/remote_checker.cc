@@ -28,7 +28,7 @@ namespace {
 struct Shared {
   asio::io_context& io;
   Vantage& vantage;
-  std::shared_ptr<asio::ssl::context> identity;
+  std::shared_ptr<asio::ssl::context> identity;  // as its files last were when they could be read
   const RemoteCheckerOptions& options;
   std::uint64_t session;
   std::atomic<std::size_t> connected = 0;
@@ -54,6 +54,7 @@ class Link {
   void Flush();
 
  private:
+  void ReadIdentityAgain();
   void Secure();
   Status Hear(std::string_view text);
   Status Take(AssignChecks part);
@@ -115,7 +116,19 @@ void Link::Connect() {
       });
 }
 
+// The files are read for each connection: renewed ones need no restart, and what is only half
+// written yet leaves what was.
+void Link::ReadIdentityAgain() {
+  auto identity = ReadIdentity(shared_.options.identity, LinkSide::kChecker);
+  if (identity) {
+    shared_.identity = std::move(*identity);
+  } else {
+    spdlog::warn("the certificate as it was read before is shown: {}", identity.error().message);
+  }
+}
+
 void Link::Secure() {
+  ReadIdentityAgain();
   channel_ = std::make_shared<Channel>(std::move(socket_), shared_.identity, limits());
   socket_ = tcp::socket(shared_.io);
   Channel* const raw = channel_.get();

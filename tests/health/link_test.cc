@@ -6,6 +6,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <list>
@@ -251,6 +252,25 @@ TEST_F(Linked, ManyChecksArriveInPartsAndAsOne) {
   ASSERT_TRUE(control.monitor->Configure(checks));
   EXPECT_TRUE(Within([&] { return checker->targets() == kMany / 2; }, milliseconds(30'000)));
   EXPECT_TRUE(control.Checker("a").connected);
+}
+
+TEST_F(Linked, ARenewedCertificateNeedsNoRestart) {
+  const Control control(control_);
+  control.Know({{"a", "eu"}});
+  auto options = Options(control.hub->port());
+  const IdentityFiles shown = certificates_.Issue({.name = "a", .days = -1});
+  const IdentityFiles renewed = std::exchange(options.identity, shown);
+  const auto checker = Start(std::move(options));
+  const auto take = [](const std::string& from, const std::string& to) {
+    std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
+  };
+  EXPECT_TRUE(Within([&] { return control.hub->refused() > 2; }));  // it has expired
+  take(renewed.certificate, shown.certificate);  // the key does not fit to it yet
+  const std::uint64_t refused = control.hub->refused();
+  EXPECT_TRUE(Within([&] { return control.hub->refused() > refused + 2; }));
+  EXPECT_FALSE(control.Checker("a").connected);
+  take(renewed.key, shown.key);
+  EXPECT_TRUE(control.IsUp("a"));
 }
 
 TEST_F(Linked, ACheckerThatIsRemovedIsCutOff) {
