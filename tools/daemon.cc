@@ -21,12 +21,19 @@ int Run(const DaemonText& text,
   std::string file;
   app.set_version_flag("--version", std::string(text.name) + " " HF_VERSION);
   app.add_option("--config", file, text.file)->required();
+  bool only_checks = false;
+  if (text.check != nullptr) {
+    app.add_flag("--check", only_checks, "Say whether the file is good, and end");
+  }
   CLI11_PARSE(app, argc, argv);
   spdlog::set_default_logger(spdlog::stderr_logger_mt(text.name));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%f %n %l %v");
-  if (const Status ended = run(file); !ended) {
+  if (const Status ended = only_checks ? text.check(file) : run(file); !ended) {
     std::fprintf(stderr, "%s: %s\n", text.name, ended.error().message.c_str());
     return ended.error().code == ErrorCode::kConflict ? kConflict : kRefused;
+  }
+  if (only_checks) {
+    std::printf("%s: good\n", file.c_str());
   }
   return 0;
 }

@@ -46,13 +46,19 @@ holdfast::Status Run(const std::string& config) {
   return {};
 }
 
+holdfast::Status Check(const std::string& config) {
+  const auto file = holdfast::tools::LoadCheckerFile(config);
+  return file ? holdfast::Status() : std::unexpected(file.error());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   return holdfast::tools::RunDaemon(
       {.name = "holdfast-checker",
        .purpose = "A health checker of Holdfast on a host of its own: probes what control assigns.",
-       .file = "Checker's file (TOML)"},
+       .file = "Checker's file (TOML)",
+       .check = Check},
       argc,
       argv,
       Run);

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -288,6 +289,24 @@ def test_a_reload_brings_and_takes_checkers(site):
         site.node.config.write_text(written)
         site.node.call("reload")
     site.await_all()
+
+
+def test_a_checkers_file_can_be_looked_at_alone(site):
+    def check(text):
+        file = site.checkers["a"].config.with_name("checked.toml")
+        file.write_text(text)
+        done = subprocess.run([BINARIES / "holdfast-checker", "--config", file, "--check"],
+                              capture_output=True, text=True, timeout=20, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    good = site.checkers["a"].config.read_text()
+    status, said = check(good)
+    assert status == 0 and said.endswith("checked.toml: good\n"), said
+    status, said = check(good + "[health]\nmax_in_flight = 0\n")
+    assert status == 1 and "key 'max_in_flight' is 0; expected 1..1000000" in said, said
+    status, said = check(good.replace('name = "a"', 'name = "z"', 1))
+    assert status == 1 and 'name is "z"; expected one that' in said, said
+    assert all(site.node.checkers()[name]["connected"] for name in CHECKERS)
 
 
 def test_a_change_of_regions_leaves_no_moment_without_a_vote(site):
