@@ -79,13 +79,13 @@ struct Target {
 /// Targets are told apart by what they look at and how.
 struct ByTask {
   using is_transparent = void;
-  static const ProbeTask& Of(const ProbeTask& task) noexcept { return task; }
-  static const ProbeTask& Of(const std::unique_ptr<Target>& target) noexcept {
-    return *target->task;
+  static const ProbeTask* Of(const ProbeTask& task) noexcept { return &task; }
+  static const ProbeTask* Of(const std::unique_ptr<Target>& target) noexcept {
+    return target->task.get();
   }
-  std::size_t operator()(const auto& one) const noexcept { return HashOf(Of(one)); }
-  bool operator()(const auto& one, const auto& other) const noexcept {
-    return LookAlike(Of(one), Of(other));
+  std::size_t operator()(const auto& one) const noexcept { return HashOf(*Of(one)); }
+  bool operator()(const auto& one, const auto& other) const {
+    return LookAlike(*Of(one), *Of(other));
   }
 };
 using Targets = std::unordered_set<std::unique_ptr<Target>, ByTask, ByTask>;

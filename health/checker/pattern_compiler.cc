@@ -11,7 +11,10 @@ PatternCompiler::PatternCompiler(Done done) : done_(std::move(done)) {
 }
 
 PatternCompiler::~PatternCompiler() {
-  Want({});
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.clear();
+  }
   thread_.join();
 }
 

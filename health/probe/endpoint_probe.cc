@@ -31,8 +31,8 @@ void EndpointProbe::Begin() {
   }
   phase_ = Phase::kResolving;
   BeginPhase(check().connect_timeout, kNoConnection);
-  if (task().address) {
-    Connect(MakeAddress(*task().address, task().port));
+  if (const auto& address = task().address; address) {
+    Connect(MakeAddress(*address, task().port));
     return;
   }
   loop().resolver.Resolve(

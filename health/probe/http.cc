@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dataplane/base/check.h"
 #include "health/probe/certificate.h"
 #include "health/probe/response_reader.h"
 #include "health/probe/stream_probe.h"
@@ -34,6 +35,10 @@ class HttpProbe final : public StreamProbe {
   void Receive();
   void End();
   std::string CertificateProblem();
+  ResponseReader& reader() {
+    HF_CHECK(reader_.has_value());
+    return *reader_;
+  }
 
   bool retried_ = false;
   std::optional<ResponseReader> reader_;  // from the connection on, with its TLS
@@ -120,16 +125,17 @@ void HttpProbe::Receive() {
     if (Await(step)) {
       return;
     }
-    const auto before = reader_->progress();
+    ResponseReader& response = reader();
+    const auto before = response.progress();
     if (step == IoStep::kDone) {
-      reader_->Feed(std::span(loop().buffer).first(moved));
+      response.Feed(std::span(loop().buffer).first(moved));
     } else if (step == IoStep::kEnd || before == ResponseReader::Progress::kRest) {
-      reader_->Finish();
+      response.Finish();
     } else {
       FailTransport("receive the response");
       return;
     }
-    const auto now = reader_->progress();
+    const auto now = response.progress();
     if (now == ResponseReader::Progress::kDone) {
       End();
       return;
@@ -154,18 +160,19 @@ void HttpProbe::OnTooSlow() {
 }
 
 void HttpProbe::End() {
-  const std::string reason = reader_->reason();
-  if (reader_->outcome() == Outcome::kPass && reuse() != nullptr) {
+  const ResponseReader& response = reader();
+  const std::string reason = response.reason();
+  if (response.outcome() == Outcome::kPass && reuse() != nullptr) {
     if (has_tls() && !retried_) {
       if (std::string session = tls().TakeSession(); !session.empty()) {
         reuse()->session = std::move(session);
       }
     }
-    if (reader_->reusable()) {
+    if (response.reusable()) {
       KeepConnection();
     }
   }
-  Finish(reader_->outcome(), reason);
+  Finish(response.outcome(), reason);
 }
 
 }  // namespace

@@ -131,7 +131,7 @@ std::optional<NameReply> ReadNameReply(std::span<const std::byte> message, bool 
   name = wire::Fold(name);
   for (int steps = 0; steps <= kMaxAliases; ++steps) {
     if (const auto found = answer.addresses.find(name); found != answer.addresses.end()) {
-      found->second.ttl = std::min(ttl, *found->second.ttl);
+      found->second.ttl = std::min(ttl, found->second.ttl.value_or(ttl));
       return std::move(found->second);
     }
     const auto alias = answer.aliases.find(name);

@@ -93,6 +93,10 @@ Result<hs_database_t*> CompileAll(const std::vector<SearchTerm>& terms) {
   std::vector<const char*> starts;
   std::vector<std::size_t> octets;
   std::vector<unsigned> ids;
+  texts.reserve(terms.size());
+  octets.reserve(terms.size());
+  ids.reserve(terms.size());
+  starts.reserve(terms.size());
   for (const SearchTerm& term : terms) {
     HF_TRY(CheckLength(term));
     texts.push_back(literals ? term.text : AsRegex(term));

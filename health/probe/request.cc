@@ -204,7 +204,7 @@ SearchTerm SearchTermOf(const CheckConfig& check) {
                                      : SearchTerm(check.search_string);
 }
 
-bool LookAlike(const ProbeTask& one, const ProbeTask& other) noexcept {
+bool LookAlike(const ProbeTask& one, const ProbeTask& other) {
   return one.address == other.address && one.port == other.port && one.fqdn == other.fqdn &&
          one.resource_path == other.resource_path && one.trusted == other.trusted &&
          (one.settings == other.settings || (one.settings->hash == other.settings->hash &&

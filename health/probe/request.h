@@ -56,7 +56,7 @@ struct ProbeTask {
 };
 
 /// Whether both look at the same thing in the same way, so that one of them will do.
-bool LookAlike(const ProbeTask& one, const ProbeTask& other) noexcept;
+bool LookAlike(const ProbeTask& one, const ProbeTask& other);
 /// The same for tasks that look alike.
 std::size_t HashOf(const ProbeTask& task) noexcept;
 

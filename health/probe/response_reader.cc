@@ -316,7 +316,7 @@ void ResponseReader::State::OnBody(std::span<const std::byte> octets) {
 bool ResponseReader::State::OnPlain(std::span<const std::byte> octets) {
   const auto inside = octets.first(std::min(octets.size(), kBodyWindowOctets - plain_octets_));
   plain_octets_ += inside.size();
-  if (search_->Feed(inside)) {
+  if (search_ && search_->Feed(inside)) {
     End(Outcome::kPass, std::move(reason));
   } else if (plain_octets_ == kBodyWindowOctets) {
     EndBody(false);
@@ -326,7 +326,7 @@ bool ResponseReader::State::OnPlain(std::span<const std::byte> octets) {
 
 // @param whole  all of the body was seen, so that its end is where a regular expression's may be.
 void ResponseReader::State::EndBody(bool whole) {
-  if (whole && search_->End()) {
+  if (whole && search_ && search_->End()) {
     End(Outcome::kPass, std::move(reason));
   } else if (pattern_.is_regex()) {
     End(Outcome::kFail,

@@ -1,6 +1,7 @@
 #include "health/probe/stream_probe.h"
 
 #include <cerrno>
+#include <optional>
 #include <sys/socket.h>
 #include <utility>
 
@@ -14,11 +15,14 @@ int StreamProbe::OpenSocket(int family) noexcept {
 // nobody asked for.
 bool StreamProbe::TakeConnection() {
   is_kept_ = false;
-  if (reuse() == nullptr || !reuse()->connection) {
+  std::optional<KeptConnection> last;
+  if (reuse() != nullptr) {
+    last = std::exchange(reuse()->connection, std::nullopt);
+  }
+  if (!last) {
     return false;
   }
-  KeptConnection kept = std::move(*reuse()->connection);
-  reuse()->connection.reset();
+  KeptConnection& kept = *last;
   char octet = 0;
   if (recv(kept.descriptor.fd(), &octet, 1, MSG_PEEK) >= 0 || errno != EAGAIN) {
     return false;

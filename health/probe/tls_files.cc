@@ -84,7 +84,7 @@ Result<std::shared_ptr<const ClientCertificate>> ClientCertificate::Load(
   if (auto client = shared.lock()) {
     return client;
   }
-  const std::shared_ptr<ClientCertificate> client(new ClientCertificate());
+  std::shared_ptr<ClientCertificate> client(new ClientCertificate());
   HF_TRY(client->Read(chain, key));
   shared = client;
   return client;

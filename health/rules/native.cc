@@ -45,8 +45,8 @@ Status ValidateSettings(const DnsSettings& dns, const Refusal& refuse) {
 }
 
 Status ValidateSettings(const TlsSettings& tls, const Refusal& refuse) {
-  if (tls.min_days_valid.value_or(0) > kMaxDaysValid) {
-    return refuse("min_days_valid", std::to_string(*tls.min_days_valid), "0 to 3650");
+  if (const auto days = tls.min_days_valid.value_or(0); days > kMaxDaysValid) {
+    return refuse("min_days_valid", std::to_string(days), "0 to 3650");
   }
   if (!tls.verify && !tls.ca_bundle.empty()) {
     return refuse("ca_bundle", Shown(tls.ca_bundle), "none unless verify is true");
