@@ -5,6 +5,8 @@ through the tap, queries are answered by the poll process; neither disturbs the 
 
 import contextlib
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,6 +37,7 @@ ZONE = ("$ORIGIN a.test.\n$TTL 300\n@ IN SOA ns1 h 1 7200 900 1209600 60\n@ IN N
         "".join(f"big IN TXT \"{n} {'x' * 200}\"\n" for n in range(20)))
 STREAM_OCTETS = 4 << 20
 QUERIES_AT_ONCE = 20_000
+RATE, LOAD_SECONDS = 100_000, 5
 
 
 class Journal:
@@ -75,6 +78,37 @@ class Site:
 
     def server(self, function):
         return netpair.inside(self.pair.server, function)
+
+    def make_socket(self, family, kind):
+        return self.client(lambda: socket.socket(family, kind))
+
+    def echo_stream(self, octets):
+        """Whether they come back whole from an echo server behind the tap."""
+        listener = self.server(lambda: socket.create_server((self.pair.server4, 2222)))
+        sent, came = os.urandom(octets), bytearray()
+
+        def echo():
+            peer, _ = listener.accept()
+            with peer:
+                while piece := peer.recv(65536):
+                    peer.sendall(piece)
+
+        def write(way):
+            way.sendall(sent)
+            way.shutdown(socket.SHUT_WR)
+
+        with listener:
+            echoing = threading.Thread(target=echo)
+            echoing.start()
+            with self.client(lambda: socket.create_connection((self.pair.server4, 2222),
+                                                              30)) as way:
+                writing = threading.Thread(target=write, args=(way,))
+                writing.start()
+                while piece := way.recv(65536):
+                    came.extend(piece)
+                writing.join()
+            echoing.join()
+        return bytes(came) == sent
 
     def ping(self, address, count=3):
         return subprocess.run(
@@ -183,45 +217,53 @@ def test_conf_L18_a_closed_port_is_said_to_be_unreachable(site):
 
 def test_a_stream_and_queries_do_not_disturb_each_other(site):
     """Both ways at once: an echoed stream beside queries as fast as they are answered."""
-    listener = site.server(lambda: socket.create_server((site.pair.server4, 2222)))
-    sent = os.urandom(STREAM_OCTETS)
-    came = bytearray()
-
-    def echo():
-        peer, _ = listener.accept()
-        with peer:
-            while piece := peer.recv(65536):
-                peer.sendall(piece)
-
-    def stream():
-        with site.client(lambda: socket.create_connection((site.pair.server4, 2222), 10)) as way:
-            writer = threading.Thread(target=lambda: (way.sendall(sent),
-                                                      way.shutdown(socket.SHUT_WR)))
-            writer.start()
-            while piece := way.recv(65536):
-                came.extend(piece)
-            writer.join()
-
-    threads = [threading.Thread(target=echo), threading.Thread(target=stream)]
+    whole = []
+    thread = threading.Thread(target=lambda: whole.append(site.echo_stream(STREAM_OCTETS)))
     before = site.node.counted()
     began, asked = time.monotonic(), 0
-    with listener:
-        for thread in threads:
-            thread.start()
-        make = lambda family, kind: site.client(lambda: socket.socket(family, kind))  # noqa: E731
-        with fast_client.Client(site.pair.server4, 53, make) as client:
-            query = fast_client.packet("www.a.test")
-            while any(thread.is_alive() for thread in threads) or asked < QUERIES_AT_ONCE:
-                asked += sum(1 for _ in client.ask([query] * 1000))
-                assert time.monotonic() - began < 60
-        for thread in threads:
-            thread.join()
-    assert bytes(came) == sent
+    thread.start()
+    with fast_client.Client(site.pair.server4, 53, site.make_socket) as client:
+        query = fast_client.packet("www.a.test")
+        while thread.is_alive() or asked < QUERIES_AT_ONCE:
+            asked += sum(1 for _ in client.ask([query] * 1000))
+            assert time.monotonic() - began < 60
+    thread.join()
+    assert whole == [True]
     after = site.node.counted()
     assert after["queries"] - before["queries"] == asked  # each of them once: none was repeated
     assert after["exception_full"] == before["exception_full"]
     report("exception-path", round(asked / (time.monotonic() - began)),
            "queries/s", f"all answered, beside a stream of {STREAM_OCTETS >> 20} MiB both ways, whole")
+
+
+@pytest.mark.skipif(shutil.which("dnsperf") is None, reason="needs dnsperf")
+def test_everything_else_goes_on_beside_many_queries(site, tmp_path):
+    """dnsperf at RATE queries a second, or what this machine makes of it."""
+    (tmp_path / "queries").write_text("www.a.test A\n")
+    load = subprocess.Popen(
+        [*netpair.enter_command(site.pair.client), "dnsperf", "-s", site.pair.server4, "-d",
+         tmp_path / "queries", "-l", str(LOAD_SECONDS), "-Q", str(RATE), "-q", "200"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    streams = tcp = pings = 0
+    try:
+        netpair.ip("-n", site.pair.client, "neigh", "flush", "all")
+        while load.poll() is None:
+            assert site.echo_stream(1 << 20)
+            streams += 1
+            assert len(site.ask(site.pair.server6, "big.a.test.", "TXT",
+                                dns.query.tcp).answer[0]) == 20
+            tcp += 1
+            done = site.ping(site.pair.server6, 5)
+            assert " 0% packet loss" in done.stdout, done
+            pings += 5
+    finally:
+        said = load.communicate(timeout=30)[0]
+    rate = float(re.search(r"Queries per second: +([0-9.]+)", said)[1])
+    lost = int(re.search(r"Queries lost: +([0-9]+)", said)[1])
+    assert streams > 1
+    report("exception-path-load", round(rate), "queries/s",
+           f"{lost} lost; beside them {streams} streams of 1 MiB both ways, {tcp} answers by TCP, "
+           f"{pings} pings, none lost")
 
 
 def test_a_kernel_interface_that_goes_is_noticed_and_taken_again(site):

@@ -95,7 +95,7 @@ class Hostile {
 
   // A length that is mostly right; -1: it is.
   int Lie(std::size_t octets) {
-    if (!Chance(6)) {
+    if (!Chance(12)) {
       return -1;
     }
     return Chance(2) ? static_cast<int>(Up(65535))
@@ -112,7 +112,7 @@ class Hostile {
                                           test::Wire("."),
                                           test::Wire("test.")};
     std::string name;
-    switch (Up(11)) {
+    switch (Up(23)) {
       case 0:  // a pointer: to itself, ahead, into the header, to the question
         return Be16Octets(0xC000 + Up(511));
       case 1:  // labels, then a pointer
@@ -184,10 +184,10 @@ class Hostile {
   }
 
   std::string Damage(std::string message) {
-    if (Chance(8)) {
+    if (Chance(20)) {
       message.resize(Up(static_cast<unsigned>(message.size())));
     }
-    while (Chance(6) && message.size() > 2) {  // the id stays: replies are told apart by it
+    while (Chance(10) && message.size() > 2) {  // the id stays: replies are told apart by it
       message[2 + Up(static_cast<unsigned>(message.size()) - 3)] ^= static_cast<char>(1U << Up(7));
     }
     return message;

@@ -10,7 +10,7 @@ Started by tools/test, which has installed the packages. The parts, in this orde
   format    clang-format
   e2e       real servers in network namespaces, as root                  (pytest, tests/e2e)
   fuzzing   each target under libFuzzer with sanitizers, bounded         (clang, build-fuzz/)
-  sanitize  unit again, and tables damaged while they serve, all of it
+  sanitize  unit again, tables damaged while they serve and hostile messages, all of it
             under ASan and UBSan                                         (if asked, build-fuzz/)
   guard     instructions per query beside the base line's                (if asked, tools/bench)
   tidy      clang-tidy                                                   (if asked)
@@ -286,7 +286,8 @@ def fuzz(folder, name, seconds):
 
 def run_sanitize(long=False):
     folder = sanitized_build()
-    damage = [E2E / "damaged_tables_test.py", E2E / "scrub_test.py", "-k", "A8"]
+    damage = [E2E / "damaged_tables_test.py", E2E / "scrub_test.py", E2E / "hostile_test.py", "-k",
+              "A8 or hostile"]
     return run_meson(folder, ("unit",), "sanitize-") + run_pytest(
         folder, "sanitize-e2e/", damage, E2E_LIMIT_SECONDS,
         HOLDFAST_BINARIES=str(folder / "tools"), **SANITIZER_OPTIONS,
