@@ -17,6 +17,8 @@ namespace {
 
 namespace io = holdfast::io;
 
+constexpr std::size_t kMaxInterfaceOctets = 15;
+
 // As given on the command line, before it is judged.
 struct Arguments {
   std::string run_dir = "/run/holdfast";
@@ -24,6 +26,7 @@ struct Arguments {
   std::vector<std::string> addresses;      // [PORT=]ADDRESS
   std::vector<std::string> queues{"1"};    // [PORT=]N
   std::vector<std::string> trusted_ports;  // PORT
+  std::vector<std::string> taps;           // PORT=INTERFACE
   std::string lcores = "0";
   bool verify = true;
   unsigned wait_seconds = 0;
@@ -67,6 +70,10 @@ void Declare(CLI::App& app, Arguments& arguments, io::DataplaneOptions& options)
   app.add_option("--trust-udp-checksum",
                  arguments.trusted_ports,
                  "name of a port (net_af_xdp0) whose UDP checksums are not verified");
+  app.add_option("--kernel-interface",
+                 arguments.taps,
+                 "PORT=TAP: hand what is no query to this tap interface, and send what the kernel "
+                 "sends there (0000:3b:00.0=dns0)");
   app.add_option("--udp-octets", options.udp_octets, "longest UDP reply")
       ->check(CLI::Range(512, 4096))
       ->capture_default_str();
@@ -147,6 +154,25 @@ holdfast::Status JudgeAddresses(const std::vector<std::string>& texts, Ports& po
   return {};
 }
 
+holdfast::Status JudgeTaps(const std::vector<std::string>& texts, Ports& ports) {
+  for (const std::string& text : texts) {
+    const auto meant = Addressed(ports, "--kernel-interface", text);
+    if (!meant) {
+      return std::unexpected(meant.error());
+    }
+    const auto& [named, interface] = *meant;
+    if (!text.contains('=') || interface.empty() || interface.size() > kMaxInterfaceOctets) {
+      return Wrong("--kernel-interface " + text + ": expected PORT= and the name of a tap");
+    }
+    if (named.front()->device.IsAfXdp()) {
+      return Wrong("--kernel-interface " + text +
+                   ": expected none, since AF_XDP leaves to the kernel what is no query");
+    }
+    named.front()->options.kernel_interface = interface;
+  }
+  return {};
+}
+
 holdfast::Status Judge(const Arguments& arguments, io::DataplaneOptions& options) {
   options.run_dir = arguments.run_dir;
   options.wait = std::chrono::seconds(arguments.wait_seconds);
@@ -175,6 +201,7 @@ holdfast::Status Judge(const Arguments& arguments, io::DataplaneOptions& options
     return Wrong("--trust-udp-checksum " + trusted.front() + ": no port has this name");
   }
   HF_TRY(JudgeQueues(arguments.queues, options.ports));
+  HF_TRY(JudgeTaps(arguments.taps, options.ports));
   return JudgeAddresses(arguments.addresses, options.ports);
 }
 

@@ -5,12 +5,12 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <netinet/in.h>
 #include <unistd.h>
 #include <utility>
 
 #include "control/config/fields.h"
 #include "control/config/http_keys.h"
+#include "control/config/port_keys.h"
 #include "control/config/probing_keys.h"
 #include "control/config/text_file.h"
 #include "control/config/tls_keys.h"
@@ -24,7 +24,6 @@ namespace {
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 // A TableOffset names 2^32 units of 16 octets; no further image would have one for its last unit.
 constexpr std::uint64_t kMaxTablesOctets = std::uint64_t{63} << 30;
-constexpr std::uint16_t kDnsPort = 53;  // the only one that a port answers
 
 // One pass over the file's tables; each method reads one of them into `node_`.
 class NodeReader {
@@ -47,7 +46,7 @@ class NodeReader {
   void ReadTablesRoom(Fields& fields);
   void ReadListen(Fields& fields);
   void ReadDataplane(Fields& fields);
-  void ReadPort(Fields& fields);
+  void ReadPort(Fields& fields) { ReadPortTable(fields, node_.listen, node_.dataplane); }
   void ReadSockets(Fields& fields);
   void ReadZone(Fields& fields);
   void ReadHealth(Fields& fields);
@@ -60,7 +59,6 @@ class NodeReader {
   void CheckHeartbeats(Fields& top);
 
   std::string PathOf(Fields& fields, std::string_view name, const std::string& fallback);
-  std::optional<std::string> Address(Fields& fields, std::string_view name, const Value& value);
 
   const Value& root_;
   const std::string& path_;
@@ -95,21 +93,6 @@ std::string NodeReader::PathOf(Fields& fields, std::string_view name, const std:
 }
 
 // The address as inet_ntop writes it, so that equal addresses are equal strings.
-std::optional<std::string> NodeReader::Address(Fields& fields,
-                                               std::string_view name,
-                                               const Value& value) {
-  std::array<unsigned char, 16> octets{};
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  for (const int family : {AF_INET, AF_INET6}) {
-    if (value.kind == Value::Kind::kString &&
-        inet_pton(family, value.text.c_str(), octets.data()) == 1) {
-      return inet_ntop(family, octets.data(), text.data(), text.size());
-    }
-  }
-  fields.Expected(name, value, "an IPv4 or IPv6 address");
-  return std::nullopt;
-}
-
 void NodeReader::ReadNode(Fields& fields) {
   if (const auto id = fields.Text("id", {1, 64})) {
     node_.id = *id;
@@ -169,7 +152,7 @@ void NodeReader::ReadListen(Fields& fields) {
   if (!fields.Require("address", "an IPv4 or IPv6 address")) {
     return;
   }
-  const auto address = Address(fields, "address", *fields.Find("address"));
+  const auto address = ReadAddress(fields, "address", *fields.Find("address"));
   if (!address) {
     return;
   }
@@ -234,71 +217,6 @@ void NodeReader::ReadDataplane(Fields& fields) {
                         ", which is the control_core; expected cores that only poll");
     }
   }
-}
-
-// "0000:3b:00.0", with or without the domain.
-bool IsPciAddress(std::string_view device) {
-  std::string_view shape = "hhhh:hh:hh.h";
-  if (device.size() == 7) {
-    shape = shape.substr(5);
-  }
-  return device.size() == shape.size() &&
-         std::ranges::equal(device, shape, [](char c, char wanted) {
-           return wanted == 'h' ? std::isxdigit(static_cast<unsigned char>(c)) != 0 : c == wanted;
-         });
-}
-
-// A driver of DPDK 22.11 that a port may be made with, then its arguments.
-bool IsVdev(std::string_view device) {
-  return device.starts_with("net_") && device.size() > 4 &&
-         std::ranges::none_of(device, [](unsigned char c) { return std::isspace(c) != 0; });
-}
-
-void NodeReader::ReadPort(Fields& fields) {
-  PortConfig port;
-  if (const auto device = fields.String("device")) {
-    port.device = IsPciAddress(*device) && device->size() == 7 ? "0000:" + *device : *device;
-    if (!IsPciAddress(*device) && !IsVdev(*device)) {
-      fields.Expected("device",
-                      *fields.Find("device"),
-                      "a PCI address such as \"0000:3b:00.0\" or a vdev such as "
-                      "\"net_af_xdp0,iface=eth0\"");
-    }
-    for (const PortConfig& other : node_.dataplane.ports) {
-      if (other.Name() == port.Name()) {
-        fields.Refuse("device",
-                      "is " + *device + "; another [[dataplane.port]] has the name " + port.Name() +
-                          " already");
-      }
-    }
-  } else {
-    fields.Require("device", "a PCI address or a vdev");
-  }
-  port.queues = static_cast<std::uint16_t>(fields.Integer("queues", {1, kMaxQueues}).value_or(1));
-  port.verify_udp_checksum = fields.Bool("verify_udp_checksum").value_or(true);
-  std::vector<std::string> served;
-  for (const ListenConfig& listen : node_.listen) {
-    if (listen.port == kDnsPort) {
-      served.push_back(listen.address);
-    }
-  }
-  for (const Value& item : fields.Array("addresses")) {
-    if (const auto address = Address(fields, "addresses", item)) {
-      if (std::ranges::find(served, *address) == served.end()) {
-        fields.Expected("addresses", item, "addresses that a [[listen]] with port 53 has");
-      } else if (std::ranges::find(port.addresses, *address) != port.addresses.end()) {
-        fields.Refuse("addresses", "names " + *address + " twice");
-      }
-      port.addresses.push_back(*address);
-    }
-  }
-  if (!fields.Has("addresses")) {
-    port.addresses = served;
-  }
-  if (node_.dataplane.enabled && port.addresses.empty()) {
-    fields.Refuse("addresses", "is empty; expected addresses that a [[listen]] with port 53 has");
-  }
-  node_.dataplane.ports.push_back(std::move(port));
 }
 
 void NodeReader::ReadSockets(Fields& fields) {
@@ -520,16 +438,6 @@ std::vector<std::string> NeedsRestart(const NodeConfig& running, const NodeConfi
           "when holdfast-control starts again");
   compare(running.http == wanted.http, "[http]", "when holdfast-control starts again");
   return sentences;
-}
-
-std::string PortConfig::XdpInterface() const {
-  const std::string_view key = ",iface=";
-  const std::size_t at = device.starts_with("net_af_xdp") ? device.find(key) : std::string::npos;
-  if (at == std::string::npos) {
-    return {};
-  }
-  const std::size_t begin = at + key.size();
-  return device.substr(begin, device.find(',', begin) - begin);
 }
 
 std::string DefaultZoneId(std::string_view origin) {

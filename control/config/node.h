@@ -46,6 +46,7 @@ struct PortConfig {
   std::uint16_t queues = 1;            // 1..kMaxQueues
   bool verify_udp_checksum = true;     // false where the sender leaves it partial (veth)
   std::vector<std::string> addresses;  // literals out of `listen` with port 53; never empty
+  std::string kernel_interface;        // a tap that carries them, for what is no query; empty: none
 
   /// What stands before the device's own arguments: how DPDK calls it; different for each port.
   [[nodiscard]] std::string Name() const { return device.substr(0, device.find(',')); }

@@ -15,6 +15,7 @@ constexpr std::uint16_t kTypeIpv6 = 0x86DD;
 constexpr std::uint16_t kTypeVlan = 0x8100;     // 802.1Q
 constexpr std::uint16_t kTypeService = 0x88A8;  // 802.1ad, the outer tag of QinQ
 constexpr std::uint8_t kProtocolUdp = 17;
+constexpr unsigned kProtocolIcmp6 = 58;
 
 // IPv6 next-header values that may come before UDP (RFC 8200 4).
 constexpr unsigned kHopByHop = 0;
@@ -204,7 +205,65 @@ Counter CheckUdp(ByteSpan frame,
   return Counter::kQuery;
 }
 
+// Steps over VLAN tags. `type` and `at` become those of what they wrap.
+Counter OpenEthernet(ByteSpan frame, std::uint16_t& type, std::size_t& at) noexcept {
+  at = kEthernetOctets;
+  type = LoadBe16(frame.data() + 12);
+  for (unsigned tags = 0; type == kTypeVlan || type == kTypeService; ++tags) {
+    if (tags == kMaxVlanTags) {
+      return Counter::kNotIp;
+    }
+    if (frame.size() < at + kVlanOctets) {
+      return Counter::kShortFrame;
+    }
+    type = LoadBe16(frame.data() + at + 2);
+    at += kVlanOctets;
+  }
+  return Counter::kQuery;
+}
+
+// A frame to a group of hosts. UDP in it stays away from the kernel's sockets: a query to a
+// broadcast or multicast address gets no reply (RFC 1122 3.2.1.3), and neither does one to our
+// address in such a frame.
+bool GroupFrameIsForKernel(ByteSpan frame, const OwnAddresses& own) noexcept {
+  std::uint16_t type = 0;
+  std::size_t at = 0;
+  if (OpenEthernet(frame, type, at) != Counter::kQuery) {
+    return false;
+  }
+  const std::byte* ip = frame.data() + at;
+  const std::size_t room = frame.size() - at;
+  if (type == kTypeIpv4) {
+    return room >= kIpv4Octets && Octet(ip + 9) != kProtocolUdp && !own.HasV4(ip + 16);
+  }
+  if (type != kTypeIpv6) {
+    return true;
+  }
+  if (room < kIpv6Octets + 1 || own.HasV6(ip + 24)) {
+    return false;
+  }
+  // Neighbour discovery, and listener discovery behind its router alert.
+  const unsigned next = Octet(ip + 6);
+  return (next == kHopByHop ? Octet(ip + kIpv6Octets) : next) == kProtocolIcmp6;
+}
+
 }  // namespace
+
+bool IsForKernel(Counter verdict, ByteSpan frame, const OwnAddresses& own) noexcept {
+  switch (verdict) {
+    case Counter::kNotIp:
+    case Counter::kIpv6Extension:
+    case Counter::kFragment:
+    case Counter::kNotUdp:
+    case Counter::kOtherAddress:
+    case Counter::kOtherPort:
+      return true;
+    case Counter::kGroupMac:
+      return GroupFrameIsForKernel(frame, own);
+    default:
+      return false;
+  }
+}
 
 Counter Classify(ByteSpan frame,
                  const MacAddress& mac,
@@ -218,17 +277,9 @@ Counter Classify(ByteSpan frame,
     return (Octet(frame.data()) & 1U) != 0 ? Counter::kGroupMac : Counter::kOtherMac;
   }
   Packet packet;
-  packet.l3_at = kEthernetOctets;
-  std::uint16_t type = LoadBe16(frame.data() + 12);
-  for (unsigned tags = 0; type == kTypeVlan || type == kTypeService; ++tags) {
-    if (tags == kMaxVlanTags) {
-      return Counter::kNotIp;
-    }
-    if (frame.size() < packet.l3_at + kVlanOctets) {
-      return Counter::kShortFrame;
-    }
-    type = LoadBe16(frame.data() + packet.l3_at + 2);
-    packet.l3_at += kVlanOctets;
+  std::uint16_t type = 0;
+  if (const Counter verdict = OpenEthernet(frame, type, packet.l3_at); verdict != Counter::kQuery) {
+    return verdict;
   }
   if (type != kTypeIpv4 && type != kTypeIpv6) {
     return Counter::kNotIp;

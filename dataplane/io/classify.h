@@ -50,4 +50,11 @@ Counter Classify(ByteSpan frame,
                  UdpChecksum check,
                  QueryFrame& query) noexcept;
 
+/// Whether a frame that is no query is the affair of a kernel with the same addresses: what is
+/// sound and for us, but for another of its protocols or ports, and what asks all hosts (ARP,
+/// neighbour discovery). Nothing that the kernel would answer as DNS in our place although it must
+/// not be.
+/// @param verdict  what Classify said of it.
+bool IsForKernel(Counter verdict, ByteSpan frame, const OwnAddresses& own) noexcept;
+
 }  // namespace holdfast::io

@@ -35,6 +35,9 @@ enum class Counter : std::uint8_t {
   kSourcePort,     // source port 0 or an echo service's
   kNoUdpChecksum,  // IPv6 without a UDP checksum
   kUdpChecksum,    // UDP checksum wrong
+  kToKernel,       // of those that are no query: handed to the port's kernel interface
+  kFromKernel,     // frames that the kernel sent there and the transmit queue took
+  kExceptionFull,  // frames of either way dropped: a ring, the interface or the transmit queue full
   kCount
 };
 

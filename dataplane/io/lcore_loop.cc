@@ -14,6 +14,7 @@
 #include <rte_prefetch.h>
 
 #include "dataplane/io/counters.h"
+#include "dataplane/io/exception_path.h"
 #include "dataplane/io/frame.h"
 
 namespace holdfast::io {
@@ -40,7 +41,7 @@ class Lcore {
     if (received == 0) [[likely]] {
       return 0;
     }
-    queries_ = replies_ = freed_ = 0;
+    queries_ = replies_ = freed_ = excepted_ = 0;
     for (std::uint16_t i = 0; i < received; ++i) {
       rte_prefetch0(FrameOf(rx_[i]));
     }
@@ -51,7 +52,10 @@ class Lcore {
     for (unsigned i = 0; i < queries_; ++i) {
       TurnRound(i);
     }
-    Send(lane);
+    Add(counters_, Counter::kSent, SendAll(lane, tx_.data(), replies_, Counter::kTransmitFull));
+    if (excepted_ != 0) [[unlikely]] {
+      HandOver(*lane.exception);
+    }
     if (freed_ != 0) {
       rte_pktmbuf_free_bulk(free_.data(), freed_);
     }
@@ -60,10 +64,31 @@ class Lcore {
     return received;
   }
 
+  /// What the kernel has to send out of the lane's port, a burst of it.
+  void Relay(const Lane& lane) noexcept {
+    ExceptionRings& rings = *lane.exception;
+    freed_ = 0;
+    if (rings.from_kernel != nullptr) {
+      const unsigned count = rte_ring_sc_dequeue_burst(
+          rings.from_kernel, reinterpret_cast<void**>(tx_.data()), burst_, nullptr);
+      if (count != 0) {
+        Add(counters_,
+            Counter::kFromKernel,
+            SendAll(lane, tx_.data(), count, Counter::kExceptionFull));
+      }
+    }
+    if (rings.dropped.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+      Add(counters_, Counter::kExceptionFull, rings.dropped.exchange(0, std::memory_order_relaxed));
+    }
+    if (freed_ != 0) {
+      rte_pktmbuf_free_bulk(free_.data(), freed_);
+    }
+  }
+
   [[nodiscard]] Generation generation() const noexcept { return snapshot_.generation(); }
 
  private:
-  // A query becomes a job; anything else is counted and freed.
+  // A query becomes a job; anything else is counted, and freed unless it is the kernel's affair.
   void Sort(const Lane& lane, rte_mbuf* mbuf) noexcept {
     QueryFrame& query = query_[queries_];
     Counter verdict = Look(lane, mbuf, query);
@@ -73,7 +98,9 @@ class Lcore {
     }
     if (verdict != Counter::kQuery) [[unlikely]] {
       Add(counters_, verdict, 1);
-      free_[freed_++] = mbuf;
+      const bool excepted = lane.exception != nullptr &&
+                            IsForKernel(verdict, {FrameOf(mbuf), mbuf->data_len}, *lane.own);
+      (excepted ? exception_[excepted_++] : free_[freed_++]) = mbuf;
       return;
     }
     std::byte* frame = FrameOf(mbuf);
@@ -117,20 +144,34 @@ class Lcore {
     tx_[replies_++] = mbuf;
   }
 
-  void Send(const Lane& lane) noexcept {
+  // @param full  counts those that the queue did not take; they are freed. @return how many it
+  // took.
+  unsigned SendAll(const Lane& lane, rte_mbuf** frames, unsigned count, Counter full) noexcept {
     unsigned sent = 0;
-    for (unsigned tries = 0; sent < replies_ && tries < kTransmitTries; ++tries) {
+    for (unsigned tries = 0; sent < count && tries < kTransmitTries; ++tries) {
       if (tries != 0) {
         rte_pause();
       }
       sent += rte_eth_tx_burst(
-          lane.port, lane.queue, &tx_[sent], static_cast<std::uint16_t>(replies_ - sent));
+          lane.port, lane.queue, frames + sent, static_cast<std::uint16_t>(count - sent));
     }
-    Add(counters_, Counter::kSent, sent);
-    if (sent < replies_) [[unlikely]] {
-      Add(counters_, Counter::kTransmitFull, replies_ - sent);
-      for (; sent < replies_; ++sent) {
-        free_[freed_++] = tx_[sent];
+    if (sent < count) [[unlikely]] {
+      Add(counters_, full, count - sent);
+      for (unsigned i = sent; i < count; ++i) {
+        free_[freed_++] = frames[i];
+      }
+    }
+    return sent;
+  }
+
+  void HandOver(ExceptionRings& rings) noexcept {
+    const unsigned taken = rte_ring_sp_enqueue_burst(
+        rings.to_kernel, reinterpret_cast<void**>(exception_.data()), excepted_, nullptr);
+    Add(counters_, Counter::kToKernel, taken);
+    if (taken < excepted_) {
+      Add(counters_, Counter::kExceptionFull, excepted_ - taken);
+      for (unsigned i = taken; i < excepted_; ++i) {
+        free_[freed_++] = exception_[i];
       }
     }
   }
@@ -143,10 +184,12 @@ class Lcore {
   unsigned queries_ = 0;
   unsigned replies_ = 0;
   unsigned freed_ = 0;
+  unsigned excepted_ = 0;
   std::array<rte_mbuf*, kMaxPollBurst> rx_{};
   std::array<rte_mbuf*, kMaxPollBurst> mbuf_{};  // of the queries, beside jobs_ and query_
   std::array<rte_mbuf*, kMaxPollBurst> tx_{};
   std::array<rte_mbuf*, kMaxPollBurst> free_{};
+  std::array<rte_mbuf*, kMaxPollBurst> exception_{};  // for the kernel
   std::array<QueryFrame, kMaxPollBurst + 1> query_{};
   std::array<answer::Job, kMaxPollBurst> jobs_{};
 };
@@ -162,6 +205,9 @@ void RunLcore(const LcoreWork& work, const std::atomic<bool>& stop) noexcept {
     unsigned received = 0;
     for (const Lane& lane : work.lanes) {
       received += lcore.Serve(lane);
+      if (lane.exception != nullptr) {
+        lcore.Relay(lane);
+      }
     }
     slot.Passed(lcore.generation());
     slot.Beat();

@@ -15,6 +15,8 @@
 
 namespace holdfast::io {
 
+struct ExceptionRings;
+
 inline constexpr unsigned kTransmitTries = 16;  // of one burst, before its rest is dropped
 inline constexpr unsigned kDrainRounds = 256;   // at most, after the stop
 
@@ -27,6 +29,7 @@ struct Lane {
   const OwnAddresses* own = nullptr;         // what the port answers for; outlives the loop
   UdpChecksum check = UdpChecksum::kVerify;  // kTrust: the sender leaves it partial
   bool nic_checks = false;  // the NIC marks frames whose UDP checksum it found good or bad
+  ExceptionRings* exception = nullptr;  // of a port with a kernel interface; outlives the loop
 };
 
 /// What one lcore works with; all of it outlives the loop.

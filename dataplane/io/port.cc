@@ -159,6 +159,9 @@ Result<Port> Port::Open(const DeviceName& device, const PortOptions& options) {
   if (device.IsAfXdp()) {
     HF_TRY(port.Steer(options.addresses));
   }
+  if (!options.kernel_interface.empty()) {
+    HF_TRY(port.TakeKernelInterface(options.kernel_interface));
+  }
   return port;
 }
 
@@ -282,10 +285,31 @@ Status Port::Steer(std::span<const IpAddress> addresses) {
   return {};
 }
 
+Status Port::TakeKernelInterface(const std::string& interface) {
+  auto path = ExceptionPath::Open(interface,
+                                  id_,
+                                  lanes_[0].mac,
+                                  lanes_[0].mtu,
+                                  static_cast<std::uint16_t>(lanes_.size()),
+                                  pools_[0]);
+  if (!path) {
+    return Fail(path.error().code, "port " + name_ + ": " + path.error().message);
+  }
+  exception_ = std::move(*path);
+  tap_ = interface;
+  tap_ifindex_ = if_nametoindex(interface.c_str());
+  for (Lane& lane : lanes_) {
+    lane.exception = exception_->rings(lane.queue);
+  }
+  return {};
+}
+
 Port::Port(Port&& other) noexcept
     : name_(std::move(other.name_)),
       interface_(std::move(other.interface_)),
       ifindex_(other.ifindex_),
+      tap_(std::move(other.tap_)),
+      tap_ifindex_(other.tap_ifindex_),
       id_(other.id_),
       open_(std::exchange(other.open_, false)),
       own_(std::move(other.own_)),
@@ -293,12 +317,14 @@ Port::Port(Port&& other) noexcept
       lanes_(std::move(other.lanes_)),
       claim_(std::move(other.claim_)),
       object_(std::move(other.object_)),
-      steering_(std::move(other.steering_)) {}
+      steering_(std::move(other.steering_)),
+      exception_(std::move(other.exception_)) {}
 
 Port::~Port() {
   if (steering_) {
     [[maybe_unused]] const Status detached = steering_->Detach();  // closing the port tries again
   }
+  exception_ = nullptr;
   if (open_) {
     rte_eth_dev_stop(id_);
     rte_eth_dev_close(id_);
@@ -316,6 +342,9 @@ bool Port::StopSteering() {
 Status Port::Alive() const {
   if (ifindex_ != 0 && if_nametoindex(interface_.c_str()) != ifindex_) {
     return Fail(ErrorCode::kIo, "port " + name_ + ": its interface " + interface_ + " is gone");
+  }
+  if (tap_ifindex_ != 0 && if_nametoindex(tap_.c_str()) != tap_ifindex_) {
+    return Fail(ErrorCode::kIo, "port " + name_ + ": its kernel interface " + tap_ + " is gone");
   }
   if (steering_ && !steering_->Attached()) {
     return Fail(ErrorCode::kIo,

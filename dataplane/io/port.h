@@ -15,6 +15,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/io/address.h"
+#include "dataplane/io/exception_path.h"
 #include "dataplane/io/lcore_loop.h"
 #include "dataplane/steer/steer.h"
 
@@ -39,6 +40,7 @@ struct PortOptions {
   std::uint16_t descriptors = 1024;  // per queue; the driver may change it
   UdpChecksum check = UdpChecksum::kVerify;
   std::vector<IpAddress> addresses;  // answered for on this port, at least one
+  std::string kernel_interface;      // a tap that has what is no query; empty: that is dropped
 };
 
 /// Queues, buffers and switches of a port that EAL already has. Ends stopped and closed.
@@ -68,18 +70,22 @@ class Port {
   Status SetUp(const PortOptions& options);
   Status SetUpQueue(std::uint16_t queue, std::uint16_t receive, std::uint16_t transmit);
   Status Steer(std::span<const IpAddress> addresses);
+  Status TakeKernelInterface(const std::string& interface);
 
   std::string name_;
   std::string interface_;  // of the kernel, when the port works through one
   unsigned ifindex_ = 0;
+  std::string tap_;  // the kernel interface beside the port; empty: none
+  unsigned tap_ifindex_ = 0;
   std::uint16_t id_ = 0;
   bool open_ = false;
   std::unique_ptr<const OwnAddresses> own_;  // the lanes point to it
-  std::vector<rte_mempool*> pools_;          // one per queue: of its receiver alone
+  std::vector<rte_mempool*> pools_;          // one per queue; the first also of the exception path
   std::vector<Lane> lanes_;
   std::optional<steer::Claim> claim_;
   std::optional<steer::ObjectFile> object_;
   std::optional<steer::Steering> steering_;
+  std::unique_ptr<ExceptionPath> exception_;  // the lanes point into it; ends before the pools
 };
 
 }  // namespace holdfast::io

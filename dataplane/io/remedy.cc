@@ -33,8 +33,13 @@ constexpr std::string_view kHints[] = {
      "with: --queues 1"),
     ("the MTU of {s} is {d}, expected 1280 at least (RFC 8200 5); set it with: ip link set dev {s} "
      "mtu 1500"),
+    ("no tap interface {s} in this network namespace, whose addresses a port is to carry; make it "
+     "with: ip tuntap add dev {s} mode tap; ip address add ADDRESS/BITS dev {s}; ip link set {s} "
+     "up"),
+    ("no right to exchange frames with the tap interface {s} ({d}); start as root, or with: setcap "
+     "cap_net_admin+ep holdfast-dataplane"),
 };
-static_assert(std::size(kHints) == static_cast<std::size_t>(Missing::kMtu) + 1);
+static_assert(std::size(kHints) == static_cast<std::size_t>(Missing::kTapRight) + 1);
 
 // The number behind `key` at the start of a line, in base `base`.
 bool FindNumber(std::string_view text, std::string_view key, int base, std::uint64_t& number) {

@@ -21,7 +21,9 @@ enum class Missing : std::uint8_t {
   kAfXdp,        // the kernel has no AF_XDP
   kPoolMemory,   // packet buffers do not fit
   kQueues,       // the device has fewer queues
-  kMtu           // too small for DNS over IPv6
+  kMtu,          // too small for DNS over IPv6
+  kTap,          // no such tap interface here
+  kTapRight      // /dev/net/tun, CAP_NET_ADMIN
 };
 
 /// The sentence and the command. @param subject  device, interface, or what is asked for.

@@ -306,6 +306,16 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
        {"key 'lcores' names 2 cores, and all ports together have 1 queues"}},
       {port + "verify_udp_checksum = 1",
        {"key 'verify_udp_checksum' is 1; expected true or false"}},
+      {port + "kernel_interface = 1", {"key 'kernel_interface' is 1; expected"}},
+      {port + "kernel_interface = \"a b\"",
+       {"key 'kernel_interface' is \"a b\"; expected the name of a tap interface"}},
+      {port + "kernel_interface = \"a234567890123456\"", {"expected the name of a tap interface"}},
+      {port + "kernel_interface = \"t0\"\n[[dataplane.port]]\ndevice = \"net_ring1\"\n"
+              "kernel_interface = \"t0\"",
+       {"key 'kernel_interface' is t0, which port net_ring0 has"}},
+      {"[dataplane]\nlcores=[1]\n[[dataplane.port]]\ndevice = \"net_af_xdp0,iface=eth0\"\n"
+       "kernel_interface = \"t0\"",
+       {"key 'kernel_interface' is t0; expected none, since AF_XDP leaves to the kernel of eth0"}},
       {port + "addresses = [\"192.0.2.99\"]",
        {"key 'addresses' is \"192.0.2.99\"; expected addresses that a [[listen]] with port"}},
       {port + "addresses = [\"192.0.2.53\", \"192.0.2.53\"]",

@@ -362,5 +362,74 @@ TEST(Counters, EachHasANameOfItsOwn) {
   EXPECT_EQ(std::string(CounterText(Counter::kCount)), "unknown");
 }
 
+// What a kernel with the same addresses is given on a port that has none below it.
+class ForKernel : public Classify {
+ protected:
+  bool IsGiven(const FrameBuilder& frame) {
+    const Octets octets = frame.Build();
+    return IsForKernel(LookAt(octets).verdict, octets, own_);
+  }
+  const std::string all_ = std::string(6, '\xFF');
+  const std::string solicited_{"\x33\x33\xFF\x00\x00\x53", 6};
+};
+
+TEST_F(ForKernel, conf_L16_ArpAndNeighbourDiscovery) {
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().Type(0x0806)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().Type(0x0806).ToMac(all_)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().Type(0x0806).ToMac(all_).Tag(0x8100, 7)));
+  const auto discovery = FrameBuilder::V6().Protocol(58).To("ff02::1:ff00:53").ToMac(solicited_);
+  EXPECT_TRUE(IsGiven(discovery));
+  EXPECT_TRUE(IsGiven(FrameBuilder(discovery).Extension(0, Be(0, 1) + Be(0x0502, 2) + Be(0, 4))));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V6().Protocol(58)));
+}
+
+TEST_F(ForKernel, conf_L17_conf_L18_OtherProtocolsAndPorts) {
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().Protocol(1)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().Protocol(6)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V6().Protocol(6)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().Ports(5353, 54)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().To("192.0.2.99")));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().ToMac(all_).To("192.0.2.255").Protocol(1)));
+}
+
+TEST_F(ForKernel, conf_L10_FragmentsAreItsToReassemble) {
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().Fragment(0x2000)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4().Fragment(0x0010)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V6().Extension(44, Be(0, 1) + Be(1, 2) + Be(7, 4))));
+}
+
+TEST_F(ForKernel, conf_L01_NoQueryThatItsSocketsWouldAnswerThoughNobodyMay) {
+  for (const std::string& group : {all_, std::string("\x01\x00\x5E\x00\x00\xFB", 6)}) {
+    EXPECT_FALSE(IsGiven(FrameBuilder::V4().ToMac(group)));
+    EXPECT_FALSE(IsGiven(FrameBuilder::V4().ToMac(group).To("255.255.255.255")));
+    EXPECT_FALSE(IsGiven(FrameBuilder::V4().ToMac(group).Fragment(0x2000)));
+    EXPECT_FALSE(IsGiven(FrameBuilder::V4().ToMac(group).Protocol(6)));  // to our own address
+  }
+  EXPECT_FALSE(IsGiven(FrameBuilder::V6().ToMac(solicited_).To("ff02::1")));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V6()
+                           .ToMac(solicited_)
+                           .To("ff02::1")
+                           .Extension(44, Be(0, 1) + Be(0, 2) + Be(7, 4))));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V6()
+                           .ToMac(solicited_)
+                           .To("ff02::1")
+                           .Extension(0, Be(0, 1) + Be(0x0104, 2) + Be(0, 4))));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V6().ToMac(solicited_).Protocol(58)));
+}
+
+TEST_F(ForKernel, NothingThatIsUnsoundOrForSomebodyElse) {
+  EXPECT_FALSE(IsGiven(FrameBuilder::V4().ToMac("\x02\x02\x02\x02\x02\x02")));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V4().IpChecksum(1)));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V4().UdpChecksum(1)));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V4().UdpLength(7)));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V4().From("127.0.0.1")));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V4().Ports(0, 53)));
+  const Octets whole = FrameBuilder::V6().Protocol(58).To("ff02::1").ToMac(solicited_).Build();
+  for (std::size_t octets = 0; octets < 14 + 40; ++octets) {
+    const Octets cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(octets));
+    EXPECT_FALSE(IsForKernel(LookAt(cut).verdict, cut, own_)) << octets;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::io

@@ -17,6 +17,7 @@
 #include <rte_ring.h>
 
 #include "dataplane/io/dataplane.h"
+#include "dataplane/io/exception_path.h"
 #include "tests/dataplane/frame_builder.h"
 #include "tests/dataplane/packet_builder.h"
 #include "tests/dataplane/reply_reader.h"
@@ -251,6 +252,64 @@ TEST_F(RingTest, EachFrameIsCountedOnceWithItsReason) {
   EXPECT_EQ(ends, 8U);
   EXPECT_EQ(tables_->Counters(0)[static_cast<std::size_t>(answer::Counter::kQueries)], 2U);
   EXPECT_EQ(tables_->Counters(0)[static_cast<std::size_t>(answer::Counter::kDroppedResponse)], 1U);
+}
+
+// The rings of an exception path, whose other end is the test.
+struct Exceptions {
+  explicit Exceptions(const Lane& of) : lane(of) {
+    rings.to_kernel = rte_ring_create("hf_to", kSmallRing, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    rings.from_kernel = rte_ring_create("hf_from", kSmallRing, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    lane.exception = &rings;
+  }
+  ~Exceptions() {
+    rte_ring_free(rings.to_kernel);
+    rte_ring_free(rings.from_kernel);
+  }
+  Exceptions(const Exceptions&) = delete;
+  Exceptions& operator=(const Exceptions&) = delete;
+
+  ExceptionRings rings;
+  Lane lane;
+};
+
+TEST_F(RingTest, conf_L17_WhatIsNoQueryGoesToTheKernelAsItCame) {
+  Exceptions kernel(lane_);
+  const FrameBuilder ping =
+      FrameBuilder::V4().Protocol(1).ToMac(test::TextOf(lane_.mac.data(), 6)).Tag(0x8100, 7);
+  SendRaw(ping.Text());
+  Send(FrameBuilder::V4().Payload(Query("a.test.", Type::kA)));
+  Send(FrameBuilder::V4().IpChecksum(1));
+  Run(kernel.lane);
+  EXPECT_EQ(Replies().size(), 1U);
+  EXPECT_EQ(Replies(kernel.rings.to_kernel), std::vector<std::string>{ping.Text()});
+  EXPECT_EQ(Count(Counter::kNotUdp), 1U);  // still the reason why it had no answer from here
+  EXPECT_EQ(Count(Counter::kToKernel), 1U);
+  EXPECT_EQ(Count(Counter::kExceptionFull), 0U);
+}
+
+TEST_F(RingTest, WhatTheKernelSendsLeavesThroughThePort) {
+  Exceptions kernel(lane_);
+  const std::string frame = FrameBuilder::V4().Protocol(6).Text();
+  ASSERT_EQ(rte_ring_enqueue(kernel.rings.from_kernel, Put(frame)), 0);
+  Run(kernel.lane);
+  EXPECT_EQ(Replies(), std::vector<std::string>{frame});
+  EXPECT_EQ(Count(Counter::kFromKernel), 1U);
+  EXPECT_EQ(Count(Counter::kSent), 0U);
+}
+
+TEST_F(RingTest, conf_C08_AFloodFillsTheRingAndQueriesAreAnsweredAsBefore) {
+  Exceptions kernel(lane_);
+  for (unsigned i = 0; i < 2 * kSmallRing; ++i) {
+    Send(FrameBuilder::V4().Protocol(6));
+  }
+  Send(FrameBuilder::V4().Payload(Query("a.test.", Type::kA)));
+  kernel.rings.dropped = 3;  // by the other end
+  Run(kernel.lane);
+  EXPECT_EQ(Replies().size(), 1U);
+  EXPECT_EQ(Replies(kernel.rings.to_kernel).size(), kSmallRing - 1);
+  EXPECT_EQ(Count(Counter::kToKernel), kSmallRing - 1);
+  EXPECT_EQ(Count(Counter::kExceptionFull), kSmallRing + 1 + 3);
+  EXPECT_EQ(kernel.rings.dropped, 0U);
 }
 
 TEST_F(RingTest, AFrameInSeveralBuffersIsDropped) {

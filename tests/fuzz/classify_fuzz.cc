@@ -1,5 +1,6 @@
 // Any octets as a received frame: classified without reading past their end, and where that gives a
-// query, turned round into a frame whose lengths and checksums hold by plain code.
+// query, turned round into a frame whose lengths and checksums hold by plain code; where not, looked
+// at once more for the kernel.
 #include <cstring>
 
 #include "dataplane/base/check.h"
@@ -40,7 +41,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const test::Octets frame(first, first + size);
   for (const auto check : {io::UdpChecksum::kVerify, io::UdpChecksum::kTrust}) {
     io::QueryFrame query;
-    if (io::Classify(frame, mac, kOwn, check, query) == io::Counter::kQuery) {
+    const io::Counter verdict = io::Classify(frame, mac, kOwn, check, query);
+    const bool for_kernel = io::IsForKernel(verdict, frame, kOwn);
+    if (verdict == io::Counter::kQuery) {
+      HF_CHECK(!for_kernel);
       TurnAndCheck(frame, query);
     }
   }

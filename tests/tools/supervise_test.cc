@@ -534,14 +534,16 @@ TEST(Render, SaysWhatEachProcessNeedsToKnow) {
                           {.device = "net_tap0,iface=t",
                            .queues = 1,
                            .verify_udp_checksum = false,
-                           .addresses = {"192.0.2.53"}}};
+                           .addresses = {"192.0.2.53"},
+                           .kernel_interface = "dns0"}};
   node.dataplane.burst = 16;
   EXPECT_EQ(Line(DataplaneArguments(node)),
             "--run-dir /run/x --wait 3600 --lcores 1,2 --burst 16 --memory-mb 256 --no-huge "
             "--file-prefix holdfast --port 0000:3b:00.0 --queues 0000:3b:00.0=2 "
             "--address 0000:3b:00.0=192.0.2.53 --address 0000:3b:00.0=2001:db8::53 "
             "--port net_tap0,iface=t --queues net_tap0=1 --trust-udp-checksum net_tap0 "
-            "--address net_tap0=192.0.2.53 --eal=--huge-dir --eal=/mnt/a b");
+            "--kernel-interface net_tap0=dns0 --address net_tap0=192.0.2.53 --eal=--huge-dir "
+            "--eal=/mnt/a b");
 
   EXPECT_EQ(
       Line(SocketsArguments(node, "dns")),

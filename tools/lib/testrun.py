@@ -10,7 +10,7 @@ Started by tools/test, which has installed the packages. The parts, in this orde
   format    clang-format
   e2e       real servers in network namespaces, as root                  (pytest, tests/e2e)
   fuzzing   each target under libFuzzer with sanitizers, bounded         (clang, build-fuzz/)
-  sanitize  unit again, and tables damaged while they serve, all of it
+  sanitize  unit again, tables damaged while they serve and hostile messages, all of it
             under ASan and UBSan                                         (if asked, build-fuzz/)
   guard     instructions per query beside the base line's                (if asked, tools/bench)
   tidy      clang-tidy                                                   (if asked)
@@ -47,7 +47,7 @@ LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000", "HOLDFAST_SEE
         "HOLDFAST_TREES": "20000", "HOLDFAST_ROUTING_QUERIES": "100000",
         "HOLDFAST_KILLS": "500", "HOLDFAST_RESTARTS": "100", "HOLDFAST_CHECK_CHANGES": "200",
         "HOLDFAST_TLS_FAULTS": "100000", "HOLDFAST_DIFFERENTIAL_ZONES": "2000",
-        "HOLDFAST_LARGE": "1"}
+        "HOLDFAST_HOSTILE_MESSAGES": "1000000", "HOLDFAST_LARGE": "1"}
 E2E_LONG_LIMIT_SECONDS = 60 * 60
 # Sanitizers stop at the first report, else a program could end with status 0 in spite of it.
 SANITIZER_OPTIONS = {"ASAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
@@ -286,7 +286,8 @@ def fuzz(folder, name, seconds):
 
 def run_sanitize(long=False):
     folder = sanitized_build()
-    damage = [E2E / "damaged_tables_test.py", E2E / "scrub_test.py", "-k", "A8"]
+    damage = [E2E / "damaged_tables_test.py", E2E / "scrub_test.py", E2E / "hostile_test.py", "-k",
+              "A8 or hostile"]
     return run_meson(folder, ("unit",), "sanitize-") + run_pytest(
         folder, "sanitize-e2e/", damage, E2E_LIMIT_SECONDS,
         HOLDFAST_BINARIES=str(folder / "tools"), **SANITIZER_OPTIONS,

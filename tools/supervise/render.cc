@@ -67,6 +67,9 @@ std::vector<std::string> DataplaneArguments(const control::NodeConfig& node) {
     if (!port.verify_udp_checksum) {
       words.Add("--trust-udp-checksum", name);
     }
+    if (!port.kernel_interface.empty()) {
+      words.Add("--kernel-interface", OfPort(port, port.kernel_interface));
+    }
     for (const std::string& address : port.addresses) {
       words.Add("--address", OfPort(port, address));
     }
