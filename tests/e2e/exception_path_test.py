@@ -233,7 +233,8 @@ def test_a_stream_and_queries_do_not_disturb_each_other(site):
     assert after["queries"] - before["queries"] == asked  # each of them once: none was repeated
     assert after["exception_full"] == before["exception_full"]
     report("exception-path", round(asked / (time.monotonic() - began)),
-           "queries/s", f"all answered, beside a stream of {STREAM_OCTETS >> 20} MiB both ways, whole")
+           "queries/s",
+           f"all answered, beside a stream of {STREAM_OCTETS >> 20} MiB both ways, whole")
 
 
 @pytest.mark.skipif(shutil.which("dnsperf") is None, reason="needs dnsperf")

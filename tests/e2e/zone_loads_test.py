@@ -112,7 +112,7 @@ class Asker:
 
 
 def load_again_and_again(load, ways):
-    """@param load  gives a version to the server. @param ways  (make_socket, address, port, tcp)."""
+    """@param load  gives a version to the server. @param ways  arguments of Asker."""
     floor = Floor()
     with contextlib.ExitStack() as stack:
         askers = [Asker(floor, *way) for way in ways]
