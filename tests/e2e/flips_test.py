@@ -203,7 +203,7 @@ def fixture_memory():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_A1_flips_under_load_are_never_seen_mixed_or_undone(memory, make_one, threads):
+def test_A1_conf_K08_flips_under_load_are_never_seen_mixed_or_undone(memory, make_one, threads):
     endpoint = make_one.endpoint(mode="pass")
     node = make_one.node(  # a check that only an endpoint turns, not a busy machine
         {ORIGIN: (ZONE, RECORD_SETS)}, [Check("c", endpoint, fall=8)],
