@@ -1,5 +1,5 @@
-"""Rows K of the conformance list: what health decides, as the wire shows it. One node, endpoints that
-pass, and orders that say which of them count as failed.
+"""Rows K of the conformance list: what health decides, as the wire shows it. One node, endpoints
+that pass, and orders that say which of them count as failed.
 """
 
 import contextlib
