@@ -10,6 +10,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "control/cookie_secret.h"
 #include "control/model/text.h"
 #include "control/place.h"
 #include "control/traffic/trees.h"
@@ -90,6 +91,11 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& node_path) {
     return std::unexpected(store.error());
   }
   core->store_ = std::move(*store);
+  auto secret = KeptCookieSecret(core->node_.state_dir + "/cookie_secret");
+  if (!secret) {
+    return std::unexpected(secret.error());
+  }
+  core->cookie_secret_ = std::move(*secret);
   health::MonitorOptions options;
   options.local = core->node_.health;
   options.local.targets = TargetsOf(core->node_);
@@ -212,7 +218,7 @@ Status Core::Put(const Prepared& prepared) {
   }
   const auto health = prepared.compiled.evaluation->health();
   HF_TRY(publisher_->PutHealth({health.begin(), health.end()}));
-  return {};
+  return publisher_->PutSettings(SettingsOf(prepared.node.dns, cookie_secret_));
 }
 
 // What was replaced lately, or by a control before, waits for a generation that every reader has

@@ -125,6 +125,7 @@ class Core {
   UnsavedLoad unsaved_load_;
   std::vector<health::Transition> told_;
   LastResort last_resort_;
+  std::string cookie_secret_;  // for a node file that names none
   std::string behind_;  // why something found no room: all pools are put again at the next Tick
 };
 

@@ -108,4 +108,14 @@ struct CompiledHealth {
   bool operator==(const CompiledHealth&) const = default;
 };
 
+/// How replies are made, whatever zone they are from (table::Settings).
+struct CompiledSettings {
+  table::CookieMode cookies = table::CookieMode::kOff;
+  std::vector<std::string> cookie_secrets;  // at most table::kMaxCookieSecrets, 16 octets each
+  std::string nsid;                         // at most table::kMaxNsidOctets; empty: none
+  std::string version;                      // at most 255 octets; empty: hidden
+  std::string identity;                     // at most 255 octets; empty: hidden
+  bool extended_errors = false;
+};
+
 }  // namespace holdfast::control

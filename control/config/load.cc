@@ -68,8 +68,12 @@ void CheckSecrets(const NodeConfig& node, Findings& findings) {
   }
 }
 
-// Whose table has a secret in it: the token of its agent, or what a page is asked with.
+// Whose table has a secret in it: that of cookies, the token of an agent, or what a page is asked
+// with.
 std::string HolderOfSecret(const NodeConfig& node) {
+  if (!node.dns.cookie_secrets.empty()) {
+    return "[dns] has its cookie_secrets in it";
+  }
   for (const NativeCheck& one : node.native_checks) {
     if (!one.token.empty()) {
       return "check \"" + one.check.id + "\" has its token in it";

@@ -50,6 +50,7 @@ class NodeReader {
   void ReadSockets(Fields& fields);
   void ReadZone(Fields& fields);
   void ReadHealth(Fields& fields);
+  void ReadDns(Fields& fields) { ReadDnsTable(fields, node_.dns); }
   void ReadLocation(Fields& fields) { ReadLocationTable(fields, path_, node_.location); }
   void ReadHttp(Fields& fields) { ReadHttpTable(fields, path_, node_.http); }
   void ReadCheckers(Fields& fields) { ReadCheckersTable(fields, path_, node_.checkers); }
@@ -350,6 +351,7 @@ Result<NodeConfig> NodeReader::Read() {
   ReadTables(top, "listen", &NodeReader::ReadListen);
   ReadTable(top, "dataplane", &NodeReader::ReadDataplane);
   ReadTable(top, "sockets", &NodeReader::ReadSockets);
+  ReadTable(top, "dns", &NodeReader::ReadDns);
   ReadTables(top, "zone", &NodeReader::ReadZone);
   ReadTable(top, "location", &NodeReader::ReadLocation);
   ReadCollectionTables(top, path_, node_.location, findings_);

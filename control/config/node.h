@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/config/checkers_config.h"
+#include "control/config/dns_config.h"
 #include "control/config/http_config.h"
 #include "control/config/location_config.h"
 #include "control/config/native_checks.h"
@@ -125,6 +126,7 @@ struct NodeConfig {
   std::vector<ListenConfig> listen;  // at least one
   DataplaneConfig dataplane;
   SocketsConfig sockets;
+  DnsConfig dns;
   std::vector<ZoneConfig> zones;
   std::string checks_file;  // empty: no checks
   std::vector<CheckOverlay> check_overlays;

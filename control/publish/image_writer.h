@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "control/publish/arena.h"
@@ -88,6 +89,9 @@ class ImageWriter {
     return health_counts_;
   }
 
+  /// Where settings lie that are not free yet.
+  std::unordered_set<std::uint32_t>& settings() noexcept { return settings_; }
+
   /// Tells tools how far the arena was ever used. Before each publish.
   void NoteHighWater() noexcept {
     header().used_units.store(arena_.high_water(), std::memory_order_relaxed);
@@ -103,6 +107,7 @@ class ImageWriter {
   std::vector<Store> log_;
   std::optional<table::Defect> damage_;
   std::unordered_map<std::uint32_t, std::uint32_t> health_counts_;
+  std::unordered_set<std::uint32_t> settings_;
 };
 
 /// Units that `octets` octets take.

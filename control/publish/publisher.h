@@ -97,6 +97,8 @@ class Publisher {
   Status PutHealth(std::vector<CompiledHealth> health);
   /// The status of some checks; those that the last PutHealth did not name are passed over.
   Status PutHealthOf(std::span<const CompiledHealth> health);
+  /// What all readers make their replies by. No-op when it is the same.
+  Status PutSettings(const CompiledSettings& settings);
 
   /// kExhausted when the transaction took of the last sixteenth of the tables. For loads: that much
   /// is kept for health, which must move every answer also when no further zone fits.
@@ -144,6 +146,7 @@ class Publisher {
     kZoneSlot,
     kIndex,
     kHealth,
+    kSettings,
     kPool,  // goes if nothing refers to it by then
     kRun,   // `owner` units of unknown content (what a control that died left behind)
   };

@@ -79,6 +79,11 @@ void Publisher::Free(const Waiting& waiting) {
       }
       break;
     }
+    case Kind::kSettings:
+      Detach<table::Settings>(waiting);
+      writer_->arena().Free(waiting.at, UnitsOf(sizeof(table::Settings)));
+      writer_->settings().erase(waiting.at);
+      break;
     case Kind::kPool:
       FreePool(waiting.at);
       break;

@@ -33,6 +33,7 @@ std::unexpected<Error> Recovery::Damaged(const char* what, std::uint32_t at) {
 Status Recovery::Run() {
   HF_TRY(AdoptIndex());
   HF_TRY(AdoptHealth());
+  HF_TRY(AdoptSettings());
   for (auto& [origin, zone] : p_.zones_) {
     std::ranges::sort(zone.records);
   }
@@ -367,6 +368,23 @@ Status Recovery::AdoptHealth() {
         const std::span entries(reinterpret_cast<table::HealthEntry*>(table + 1), table->count);
         std::ranges::for_each(entries, [this](auto& entry) { TakeBack(entry); });
         return HealthReadable(entries) ? Status{} : Damaged("the health table", at);
+      });
+}
+
+Status Recovery::AdoptSettings() {
+  auto& newest = p_.writer_->header().settings_at;
+  if (newest.load(std::memory_order_relaxed) == 0) {
+    return {};
+  }
+  return AdoptVersions<table::Settings>(
+      newest, Kind::kSettings, 0, [this](std::uint32_t at) -> Status {
+        const auto& settings = *view_.At<table::Settings>(at);
+        if (table::ChecksumOf(settings) != settings.crc32c) {
+          return Damaged("the settings", at);
+        }
+        Take(at, sizeof(settings));
+        p_.writer_->settings().insert(at);
+        return {};
       });
 }
 

@@ -29,6 +29,7 @@ class Recovery {
   Status AdoptZone(std::uint32_t slot_at, std::uint32_t record_at);
   Status AdoptZoneVersion(std::uint32_t at);
   Status AdoptHealth();
+  Status AdoptSettings();
   template <class V, class Each>
   Status AdoptVersions(std::atomic<std::uint32_t>& newest,
                        Kind kind,

@@ -11,6 +11,7 @@
 #include "dataplane/answer/lookup.h"
 #include "dataplane/answer/parse.h"
 #include "dataplane/answer/scratch.h"
+#include "dataplane/answer/server_names.h"
 #include "dataplane/answer/write.h"
 
 namespace holdfast::answer {
@@ -24,17 +25,60 @@ void Prefetch(const void* at) noexcept {
   __builtin_prefetch(at);
 }
 
-// Reads every message, hashes the names and sends for their buckets.
-void ParseAll(const Snapshot& snapshot,
-              std::span<const Job> jobs,
-              bool client_subnet,
-              Query* query) noexcept {
+// Reads every message, hashes the names and sends for their buckets. Returns what they ask for
+// beside the answer: Asked bits of all together.
+unsigned ParseAll(const Snapshot& snapshot,
+                  std::span<const Job> jobs,
+                  bool client_subnet,
+                  Query* query) noexcept {
+  const Accepts accepts{.subnet = client_subnet, .cookie = GivesCookies(snapshot.settings())};
+  unsigned asked = 0;
   for (const Job& job : jobs) {
     Query& q = *query++;
-    Parse(job, q, client_subnet);
+    Parse(job, q, accepts);
+    asked |= q.asked;
     if (q.todo == Todo::kLookUp) [[likely]] {
       q.key.hash = HashName(q.key.name, q.key.octets, snapshot.key());
       Prefetch(snapshot.BucketFor(q.key.hash));
+    }
+  }
+  return asked;
+}
+
+// Judges the cookies of a burst and makes those that go back.
+[[gnu::noinline]] void CheckCookies(const table::Settings& settings,
+                                    std::span<Query> queries,
+                                    std::uint32_t now,
+                                    Tally& tally) noexcept {
+  for (Query& q : queries) {
+    if ((q.asked & kAskedCookie) == 0) {
+      continue;
+    }
+    const Job& job = *q.job;
+    const std::span sent(job.message + q.cookie_at, q.cookie_octets);
+    const std::span client(job.client.data(), job.client_is_v6 ? 16 : 4);
+    q.cookie_valid = CheckCookie(settings, sent, client, now, q.cookie);
+    tally.Add(Counter::kValidCookie, q.cookie_valid ? 1 : 0);
+    // RFC 7873 5.4: who shows no server cookie is not told that it is a bad one.
+    if (q.todo == Todo::kCookieAlone && !q.cookie_valid && sent.size() > kClientCookieOctets) {
+      q.rcode = Rcode::kBadCookie;
+    }
+  }
+}
+
+// Turns away who might be anybody (RFC 7873 5.2.1, 5.2.3): over UDP and without a valid cookie.
+[[gnu::noinline]] void DemandCookies(std::span<Query> queries) noexcept {
+  for (Query& q : queries) {
+    const bool has_answer = q.todo == Todo::kLookUp || q.todo == Todo::kServerName;
+    if (!has_answer || q.cookie_valid || q.job->transport == Transport::kTcp) {
+      continue;
+    }
+    if ((q.asked & kAskedCookie) != 0) {
+      q.todo = Todo::kError;
+      q.rcode = Rcode::kBadCookie;
+      q.extended = ExtendedError::kNone;
+    } else {
+      q.todo = Todo::kAskTcp;
     }
   }
 }
@@ -130,7 +174,7 @@ std::size_t LimitOf(const Job& job, const Query& query, const Scratch& scratch) 
                                   std::max<std::size_t>(query.client_octets, limit));
   }
   limit = std::min<std::size_t>(limit, job.room_octets);
-  return query.has_edns ? limit - kOptOctets - query.subnet.ReplyOctets() : limit;
+  return query.has_edns ? limit - kOptOctets - query.option_octets : limit;
 }
 
 void CountReply(const Query& query, const Reply& reply, Tally& tally) noexcept {
@@ -156,6 +200,9 @@ void CountReply(const Query& query, const Reply& reply, Tally& tally) noexcept {
     case Rcode::kBadVers:
       tally.Add(Counter::kBadVers);
       break;
+    case Rcode::kBadCookie:
+      tally.Add(Counter::kBadCookie);
+      break;
     default:
       break;
   }
@@ -175,13 +222,19 @@ void Respond(const Snapshot& snapshot, Job& job, Query& query, Scratch& scratch)
   reply.message = job.message;
   reply.begin = wire::kHeaderOctets + (query.has_question ? query.key.octets + 4 : 0);
   reply.at = reply.begin;
+  reply.limit = LimitOf(job, query, scratch);
   if (query.todo == Todo::kLookUp) [[likely]] {
-    reply.limit = LimitOf(job, query, scratch);
     Compose(snapshot, query, scratch, reply);
+  } else if (query.todo == Todo::kServerName) {
+    AnswerServerName(query, snapshot.settings(), reply);
+  } else if (query.todo == Todo::kAskTcp) {
+    reply.truncated = true;
   } else {
     reply.rcode = query.rcode;
+    reply.extended = query.extended;
   }
-  job.reply_octets = static_cast<std::uint32_t>(Close(query, scratch.udp_octets, reply));
+  job.reply_octets =
+      static_cast<std::uint32_t>(Close(query, scratch.udp_octets, snapshot.settings(), reply));
   job.outcome = Outcome::kReply;
   CountReply(query, reply, scratch.tally);
 }
@@ -217,7 +270,13 @@ void Answer(const Snapshot& snapshot, std::span<Job> jobs, Scratch& scratch) noe
     }
   } else {
     const std::span<Query> queries(scratch.query.data(), jobs.size());
-    ParseAll(snapshot, jobs, scratch.client_subnet, queries.data());
+    const unsigned asked = ParseAll(snapshot, jobs, scratch.client_subnet, queries.data());
+    if ((asked & kAskedCookie) != 0) {
+      CheckCookies(*snapshot.settings(), queries, scratch.wall_seconds, scratch.tally);
+    }
+    if (DemandsCookies(snapshot.settings())) [[unlikely]] {
+      DemandCookies(queries);
+    }
     PrefetchRecords(snapshot, queries);
     if (FindAll(snapshot, queries) != 0) {
       DecideAll(snapshot, queries, scratch.random);

@@ -30,6 +30,7 @@ struct Job {
   std::uint32_t room_octets =
       0;  // octets that may be written at `message`; >= query_octets and >= 512
   Transport transport = Transport::kUdp;
+  std::uint16_t keepalive = 0;  // kTcp: in 100 ms, how long the connection may be idle (RFC 7828)
   bool client_is_v6 = false;
   std::array<std::byte, 16> client{};  // source address, network order; 4 octets used for IPv4
   // Set by Answer:
@@ -49,10 +50,12 @@ enum class Counter : std::uint8_t {
   kNotImp,
   kRefused,
   kBadVers,
+  kBadCookie,
   kNodata,  // NOERROR replies without an answer that are no referrals
   kReferral,
   kTruncated,        // replies with TC
   kEdns,             // queries with an OPT record
+  kValidCookie,      // queries with a server cookie of ours
   kLastResort,       // answers that a rule of last resort chose
   kDroppedShort,     // dropped: shorter than a DNS header
   kDroppedResponse,  // dropped: QR was set
@@ -80,6 +83,11 @@ using ScratchPtr = std::unique_ptr<Scratch, ScratchDelete>;
 /// @param counters  where to count: Counter::kCount entries of a reader file, or of the caller's;
 ///                  written by this thread alone with relaxed stores.
 ScratchPtr MakeScratch(const Options& options, std::span<std::uint64_t> counters);
+
+/// Tells the time of the bursts to come, by which server cookies are made and judged. The answering
+/// thread calls it as often as it likes to; until then it is 1970.
+/// @param seconds  since 1970-01-01 UTC, low 32 bits.
+void SetWallSeconds(Scratch& scratch, std::uint32_t seconds) noexcept;
 
 /// Answers a burst, each job from the same snapshot, in stages over the whole burst (parse and
 /// hash, prefetch, look up, decide, write). A snapshot that is not ok() drops all of it.

@@ -23,10 +23,6 @@ struct Subnet {
   std::array<std::byte, 16> address{};  // network order, zero behind the source length
 
   [[nodiscard]] std::size_t AddressOctets() const noexcept { return (source_length + 7U) / 8; }
-  /// Octets of the option in a reply; 0 when the query had none.
-  [[nodiscard]] std::size_t ReplyOctets() const noexcept {
-    return family == 0 ? 0 : 4 + kSubnetHead + AddressOctets();
-  }
 };
 
 /// IPv6 counts in its upper 64 bits, as the location tables do.

@@ -60,6 +60,7 @@ class Composer {
     // At the end of a chain the resolver asks whoever serves the target: NOERROR, no SOA (A07).
     if (links_ == 0) {
       reply_.rcode = Rcode::kRefused;
+      reply_.extended = ExtendedError::kNotAuthoritative;
     }
     return Step::kDone;
   }
@@ -347,6 +348,7 @@ class Composer {
     reply_.unreadable = true;
     reply_.authoritative = false;
     reply_.rcode = Rcode::kServFail;
+    reply_.extended = ExtendedError::kInvalidData;
     return Step::kDone;
   }
 
@@ -354,6 +356,7 @@ class Composer {
   Step NotLoaded() noexcept {
     if (links_ == 0) {
       reply_.rcode = Rcode::kServFail;
+      reply_.extended = ExtendedError::kNotReady;
     }
     return Step::kDone;
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <emmintrin.h>
 
+#include "dataplane/answer/options.h"
 #include "dataplane/base/bytes.h"
 
 namespace holdfast::answer {
@@ -59,7 +60,8 @@ bool SkipOwner(const std::byte* m, std::size_t size, std::size_t& at) noexcept {
 
 // EDNS Client Subnet as a query may carry it (RFC 7871 section 6): once, of a family we know, scope
 // 0, exactly the octets that the source length needs and no bit behind it.
-bool TakeSubnet(const std::byte* option, std::size_t octets, Subnet& subnet) noexcept {
+bool TakeSubnet(const std::byte* option, std::size_t octets, Query& query) noexcept {
+  Subnet& subnet = query.subnet;
   if (subnet.family != 0 || octets < kSubnetHead) {
     return false;
   }
@@ -78,22 +80,70 @@ bool TakeSubnet(const std::byte* option, std::size_t octets, Subnet& subnet) noe
   subnet.source_length = static_cast<std::uint8_t>(length);
   subnet.address = {};
   std::copy_n(option + kSubnetHead, address_octets, subnet.address.begin());
+  query.asked |= kAskedSubnet;
+  query.option_octets =
+      static_cast<std::uint16_t>(query.option_octets + kOptionHead + kSubnetHead + address_octets);
   return true;
 }
 
-// Options of another version mean what that version says: only their lengths are ours to judge.
+// A cookie, once; what is in it is judged when its secret and the time are at hand.
+bool TakeCookie(std::size_t at, std::size_t octets, Query& query) noexcept {
+  if ((query.asked & kAskedCookie) != 0 || !IsCookieLength(octets)) {
+    return false;
+  }
+  query.asked |= kAskedCookie;
+  query.cookie_at = static_cast<std::uint16_t>(at);
+  query.cookie_octets = static_cast<std::uint8_t>(octets);
+  query.option_octets = static_cast<std::uint16_t>(query.option_octets + kCookieOptionOctets);
+  return true;
+}
+
+// RFC 7828 3.2.1: a client names no time; over UDP the option is nothing.
+bool TakeKeepalive(std::size_t octets, Query& query) noexcept {
+  if (query.job->transport != Transport::kTcp) {
+    return true;
+  }
+  if (octets != 0) {
+    return false;
+  }
+  if ((query.asked & kAskedKeepalive) == 0) {
+    query.asked |= kAskedKeepalive;
+    query.option_octets = static_cast<std::uint16_t>(query.option_octets + kKeepaliveOptionOctets);
+  }
+  return true;
+}
+
+/// @param at  of the option's data in the message.
+bool TakeOption(
+    unsigned code, const std::byte* m, std::size_t at, std::size_t octets, Query& query) noexcept {
+  switch (static_cast<wire::Option>(code)) {
+    case wire::Option::kClientSubnet:
+      return !query.accepts.subnet || TakeSubnet(m + at, octets, query);
+    case wire::Option::kCookie:
+      return !query.accepts.cookie || TakeCookie(at, octets, query);
+    case wire::Option::kTcpKeepalive:
+      return TakeKeepalive(octets, query);
+    case wire::Option::kNsid:
+      query.asked |= kAskedNsid;  // RFC 5001 2.1: whatever it holds
+      return true;
+    default:
+      return true;
+  }
+}
+
+// Options of another version mean what that version says: only their lengths are ours to judge. A
+// malformed one leaves nothing of the others either.
 bool TakeOptions(const std::byte* m, std::size_t at, std::size_t end, Query& query) noexcept {
-  const bool known = query.edns_version == 0 && query.reads_subnet;
   while (at < end) {
-    if (end - at < 4 || LoadBe16(m + at + 2) > end - at - 4) {
+    const bool whole = end - at >= kOptionHead && LoadBe16(m + at + 2) <= end - at - kOptionHead;
+    const std::size_t octets = whole ? LoadBe16(m + at + 2) : 0;
+    if (!whole || (query.edns_version == 0 &&
+                   !TakeOption(LoadBe16(m + at), m, at + kOptionHead, octets, query))) {
+      query.asked = 0;
+      query.option_octets = 0;
       return false;
     }
-    const std::size_t octets = LoadBe16(m + at + 2);
-    if (known && LoadBe16(m + at) == wire::kOptionClientSubnet &&
-        !TakeSubnet(m + at + 4, octets, query.subnet)) {
-      return false;
-    }
-    at += 4 + octets;
+    at += kOptionHead + octets;
   }
   return true;
 }
@@ -143,19 +193,23 @@ bool ReadRecords(const std::byte* m,
   return true;
 }
 
-void Fail(Query& query, Rcode rcode) noexcept {
+void Fail(Query& query, Rcode rcode, ExtendedError extended = ExtendedError::kNone) noexcept {
   query.todo = Todo::kError;
   query.rcode = rcode;
+  query.extended = extended;
 }
 
 // A message that is answered without its question: an opcode we do not serve, or not exactly one
-// question. Reads it as far as it goes, only to see whether the reply must carry an OPT.
+// question. Reads it as far as it goes, to see whether the reply must carry an OPT, and whether no
+// question came because only a cookie is to be renewed.
 [[gnu::cold, gnu::noinline]] void FailWholly(const std::byte* m,
                                              std::size_t size,
                                              const Counts& counts,
                                              Rcode rcode,
                                              Query& query) noexcept {
-  Fail(query, rcode);
+  Fail(query,
+       rcode,
+       rcode == Rcode::kNotImp ? ExtendedError::kOpcodeNotSupported : ExtendedError::kNone);
   std::size_t at = wire::kHeaderOctets;
   for (unsigned i = 0; i < counts.questions; ++i) {
     if (!SkipOwner(m, size, at) || size - at < kQuestionTail) {
@@ -163,25 +217,40 @@ void Fail(Query& query, Rcode rcode) noexcept {
     }
     at += kQuestionTail;
   }
-  (void)ReadRecords(m, size, at, counts, query);
+  const bool whole = ReadRecords(m, size, at, counts, query) && at == size;
+  if (whole && rcode == Rcode::kFormErr && counts.questions + counts.answers == 0 &&
+      counts.authorities == 0 && (query.asked & kAskedCookie) != 0) {
+    query.todo = Todo::kCookieAlone;
+    query.rcode = Rcode::kNoError;
+  }
 }
 
-// Types that are no data (RFC 6895 3.1). kNoError: none of them.
-[[gnu::cold, gnu::noinline]] Rcode RefuseMetaType(unsigned qtype, Transport transport) noexcept {
-  switch (static_cast<Type>(qtype)) {
+// Fails a query for a type that is no data (RFC 6895 3.1). False: it is none of them.
+[[gnu::cold, gnu::noinline]] bool FailMetaType(Query& query) noexcept {
+  if (query.qtype == 0) {
+    Fail(query, Rcode::kFormErr, ExtendedError::kInvalidType);
+    return true;
+  }
+  switch (static_cast<Type>(query.qtype)) {
     case Type::kAny:
-      return Rcode::kNoError;
+      return false;
     case Type::kAxfr:  // RFC 5936 4.2: not over UDP; over TCP nobody may yet
-      return transport == Transport::kUdp ? Rcode::kFormErr : Rcode::kRefused;
+      Fail(query,
+           query.job->transport == Transport::kUdp ? Rcode::kFormErr : Rcode::kRefused,
+           ExtendedError::kTransferNotSupported);
+      return true;
     case Type::kIxfr:
-      return Rcode::kRefused;
+      Fail(query, Rcode::kRefused, ExtendedError::kTransferNotSupported);
+      return true;
     case Type::kOpt:
     case Type::kTsig:
     case Type::kTkey:
     case Type::kNxname:  // RFC 9824 3.5
-      return Rcode::kFormErr;
+      Fail(query, Rcode::kFormErr, ExtendedError::kInvalidType);
+      return true;
     default:
-      return qtype == 0 ? Rcode::kFormErr : Rcode::kNotImp;
+      Fail(query, Rcode::kNotImp, ExtendedError::kTypeNotSupported);
+      return true;
   }
 }
 
@@ -243,20 +312,22 @@ bool ReadRest(const std::byte* m,
 
 }  // namespace
 
-void Parse(const Job& job, Query& query, bool reads_subnet) noexcept {
+void Parse(const Job& job, Query& query, Accepts accepts) noexcept {
   const std::byte* m = job.message;
   const std::size_t size = job.query_octets;
   query.has_question = false;
   query.has_edns = false;
   query.dnssec_ok = false;
   query.edns_version = 0;
+  query.asked = 0;
+  query.cookie_valid = false;
+  query.option_octets = 0;
   query.record = nullptr;
   query.entry = nullptr;
   query.choice.kind = ChoiceKind::kNone;
   query.job = &job;
-  query.reads_subnet = reads_subnet;
+  query.accepts = accepts;
   query.subnet.family = 0;
-  query.subnet.source_length = 0;
   if (size < wire::kHeaderOctets) [[unlikely]] {
     query.todo = Todo::kDropShort;
     return;
@@ -291,15 +362,19 @@ void Parse(const Job& job, Query& query, bool reads_subnet) noexcept {
     return Fail(query, Rcode::kBadVers);
   }
   if (MayBeMeta(query.qtype)) [[unlikely]] {
-    if (const Rcode rcode = RefuseMetaType(query.qtype, job.transport); rcode != Rcode::kNoError) {
-      return Fail(query, rcode);
+    if (FailMetaType(query)) {
+      return;
     }
-  }
-  if (qclass != static_cast<unsigned>(wire::Class::kIn)) [[unlikely]] {
-    return Fail(query, Rcode::kRefused);
   }
   FoldName(m + wire::kHeaderOctets, octets, query.folded.data());
   query.todo = Todo::kLookUp;
+  if (qclass != static_cast<unsigned>(wire::Class::kIn)) [[unlikely]] {
+    if (qclass == static_cast<unsigned>(wire::Class::kCh)) {
+      query.todo = Todo::kServerName;
+    } else {
+      Fail(query, Rcode::kRefused, ExtendedError::kClassNotSupported);
+    }
+  }
 }
 
 void FoldName(const std::byte* from, std::size_t octets, std::byte* to) noexcept {

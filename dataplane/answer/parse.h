@@ -8,10 +8,9 @@
 namespace holdfast::answer {
 
 /// Reads the message of `job` and says in `query.todo` what is to be done with it. Every field but
-/// those of later stages is set; for kLookUp also the folded qname, padded, without its hash.
-/// The message is not changed. O(octets of the message).
-/// @param reads_subnet  whether EDNS Client Subnet is looked at; else it is an unknown option.
-void Parse(const Job& job, Query& query, bool reads_subnet = true) noexcept;
+/// those of later stages is set; for kLookUp and kServerName also the folded qname, padded, without
+/// its hash. The message is not changed. O(octets of the message).
+void Parse(const Job& job, Query& query, Accepts accepts = {}) noexcept;
 
 /// Copies the name at `from` to `to` in lower case (ASCII letters only, RFC 4343 3) and puts at
 /// least table::kHashPadding zero octets behind it.

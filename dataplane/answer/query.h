@@ -8,7 +8,9 @@
 
 #include "dataplane/answer/answer.h"
 #include "dataplane/answer/client.h"
+#include "dataplane/answer/cookie.h"
 #include "dataplane/answer/decide.h"
+#include "dataplane/answer/extended_error.h"
 #include "dataplane/table/view.h"
 #include "dataplane/wire/types.h"
 
@@ -18,7 +20,24 @@ enum class Todo : std::uint8_t {
   kDropShort,     // shorter than a header: no reply
   kDropResponse,  // QR was set: no reply, or two servers would answer each other for ever
   kError,         // reply with `rcode` and no records
+  kCookieAlone,   // as kError: no question but a cookie to be renewed (RFC 7873 5.4)
+  kAskTcp,        // TC and no records, so that the client comes over TCP
+  kServerName,    // a question of class CH: see server_names
   kLookUp         // a question of class IN that tables can answer
+};
+
+/// What the options of a query ask for, in `Query::asked`.
+enum Asked : std::uint8_t {
+  kAskedSubnet = 1,
+  kAskedCookie = 2,
+  kAskedKeepalive = 4,  // over TCP
+  kAskedNsid = 8
+};
+
+/// Options that count; the others are passed over as unknown ones.
+struct Accepts {
+  bool subnet = true;  // answer::Options::client_subnet
+  bool cookie = true;  // the tables' settings
 };
 
 /// Room for a folded name of 255 octets and for whole vector stores over it and its zero padding.
@@ -35,15 +54,23 @@ struct alignas(64) Query {
   std::uint16_t qtype = 0;
   std::uint16_t client_octets = 0;  // UDP size of the OPT, as sent
   std::uint8_t edns_version = 0;
+  std::uint8_t asked = 0;           // Asked bits
+  bool cookie_valid = false;        // a server cookie of ours came with it; set by the stage after
+  ExtendedError extended{};         // why, unless kLookUp
+  std::uint16_t option_octets = 0;  // of the options that the reply must have
   table::NameKey key;  // of `folded`; octets are set by Parse, the hash by the stage after it
   const Job* job = nullptr;
-  bool reads_subnet = true;  // answer::Options::client_subnet
-  Subnet subnet;             // its address is set only when it has a family
+  Accepts accepts;
+  Subnet subnet;                   // its address is set only when it has a family
+  std::uint16_t cookie_at = 0;     // kAskedCookie: the option's data in the message ...
+  std::uint8_t cookie_octets = 0;  // ... as IsCookieLength says
 
   /// Who asks. For decisions that depend on it.
   [[nodiscard]] table::ClientPrefix Client() const noexcept {
     return subnet.family != 0 ? PrefixOf(subnet) : PrefixOf(job->client, job->client_is_v6);
   }
+
+  Cookie cookie;  // of the reply; set for kAskedCookie by the stage after Parse
 
   // Set by the stages after it, for kLookUp.
   const table::NameRecord* record = nullptr;  // of the exact name, or null

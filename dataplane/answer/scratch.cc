@@ -22,6 +22,10 @@ void ScratchDelete::operator()(Scratch* scratch) const noexcept {
   delete scratch;
 }
 
+void SetWallSeconds(Scratch& scratch, std::uint32_t seconds) noexcept {
+  scratch.wall_seconds = seconds;
+}
+
 const char* CounterText(Counter counter) noexcept {
   switch (counter) {
     case Counter::kQueries:
@@ -42,6 +46,8 @@ const char* CounterText(Counter counter) noexcept {
       return "refused";
     case Counter::kBadVers:
       return "badvers";
+    case Counter::kBadCookie:
+      return "badcookie";
     case Counter::kNodata:
       return "nodata";
     case Counter::kReferral:
@@ -50,6 +56,8 @@ const char* CounterText(Counter counter) noexcept {
       return "truncated";
     case Counter::kEdns:
       return "edns";
+    case Counter::kValidCookie:
+      return "valid_cookie";
     case Counter::kLastResort:
       return "last_resort";
     case Counter::kDroppedShort:

@@ -54,6 +54,7 @@ class alignas(64) Scratch {
   Tally tally;
   std::uint16_t udp_octets;
   bool client_subnet;
+  std::uint32_t wall_seconds = 0;
 };
 
 }  // namespace holdfast::answer

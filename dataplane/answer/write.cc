@@ -7,6 +7,7 @@
 #include <span>
 
 #include "dataplane/answer/copy.h"
+#include "dataplane/answer/options.h"
 #include "dataplane/base/bytes.h"
 
 namespace holdfast::answer {
@@ -327,7 +328,10 @@ Put PutReferral(const ImageParts& image, const Place& owner, Reply& reply, Runs&
   return Put::kDone;
 }
 
-std::size_t Close(const Query& query, std::uint16_t udp_octets, Reply& reply) noexcept {
+std::size_t Close(const Query& query,
+                  std::uint16_t udp_octets,
+                  const table::Settings* settings,
+                  Reply& reply) noexcept {
   std::byte* m = reply.message;
   const auto rcode = static_cast<unsigned>(reply.rcode);
   const unsigned asked = std::to_integer<unsigned>(m[2]);
@@ -351,20 +355,15 @@ std::size_t Close(const Query& query, std::uint16_t udp_octets, Reply& reply) no
   opt[6] = std::byte{0};  // our EDNS version
   opt[7] = query.dnssec_ok ? std::byte{0x80} : std::byte{0};
   opt[8] = std::byte{0};
-  const Subnet& subnet = query.subnet;
-  StoreBe16(opt + 9, static_cast<std::uint16_t>(subnet.ReplyOctets()));
-  if (subnet.family == 0) [[likely]] {
-    return reply.at + kOptOctets;
+  const std::size_t end = reply.at + kOptOctets;
+  if (query.asked == 0 && reply.extended == ExtendedError::kNone) [[likely]] {
+    StoreBe16(opt + 9, 0);
+    return end;
   }
-  // RFC 7871 7.2.1: family, source length and address as they came, and how far the answer holds.
-  std::byte* option = opt + kOptOctets;
-  StoreBe16(option, wire::kOptionClientSubnet);
-  StoreBe16(option + 2, static_cast<std::uint16_t>(kSubnetHead + subnet.AddressOctets()));
-  StoreBe16(option + 4, subnet.family);
-  option[6] = static_cast<std::byte>(subnet.source_length);
-  option[7] = static_cast<std::byte>(reply.scope);
-  CopyOctets(option + 8, subnet.address.data(), subnet.AddressOctets());
-  return reply.at + kOptOctets + subnet.ReplyOctets();
+  const std::size_t room = reply.limit + query.option_octets - reply.at;
+  const std::size_t octets = PutOptions(query, reply, settings, m + end, room);
+  StoreBe16(opt + 9, static_cast<std::uint16_t>(octets));
+  return end + octets;
 }
 
 }  // namespace holdfast::answer

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "dataplane/answer/decide.h"
+#include "dataplane/answer/extended_error.h"
 #include "dataplane/answer/query.h"
 #include "dataplane/table/view.h"
 
@@ -22,12 +23,14 @@ struct Reply {
   std::byte* message = nullptr;
   std::size_t begin = 0;  // just past the question
   std::size_t at = 0;     // next octet to write
-  std::size_t limit = 0;  // where the last record ends at the latest; the OPT's room is behind it
+  std::size_t limit = 0;  // where the last record ends at the latest; behind it is room for the OPT
+                          // and the options that it must have
   std::uint16_t answers = 0;
   std::uint16_t authorities = 0;
   std::uint16_t additionals = 0;  // without the OPT
   wire::Rcode rcode = wire::Rcode::kNoError;
   std::uint8_t scope = 0;  // bits of the client's address that the reply depends on
+  ExtendedError extended = ExtendedError::kNone;
   bool authoritative = false;
   bool truncated = false;
   bool referral = false;
@@ -88,7 +91,11 @@ Put PutReferral(const table::ImageParts& image,
 
 /// Writes header, counts and OPT. What `reply` says about truncation and errors must be settled.
 /// @param udp_octets  what we say we take over UDP.
+/// @param settings    of the tables, for the options; may be null.
 /// @return octets of the reply.
-std::size_t Close(const Query& query, std::uint16_t udp_octets, Reply& reply) noexcept;
+std::size_t Close(const Query& query,
+                  std::uint16_t udp_octets,
+                  const table::Settings* settings,
+                  Reply& reply) noexcept;
 
 }  // namespace holdfast::answer

@@ -112,6 +112,16 @@ Result<std::unique_ptr<table::Attachment>> WaitForTables(const DataplaneOptions&
   }
 }
 
+// What the main thread tells the polling cores.
+struct Shared {
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint32_t> wall_seconds{0};
+
+  void TakeTime() noexcept {
+    wall_seconds.store(static_cast<std::uint32_t>(std::time(nullptr)), std::memory_order_relaxed);
+  }
+};
+
 // One polling core's share and state.
 struct Core {
   std::vector<Lane> lanes;
@@ -130,7 +140,7 @@ int RunCore(void* core) {
 std::vector<Core> MakeCores(const DataplaneOptions& options,
                             std::span<const Port> ports,
                             table::Attachment& tables,
-                            const std::atomic<bool>& stop) {
+                            const Shared& shared) {
   std::vector<Core> cores(options.eal.cpus.size());
   std::size_t next = 0;
   for (const Port& port : ports) {
@@ -143,15 +153,16 @@ std::vector<Core> MakeCores(const DataplaneOptions& options,
     core.scratch = answer::MakeScratch(
         {.udp_octets = options.udp_octets, .client_subnet = options.client_subnet},
         tables.Counters(i));
-    core.work = {core.lanes, &tables, core.scratch.get(), i, options.burst};
-    core.stop = &stop;
+    core.work = {core.lanes, &tables, core.scratch.get(), i, options.burst, &shared.wall_seconds};
+    core.stop = &shared.stop;
   }
   return cores;
 }
 
-// Until a signal comes (fine) or a port's device is lost (its reason).
-Status Watch(std::span<const Port> ports) {
+// Until a signal comes (fine) or a port's device is lost (its reason). Keeps the cores' clock.
+Status Watch(std::span<const Port> ports, Shared& shared) {
   while (!EndAsked(kWatchPauseNs)) {
+    shared.TakeTime();
     for (const Port& port : ports) {
       HF_TRY(port.Alive());
     }
@@ -159,15 +170,15 @@ Status Watch(std::span<const Port> ports) {
   return {};
 }
 
-Status RunCores(std::vector<Core>& cores, std::span<Port> ports, std::atomic<bool>& stop) {
+Status RunCores(std::vector<Core>& cores, std::span<Port> ports, Shared& shared) {
   for (unsigned i = 0; i < cores.size(); ++i) {
     if (rte_eal_remote_launch(RunCore, &cores[i], i + 1) != 0) {
-      stop.store(true, std::memory_order_relaxed);
+      shared.stop.store(true, std::memory_order_relaxed);
       rte_eal_mp_wait_lcore();
       return Fail(ErrorCode::kIo, "lcore " + std::to_string(i + 1) + " does not start");
     }
   }
-  Status ended = Watch(ports);
+  Status ended = Watch(ports, shared);
   bool still_arriving = false;
   for (Port& port : ports) {
     still_arriving |= port.StopSteering();
@@ -175,7 +186,7 @@ Status RunCores(std::vector<Core>& cores, std::span<Port> ports, std::atomic<boo
   if (still_arriving) {
     std::this_thread::sleep_for(kLastArrivals);
   }
-  stop.store(true, std::memory_order_relaxed);
+  shared.stop.store(true, std::memory_order_relaxed);
   rte_eal_mp_wait_lcore();
   return ended;
 }
@@ -216,9 +227,10 @@ Status Serve(DataplaneOptions options) {
     }
     ports.push_back(std::move(*port));
   }
-  std::atomic<bool> stop{false};
-  std::vector<Core> cores = MakeCores(options, ports, **tables, stop);
-  return RunCores(cores, ports, stop);
+  Shared shared;
+  shared.TakeTime();
+  std::vector<Core> cores = MakeCores(options, ports, **tables, shared);
+  return RunCores(cores, ports, shared);
 }
 
 }  // namespace holdfast::io

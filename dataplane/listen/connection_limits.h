@@ -35,6 +35,8 @@ class ConnectionLimits {
   [[nodiscard]] std::uint32_t open() const noexcept {
     return open_.load(std::memory_order_relaxed);
   }
+  /// Whether a further connection would need another one to end.
+  [[nodiscard]] bool full() const noexcept { return open() >= total_; }
 
  private:
   static constexpr std::size_t kCells = 65'536;

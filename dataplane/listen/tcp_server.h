@@ -75,7 +75,9 @@ class TcpServer {
   void Serve(Connection& connection, std::uint64_t now_ns);
   Progress Receive(Connection& connection, ByteSpan& stream);
   Progress AnswerStream(Connection& connection, ByteSpan stream, std::uint64_t now_ns);
-  unsigned Gather(Connection& connection, ByteSpan& stream, bool& bad);
+  [[nodiscard]] std::uint16_t KeepaliveOf(const Connection& connection,
+                                          std::uint64_t now_ns) const noexcept;
+  unsigned Gather(Connection& connection, std::uint16_t keepalive, ByteSpan& stream, bool& bad);
   Progress SendReplies(Connection& connection, unsigned jobs);
   Progress Flush(Connection& connection, std::uint64_t now_ns);
   [[nodiscard]] Connection& LongestHolding(Connection& at_hand) const noexcept;

@@ -77,9 +77,10 @@ TcpServer::Progress TcpServer::Receive(Connection& connection, ByteSpan& stream)
 TcpServer::Progress TcpServer::AnswerStream(Connection& connection,
                                             ByteSpan stream,
                                             std::uint64_t now_ns) {
+  const std::uint16_t keepalive = KeepaliveOf(connection, now_ns);
   while (!stream.empty()) {
     bool bad = false;
-    const unsigned jobs = Gather(connection, stream, bad);
+    const unsigned jobs = Gather(connection, keepalive, stream, bad);
     if (jobs != 0) {
       responder_->Count(Counter::kTcpMessages, jobs);
       responder_->Answer(jobs);
@@ -105,8 +106,26 @@ TcpServer::Progress TcpServer::AnswerStream(Connection& connection,
   return Progress::kGoOn;
 }
 
+// What a client is told when it asks how long the connection may be idle (RFC 7828 3.3.2), in 100
+// ms: until the nearer of its deadlines, and 0 ("close it") while new ones would not be let in.
+std::uint16_t TcpServer::KeepaliveOf(const Connection& connection,
+                                     std::uint64_t now_ns) const noexcept {
+  constexpr std::uint64_t kNsPerMs = 1'000'000;
+  constexpr std::uint64_t kMsPerUnit = 100;
+  const std::uint64_t age_ms = (now_ns - total_.SinceNs(connection)) / kNsPerMs;
+  if (stopping_ || limits_->full() || age_ms >= options_.total_ms) {
+    return 0;
+  }
+  const std::uint64_t left_ms =
+      std::min<std::uint64_t>(options_.idle_ms, options_.total_ms - age_ms);
+  return static_cast<std::uint16_t>(std::min<std::uint64_t>(left_ms / kMsPerUnit, 0xFFFF));
+}
+
 // Moves up to kTcpBurst messages from the stream into buffers.
-unsigned TcpServer::Gather(Connection& connection, ByteSpan& stream, bool& bad) {
+unsigned TcpServer::Gather(Connection& connection,
+                           std::uint16_t keepalive,
+                           ByteSpan& stream,
+                           bool& bad) {
   unsigned jobs = 0;
   while (jobs < kTcpBurst) {
     ByteSpan message;
@@ -121,6 +140,7 @@ unsigned TcpServer::Gather(Connection& connection, ByteSpan& stream, bool& bad) 
                                .query_octets = static_cast<std::uint32_t>(message.size()),
                                .room_octets = Responder::kBufferOctets,
                                .transport = answer::Transport::kTcp,
+                               .keepalive = keepalive,
                                .client_is_v6 = connection.client.is_v6,
                                .client = connection.client.octets};
     ++jobs;

@@ -15,7 +15,7 @@ namespace holdfast::table {
 inline constexpr std::uint64_t kRootMagic = 0x31544F4F52464848;    // "HHFROOT1"
 inline constexpr std::uint64_t kImageMagic = 0x31474D4946464848;   // "HHFFIMG1"
 inline constexpr std::uint64_t kReaderMagic = 0x3152445246464848;  // "HHFFRDR1"
-inline constexpr std::uint32_t kFormatVersion = 3;
+inline constexpr std::uint32_t kFormatVersion = 4;
 inline constexpr std::uint32_t kEndianMark = 0x01020304;
 
 // Limits that bound every loop of a reader, whatever the octets say.
@@ -71,14 +71,15 @@ struct ImageHeader {
   std::uint32_t endian;
   std::uint64_t octets;  // size of the file: nothing lies at or past it
   std::uint32_t image_seq;
-  std::uint32_t crc32c;                   // of the fixed part (64 octets) with this field as zero
-  std::int64_t created_ms;                // wall clock, milliseconds since 1970
-  std::uint8_t fixed_reserved[24];        // zero; end of the fixed part
-  std::atomic<std::uint32_t> index_at;    // newest IndexVersion
-  std::atomic<std::uint32_t> health_at;   // newest HealthTable
-  std::atomic<std::uint32_t> max_labels;  // no name in the image has more; only ever grows
-  std::atomic<std::uint32_t> used_units;  // high-water mark of the arena, in units of 16 octets
-  std::uint8_t reserved[4016];
+  std::uint32_t crc32c;                    // of the fixed part (64 octets) with this field as zero
+  std::int64_t created_ms;                 // wall clock, milliseconds since 1970
+  std::uint8_t fixed_reserved[24];         // zero; end of the fixed part
+  std::atomic<std::uint32_t> index_at;     // newest IndexVersion
+  std::atomic<std::uint32_t> health_at;    // newest HealthTable
+  std::atomic<std::uint32_t> max_labels;   // no name in the image has more; only ever grows
+  std::atomic<std::uint32_t> used_units;   // high-water mark of the arena, in units of 16 octets
+  std::atomic<std::uint32_t> settings_at;  // newest Settings; none: all of them off
+  std::uint8_t reserved[4012];
 };
 static_assert(sizeof(ImageHeader) == 4096 && offsetof(ImageHeader, index_at) == 64);
 
@@ -384,6 +385,37 @@ struct HealthTable {
   std::uint8_t reserved[48];
 };
 static_assert(sizeof(HealthTable) == 64);
+
+/// When server cookies are given and asked for (RFC 7873).
+enum class CookieMode : std::uint8_t {
+  kOff = 0,     // the option is passed over as an unknown one
+  kOn = 1,      // given to whoever shows a client cookie; nothing depends on a valid one
+  kRequire = 2  // UDP without a valid one: BADCOOKIE, or TC where no cookie came at all
+};
+
+inline constexpr unsigned kMaxCookieSecrets = 2;
+inline constexpr unsigned kCookieSecretOctets = 16;  // of SipHash-2-4 (RFC 9018 4.2)
+inline constexpr unsigned kMaxNsidOctets = 128;
+
+/// How replies are made, whatever zone they are from; the same for every reader. One version.
+struct Settings {
+  std::uint64_t born;
+  std::uint32_t older_at;
+  std::uint32_t crc32c;  // of the fields after it
+  CookieMode cookies;
+  std::uint8_t cookie_secrets;   // 0..kMaxCookieSecrets; with none no cookie is given
+  std::uint8_t extended_errors;  // 0 or 1: replies may say why (RFC 8914)
+  std::uint8_t nsid_octets;      // 0..kMaxNsidOctets; 0: NSID is not answered
+  std::uint8_t version_octets;   // 0: version.bind and version.server are refused
+  std::uint8_t identity_octets;  // 0: hostname.bind and id.server are refused
+  std::uint8_t reserved[10];
+  // The first one makes cookies, all of them verify.
+  std::uint8_t cookie_secret[kMaxCookieSecrets][kCookieSecretOctets];
+  std::uint8_t nsid[kMaxNsidOctets];
+  char version[256];
+  char identity[256];
+};
+static_assert(sizeof(Settings) == 704 && offsetof(Settings, nsid) == 64);
 
 /// What one reader thread tells: a line of its own, one writer.
 struct ReaderThread {

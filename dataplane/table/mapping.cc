@@ -115,7 +115,8 @@ Status CheckImageHeader(const ImageHeader& header,
     return Fail(ErrorCode::kInvalid, path + ": the header's checksum does not fit its octets");
   }
   const std::uint64_t units = header.octets / kOffsetUnit;
-  for (const auto* at : {&header.index_at, &header.health_at, &header.used_units}) {
+  for (const auto* at :
+       {&header.index_at, &header.health_at, &header.used_units, &header.settings_at}) {
     if (at->load(std::memory_order_relaxed) > units) {
       return Fail(ErrorCode::kInvalid, path + ": the header's directory leads past the file's end");
     }

@@ -41,6 +41,7 @@ class Verifier {
     Header();
     Index(0, ~0U);
     Health();
+    ReplySettings();
     return std::move(result_);
   }
   VerifyResult RunBuckets(std::uint32_t first, std::uint32_t count) {
@@ -51,6 +52,7 @@ class Verifier {
   }
   VerifyResult RunHealth() {
     Health();
+    ReplySettings();
     return std::move(result_);
   }
 
@@ -112,6 +114,7 @@ class Verifier {
   void Outcomes(std::span<const Outcome> outcomes, std::uint16_t type, std::uint32_t at);
   void Zone(std::uint32_t at, std::string_view name, std::uint32_t record_at);
   void Health();
+  void ReplySettings();
   std::string_view NameOf(const NameRecord& record) const;
 
   View view_;
@@ -519,6 +522,20 @@ void Verifier::Health() {
       return;
     }
     before = id;
+  }
+}
+
+void Verifier::ReplySettings() {
+  const std::uint32_t at = view_.header().settings_at.load(std::memory_order_relaxed);
+  if (at == 0) {
+    return;
+  }
+  Chain<Settings>(at);
+  const auto* settings = view_.Newest<Settings>(at, g_);
+  if (settings == nullptr || ChecksumOf(*settings) != settings->crc32c ||
+      settings->cookies > CookieMode::kRequire || settings->cookie_secrets > kMaxCookieSecrets ||
+      settings->extended_errors > 1 || settings->nsid_octets > kMaxNsidOctets) {
+    Broken(Rule::kSettings, at);
   }
 }
 

@@ -37,6 +37,7 @@ enum class Rule : std::uint8_t {
   kZonePlace,         //
   kZoneChecksum,      //
   kHealthTable,       // entries do not lie in the image, or ids are not ascending
+  kSettings,          // place, checksum, lengths
   kDepth,             // pools lead to pools without end
   kHeader             // the header's fixed part, or where its directory leads
 };
@@ -74,7 +75,7 @@ VerifyResult VerifyImage(const View& view, Generation g, std::size_t most = 100)
 /// but for large blobs: those are only named. Finds nothing when there are no such buckets.
 VerifyResult VerifyBuckets(
     const View& view, Generation g, std::uint32_t first, std::uint32_t count, std::size_t most = 1);
-/// The health table, all of it.
+/// The health table and the settings, all of them.
 VerifyResult VerifyHealth(const View& view, Generation g);
 
 }  // namespace holdfast::table

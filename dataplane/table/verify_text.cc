@@ -55,6 +55,8 @@ const char* RuleText(Rule rule) noexcept {
       return "a zone's version has a wrong checksum";
     case Rule::kHealthTable:
       return "the health table is not readable or its ids do not ascend";
+    case Rule::kSettings:
+      return "the settings have a wrong place, checksum or length";
     case Rule::kDepth:
       return "pools or images lead to others without end";
     case Rule::kHeader:

@@ -125,6 +125,13 @@ inline std::uint32_t ChecksumOf(const DecisionParts& parts) noexcept {
                 parts.octets - kBehind);
 }
 
+/// The checksum that settings have, `born` and `older_at` left out.
+inline std::uint32_t ChecksumOf(const Settings& settings) noexcept {
+  constexpr std::size_t kBehind = offsetof(Settings, crc32c) + sizeof(std::uint32_t);
+  return Crc32c(reinterpret_cast<const std::byte*>(&settings) + kBehind,
+                sizeof(settings) - kBehind);
+}
+
 /// The rows of a RowMap by class; empty when it is not readable.
 inline std::span<const std::uint16_t> OpenRowMap(const View& view, std::uint32_t at) noexcept {
   const auto* map = view.At<RowMap>(at);
@@ -205,6 +212,7 @@ class Snapshot {
     spill_ = spill;
     key_ = {{index->key[0], index->key[1]}};
     max_labels_ = view.header().max_labels.load(std::memory_order_relaxed);
+    settings_ = view.Newest<Settings>(view.header().settings_at.load(std::memory_order_relaxed), g);
   }
 
   [[nodiscard]] bool ok() const noexcept { return bucket_count_ != 0; }
@@ -214,6 +222,9 @@ class Snapshot {
   /// No name of the image has more labels than this.
   [[nodiscard]] std::uint32_t max_labels() const noexcept { return max_labels_; }
   [[nodiscard]] std::uint32_t bucket_count() const noexcept { return bucket_count_; }
+  /// What replies are made by; null when the image has none: everything off. The numbers in it are
+  /// not judged here.
+  [[nodiscard]] const Settings* settings() const noexcept { return settings_; }
 
   /// First bucket to look into, for prefetching. ok() only.
   [[nodiscard]] const Bucket* BucketFor(std::uint64_t hash) const noexcept {
@@ -332,6 +343,7 @@ class Snapshot {
   std::uint32_t spill_ = 0;
   std::uint32_t max_labels_ = 0;
   HashKey key_;
+  const Settings* settings_ = nullptr;
 };
 
 }  // namespace holdfast::table

@@ -61,7 +61,15 @@ enum class Rcode : std::uint16_t {
   kBadCookie = 23
 };
 
-inline constexpr std::uint16_t kOptionClientSubnet = 8;  // EDNS option (RFC 7871)
+/// Codes of EDNS options that are read or written here; padding (12) is not: it is for encrypted
+/// transports (RFC 7830 6).
+enum class Option : std::uint16_t {
+  kNsid = 3,           // RFC 5001
+  kClientSubnet = 8,   // RFC 7871
+  kCookie = 10,        // RFC 7873
+  kTcpKeepalive = 11,  // RFC 7828
+  kExtendedError = 15  // RFC 8914
+};
 
 inline constexpr std::size_t kHeaderOctets = 12;
 inline constexpr std::size_t kMaxNameOctets = 255;  // RFC 1035 2.3.4, with the root's octet

@@ -43,6 +43,7 @@ class DamagedImageTest : public PublishTest {
     HF_TRY(publisher_->PutPool(Pool(3, static_cast<std::uint8_t>(state))));
     HF_TRY(publisher_->PutPool(Leading(2, 3)));
     HF_TRY(publisher_->PutZone(Zone(static_cast<std::uint32_t>(state))));
+    HF_TRY(publisher_->PutSettings(SettingsNamed(std::to_string(state / 2))));
     return publisher_->PutHealth({{"check", 0, state % 2 == 0, 0, state}});
   }
   Status PutHealth(int state) {
@@ -199,6 +200,15 @@ TEST_F(DamagedImageTest, TheIndexAndTheHealth) {
   Sweep(sizeof(table::HealthTable) + sizeof(table::HealthEntry), false, health);
   Sweep(2 * sizeof(std::uint32_t), false, [] { return offsetof(table::ImageHeader, index_at); });
   Sweep(sizeof(std::uint32_t), false, [] { return offsetof(table::ImageHeader, health_at); });
+}
+
+TEST_F(DamagedImageTest, TheSettings) {
+  const auto settings = [this] {
+    return std::uint64_t{kOffsetUnit} * publisher_->view().header().settings_at.load();
+  };
+  Sweep(offsetof(table::Settings, cookies), false, settings);
+  Sweep(24, true, [&settings] { return settings() + offsetof(table::Settings, cookies); });
+  Sweep(sizeof(std::uint32_t), false, [] { return offsetof(table::ImageHeader, settings_at); });
 }
 
 }  // namespace

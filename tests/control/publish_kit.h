@@ -226,6 +226,21 @@ inline CompiledZone StateZone(int state) {
   return ZoneOf(static_cast<std::uint32_t>(state), names);
 }
 
+inline CompiledSettings SettingsNamed(const std::string& identity) {
+  CompiledSettings settings;
+  settings.cookies = table::CookieMode::kOn;
+  settings.cookie_secrets = {std::string(table::kCookieSecretOctets, 's')};
+  settings.identity = identity;
+  return settings;
+}
+
+// "" when there are no settings.
+inline std::string IdentityIn(const Snapshot& snapshot) {
+  const table::Settings* settings = snapshot.settings();
+  return settings == nullptr ? std::string()
+                             : std::string(settings->identity, settings->identity_octets);
+}
+
 inline Status PublishState(Publisher& publisher, int state) {
   for (std::uint64_t rule = 0; rule < 4; ++rule) {
     HF_TRY(publisher.PutPool(Pool(rule, static_cast<std::uint8_t>(state))));
@@ -237,6 +252,7 @@ inline Status PublishState(Publisher& publisher, int state) {
   HF_TRY(publisher.PutZone(StateZone(state)));
   HF_TRY(publisher.PutHealth(
       {{"check", static_cast<std::uint8_t>(state % 3), state % 2 == 0, 0, state}}));
+  HF_TRY(publisher.PutSettings(SettingsNamed(std::to_string(state))));
   const auto committed = publisher.Commit();
   return committed ? Status{} : std::unexpected(committed.error());
 }
@@ -253,6 +269,7 @@ inline int WholeState(const Snapshot& snapshot) {
     EXPECT_EQ(LastOctet(snapshot, "grow" + std::to_string(i) + ".test."),
               i < state * 60 ? state : -1);
   }
+  EXPECT_EQ(IdentityIn(snapshot), std::to_string(state));
   return state;
 }
 

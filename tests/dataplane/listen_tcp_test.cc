@@ -41,6 +41,40 @@ TEST_F(ListenTcp, AnswersAHundredPipelinedQueriesInTheirOrder) {
   EXPECT_TRUE(Settles(Counter::kTcpMessages, 100));
 }
 
+// What a client that asks is told of the time that it may be idle, in 100 ms; -1: nothing.
+int KeepaliveTold(Client& client) {
+  std::string query = Query(7, "www");
+  query[11] = 1;  // ARCOUNT
+  query += std::string("\0\0\x29\x04\xd0\0\0\0\0\0\4\0\x0b\0\0", 15);
+  EXPECT_TRUE(client.Send(Framed(query)));
+  const std::string reply = client.ReceiveMessage();
+  const std::size_t at = reply.size() - 6;
+  EXPECT_TRUE(IsAddress(reply, 7));
+  return reply.size() < 6 || reply.compare(at, 4, std::string("\0\x0b\0\2", 4)) != 0
+             ? -1
+             : (static_cast<unsigned char>(reply[at + 4]) << 8) |
+                   static_cast<unsigned char>(reply[at + 5]);
+}
+
+TEST_F(ListenTcp, conf_C09_C10_SaysHowLongAConnectionMayBeIdleAndNoneAtTheLimit) {
+  struct Case {
+    TcpOptions options;
+    int least, most;  // of what is told, in 100 ms
+  };
+  const Case cases[] = {{{.idle_ms = 2'000}, 20, 20},
+                        {{.idle_ms = 10'000, .total_ms = 5'000}, 1, 50},
+                        {{.idle_ms = 3'600'000, .total_ms = 86'400'000}, 36'000, 36'000},
+                        {{.max_connections = 1}, 0, 0}};
+  for (const Case& c : cases) {
+    ASSERT_NO_FATAL_FAILURE(Start({.tcp = c.options}));
+    Client client = Connect();
+    const int told = KeepaliveTold(client);
+    EXPECT_GE(told, c.least);
+    EXPECT_LE(told, c.most);
+    Stop();
+  }
+}
+
 TEST_F(ListenTcp, AnswersOverIpv6AndToMappedClients) {
   const std::uint16_t port = sockets_.Add(SOCK_STREAM, "::").port();
   ASSERT_NO_FATAL_FAILURE(Start());

@@ -76,6 +76,9 @@ class VerifyTest : public testing::Test {
             {a, {2, RrsetKind::kImage, TypedAs(2)}, {16, RrsetKind::kImage, TypedAs(16)}}}};
     ASSERT_TRUE(publisher->PutZone(zone));
     ASSERT_TRUE(publisher->PutHealth({{"a", 1, true, 0, 5}, {"b", 2, false, 0, 6}}));
+    control::CompiledSettings settings;
+    settings.cookie_secrets = {std::string(kCookieSecretOctets, 's')};
+    ASSERT_TRUE(publisher->PutSettings(settings));
     generation_ = publisher->Commit()->generation;
     const auto mapping = Mapping::Map(publisher->image_path(), false).value();
     octets_.assign(reinterpret_cast<const Line*>(mapping.data()),
@@ -114,6 +117,7 @@ class VerifyTest : public testing::Test {
   ZoneVersion& Zone() {
     return At<ZoneVersion>(At<ZoneSlot>(Record("a.test.").zone_at).version_at.load());
   }
+  Settings& TheSettings() { return At<Settings>(header().settings_at.load()); }
   void Seal(RrImage& image, std::size_t octets) {
     image.crc32c = Crc32c(reinterpret_cast<std::byte*>(&image) + 4, octets - 4);
   }
@@ -277,6 +281,29 @@ TEST_F(VerifyTest, FindsAZoneWithAWrongChecksum) {
 TEST_F(VerifyTest, FindsHealthOutOfOrder) {
   reinterpret_cast<HealthEntry*>(&At<HealthTable>(header().health_at.load()) + 1)->id[0] = 'z';
   Expect(Rule::kHealthTable);
+}
+TEST_F(VerifyTest, FindsSettingsOutside) {
+  header().settings_at.store(static_cast<std::uint32_t>((octets_.size() * 4) - 1));
+  Expect(Rule::kSettings);
+}
+TEST_F(VerifyTest, FindsSettingsWithAWrongChecksum) {
+  TheSettings().cookie_secret[0][3] ^= 1;
+  Expect(Rule::kSettings);
+  EXPECT_FALSE(VerifyHealth(view(), generation_).defects.empty()) << "and so does the scrub";
+}
+TEST_F(VerifyTest, FindsSettingsWhoseNumbersAreTooLarge) {
+  Settings& settings = TheSettings();
+  const Settings whole = settings;
+  const auto expect = [&](auto change) {
+    settings = whole;
+    change();
+    settings.crc32c = ChecksumOf(settings);
+    Expect(Rule::kSettings);
+  };
+  expect([&] { settings.cookies = static_cast<CookieMode>(3); });
+  expect([&] { settings.cookie_secrets = kMaxCookieSecrets + 1; });
+  expect([&] { settings.nsid_octets = kMaxNsidOctets + 1; });
+  expect([&] { settings.extended_errors = 2; });
 }
 TEST_F(VerifyTest, FindsPoolsThatLeadToThemselves) {
   auto* outcome = reinterpret_cast<Outcome*>(&TheDecision() + 1);

@@ -96,6 +96,11 @@ void TestTables::SetHealth(const std::string& check, bool healthy) {
   Must(publisher_->Commit());
 }
 
+void TestTables::SetSettings(const control::CompiledSettings& settings) {
+  Must(publisher_->PutSettings(settings));
+  Must(publisher_->Commit());
+}
+
 table::Snapshot TestTables::snapshot() const {
   const auto* root = reinterpret_cast<const table::RootBlock*>(root_.data());
   const table::Published published{root->published.load(std::memory_order_acquire)};

@@ -47,6 +47,8 @@ class TestTables {
   [[nodiscard]] table::Snapshot snapshot() const;
   /// Takes over the status of one check and publishes what it changes.
   void SetHealth(const std::string& check, bool healthy);
+  /// Publishes what replies are made by; nothing of it is on until then.
+  void SetSettings(const control::CompiledSettings& settings);
   /// Compiles another model in place of the one before and publishes the difference.
   void Replace(const control::Model& model);
   [[nodiscard]] FrozenImage Freeze() const;

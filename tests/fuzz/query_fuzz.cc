@@ -1,7 +1,7 @@
-// Answer on arbitrary messages over the example zone, and over an image with flipped bits. Input:
-// one octet of switches, up to four places to damage when it says so, then the message. On the
-// sound image every reply must pass the strict reader; on a damaged one only sizes and header are
-// promised.
+// Answer on arbitrary messages over the example zone, where cookies may be required or not, and
+// over an image with flipped bits. Input: one octet of switches, up to four places to damage when
+// it says so, then the message. On the sound image every reply must pass the strict reader; on a
+// damaged one only sizes and header are promised.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,9 +24,11 @@ using answer::Counter;
 
 constexpr std::uint8_t kTcp = 1;
 constexpr std::uint8_t kDamage = 2;
+constexpr std::uint8_t kRequireCookies = 4;
 constexpr std::size_t kFlips = 4;
 constexpr std::size_t kFlipOctets = kFlips * 4;
 constexpr std::uint16_t kUdpOctets = 1232;
+constexpr std::uint32_t kWallSeconds = 1'700'000'000;
 
 // Names that depend on where the client is, beside those of the example zone.
 control::Model Model() {
@@ -37,10 +39,26 @@ control::Model Model() {
   return model;
 }
 
-// Made once: tables as production makes them, and a copy on the heap that ends with its last octet.
+// Made once: tables as production makes them, and copies on the heap that end with their last
+// octet.
 struct Fixture {
+  Fixture() { answer::SetWallSeconds(*scratch, kWallSeconds); }
+
+  test::FrozenImage With(table::CookieMode cookies) {
+    control::CompiledSettings settings;
+    settings.cookies = cookies;
+    settings.cookie_secrets = {"0123456789abcdef", "fedcba9876543210"};
+    settings.nsid = std::string(table::kMaxNsidOctets, 'n');
+    settings.version = "Holdfast";
+    settings.identity = std::string(255, 'i');
+    settings.extended_errors = true;
+    tables.SetSettings(settings);
+    return tables.Freeze();
+  }
+
   test::TestTables tables{Model()};
-  test::FrozenImage image = tables.Freeze();
+  test::FrozenImage required = With(table::CookieMode::kRequire);
+  test::FrozenImage image = With(table::CookieMode::kOn);
   std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
   answer::ScratchPtr scratch = answer::MakeScratch({.udp_octets = kUdpOctets, .seed = 1}, counters);
 };
@@ -59,7 +77,7 @@ void Flip(std::string_view words) {
 }
 
 // The reply; empty when there is none. The buffer ends where the contract lets it.
-std::string Ask(std::string_view message, bool tcp) {
+std::string Ask(const test::FrozenImage& image, std::string_view message, bool tcp) {
   const std::size_t limit = tcp ? 65535 : kUdpOctets;
   const std::size_t room = std::max<std::size_t>(limit, message.size());
   const auto buffer = std::make_unique<std::byte[]>(room);
@@ -69,7 +87,7 @@ std::string Ask(std::string_view message, bool tcp) {
   job.query_octets = static_cast<std::uint32_t>(message.size());
   job.room_octets = static_cast<std::uint32_t>(room);
   job.transport = tcp ? answer::Transport::kTcp : answer::Transport::kUdp;
-  answer::Answer(Fixed().image.snapshot(), {&job, 1}, *Fixed().scratch);
+  answer::Answer(image.snapshot(), {&job, 1}, *Fixed().scratch);
   if (job.outcome == answer::Outcome::kDrop) {
     return {};
   }
@@ -128,7 +146,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (damage) {
     Flip(words);
   }
-  const std::string reply = Ask(message, tcp);
+  const bool required = (switches & kRequireCookies) != 0 && !damage;
+  const std::string reply = Ask(required ? Fixed().required : Fixed().image, message, tcp);
   HF_CHECK(IsQuery(message) || reply.empty());
   if (!reply.empty()) {
     CheckHeader(message, reply);

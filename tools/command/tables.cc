@@ -51,6 +51,7 @@ class NewestMark {
     See(index);
     const auto* health = view_.At<table::HealthTable>(header.health_at.load());
     See(health);
+    See(view_.At<table::Settings>(header.settings_at.load()));
     const std::uint64_t checks = health == nullptr ? 0 : health->count;
     if (checks != 0 &&
         view_.Holds(health, sizeof(*health) + (checks * sizeof(table::HealthEntry)))) {
