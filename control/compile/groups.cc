@@ -301,6 +301,11 @@ ImageSpecPtr Groups::Render(std::uint32_t at,
                             std::uint32_t owner,
                             const Source& source) {
   const std::uint16_t type = index_.entries()[at].type;
+  const bool is_signed =
+      signed_ && !index_.entries()[at].routed && owner == index_.entries()[at].name;
+  if (is_signed) {
+    ttl = SignedTtl(zone_, index_, owner, type, ttl);
+  }
   auto image = RenderRrset(type, ttl, rdata, zone_.origin);
   if (!image) {
     Refuse(source, EntryText(at), image.error().message);
@@ -309,7 +314,7 @@ ImageSpecPtr Groups::Render(std::uint32_t at,
   if (TargetOffset(type) >= 0) {
     AddBeside(*image, rdata, owner);
   }
-  if (signed_ && !index_.entries()[at].routed && owner == index_.entries()[at].name) {
+  if (is_signed) {
     auto sigs = SigsOf(zone_, index_, owner, type, ttl);
     if (!sigs) {
       Refuse(source, EntryText(at), sigs.error().message);

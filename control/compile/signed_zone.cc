@@ -47,6 +47,13 @@ std::string HashOf(std::string_view owner) {
   return hash;
 }
 
+// All RRSIGs of a name; null when it has none.
+const Rrset* SigsAt(const Zone& zone, const ZoneIndex& index, std::uint32_t name) {
+  const std::uint32_t at = index.FindEntry(name, kRrsig);
+  return at == kNoIndex || index.entries()[at].routed ? nullptr
+                                                      : &zone.rrsets[index.entries()[at].first];
+}
+
 // Of those, the RRSIGs over `type`.
 Result<ImageSpecPtr> Covering(const Rrset& sigs,
                               std::uint16_t type,
@@ -237,16 +244,15 @@ void WarnOfStray(const Zone& zone, const ZoneIndex& index, std::vector<std::stri
   std::size_t stray = 0;
   std::string first;
   for (std::uint32_t name = 0; name < index.names().size(); ++name) {
-    const std::uint32_t at = index.FindEntry(name, kRrsig);
-    if (at == kNoIndex || index.entries()[at].routed) {
+    const Rrset* sigs = SigsAt(zone, index, name);
+    if (sigs == nullptr) {
       continue;
     }
-    const Rrset& sigs = zone.rrsets[index.entries()[at].first];
-    for (const std::string& rdata : sigs.rdata) {
+    for (const std::string& rdata : sigs->rdata) {
       const std::uint16_t type = CoveredType(rdata);
       if (type != kNsec3 && index.FindEntry(name, type) == kNoIndex) {
         if (stray++ == 0) {
-          first = sigs.source.Text() + ": '" + NameTypeText(sigs.owner, type) + "'";
+          first = sigs->source.Text() + ": '" + NameTypeText(sigs->owner, type) + "'";
         }
       }
     }
@@ -265,11 +271,21 @@ Result<ImageSpecPtr> SigsOf(const Zone& zone,
                             std::uint32_t name,
                             std::uint16_t type,
                             std::uint32_t ttl) {
-  const std::uint32_t at = index.FindEntry(name, kRrsig);
-  if (at == kNoIndex || index.entries()[at].routed) {
-    return nullptr;
+  const Rrset* sigs = SigsAt(zone, index, name);
+  return sigs == nullptr ? Result<ImageSpecPtr>(nullptr) : Covering(*sigs, type, ttl, zone);
+}
+
+std::uint32_t SignedTtl(const Zone& zone,
+                        const ZoneIndex& index,
+                        std::uint32_t name,
+                        std::uint16_t type,
+                        std::uint32_t ttl) {
+  if (const Rrset* sigs = SigsAt(zone, index, name)) {
+    for (const std::string& rdata : sigs->rdata) {
+      ttl = CoveredType(rdata) == type ? std::min(ttl, OriginalTtl(rdata)) : ttl;
+    }
   }
-  return Covering(zone.rrsets[index.entries()[at].first], type, ttl, zone);
+  return ttl;
 }
 
 Result<std::optional<CompiledOrder>> OrderOf(const Zone& zone,

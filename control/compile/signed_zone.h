@@ -23,6 +23,14 @@ Result<ImageSpecPtr> SigsOf(const Zone& zone,
                             std::uint16_t type,
                             std::uint32_t ttl);
 
+/// The TTL to serve an rrset with: `ttl`, or less where its RRSIGs were made over less (RFC 4034
+/// 3.1.4).
+std::uint32_t SignedTtl(const Zone& zone,
+                        const ZoneIndex& index,
+                        std::uint32_t name,
+                        std::uint16_t type,
+                        std::uint32_t ttl);
+
 /// The NSEC3 of the zone's first NSEC3PARAM that has any, else its NSEC; nothing without both.
 /// @param negative_ttl  seconds; no proof lives longer (RFC 9077 3).
 /// @param warnings      a gap of the chain, and signatures over what is not there, are added.

@@ -16,6 +16,7 @@ namespace {
 using wire::Type;
 
 constexpr std::size_t kRrsigFixed = 18;  // type, algorithm, labels, TTL, two times, key tag
+constexpr std::size_t kOriginalTtlAt = 4;
 constexpr std::size_t kExpirationAt = 8;
 constexpr std::size_t kInceptionAt = 12;
 constexpr std::size_t kParamsFixed = 5;  // algorithm, flags, iterations, octets of the salt
@@ -93,6 +94,10 @@ void LintTimes(const Zone& zone, std::int64_t now_s, Findings& findings) {
 
 std::uint16_t CoveredType(std::string_view rrsig) noexcept {
   return rrsig.size() < kRrsigFixed ? std::uint16_t{0} : LoadBe16(rrsig.data());
+}
+
+std::uint32_t OriginalTtl(std::string_view rrsig) noexcept {
+  return rrsig.size() < kRrsigFixed ? UINT32_MAX : LoadBe32(rrsig.data() + kOriginalTtlAt);
 }
 
 std::optional<Nsec3Params> ReadNsec3Params(std::string_view rdata) noexcept {

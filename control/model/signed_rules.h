@@ -15,6 +15,9 @@ namespace holdfast::control {
 /// The type that an RRSIG covers; 0 when the rdata is none.
 std::uint16_t CoveredType(std::string_view rrsig) noexcept;
 
+/// The TTL that an RRSIG was made over, in seconds; the largest number when the rdata is none.
+std::uint32_t OriginalTtl(std::string_view rrsig) noexcept;
+
 /// An NSEC3PARAM, or the same fields of an NSEC3.
 struct Nsec3Params {
   std::uint8_t algorithm = 0;

@@ -128,6 +128,22 @@ TEST(SignedZone, OfWhichTheSoaIsUnsignedIsServedAsUnsigned) {
   EXPECT_THAT(made.warnings, IsEmpty());
 }
 
+TEST(SignedZone, conf_S20_IsServedWithNoLongerTtlThanItWasSignedWith) {
+  Zone zone = test::SignedModel().zones[0];
+  RrsetOf(zone, "mx.signed.test", "MX").ttl = 7200;
+  RrsetOf(zone, "big.signed.test", "TXT").ttl = 1800;
+  const Made made = Make(zone);
+  const auto ttl_at = [&](const std::string& owner, std::string_view type) {
+    const auto& name = *std::ranges::find(made.zone.names, kit::Wire(owner), &CompiledName::name);
+    const auto& image = *std::get<ImageSpecPtr>(
+        std::ranges::find(name.rrsets, kit::TypeOf(type), &CompiledRrset::type)->answer);
+    EXPECT_EQ(image.sigs->ttl, image.ttl);
+    return image.ttl;
+  };
+  EXPECT_EQ(ttl_at("mx.signed.test", "MX"), 3600U);
+  EXPECT_EQ(ttl_at("big.signed.test", "TXT"), 1800U);
+}
+
 TEST(SignedZone, LacksKeysOrProofsWithAWarning) {
   Zone keyless = test::SignedModel().zones[0];
   Remove(keyless, "signed.test", "DNSKEY");
