@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -49,6 +50,7 @@ struct ImageSpec {
   std::vector<table::Relocation> relocations;
   std::vector<std::uint16_t> record_ends;  // always filled: one per record
   std::string wire;                        // at most 65,535 octets
+  ImageSpecPtr sigs;                       // the RRSIGs over it, of kind kRrset; null when unsigned
 };
 
 struct CompiledRrset {
@@ -64,13 +66,28 @@ struct CompiledName {
   std::vector<CompiledRrset> rrsets;  // ascending by type; at most table::kMaxNameRrsets
 };
 
+/// One NSEC or NSEC3 of a signed zone.
+struct CompiledProof {
+  std::string owner;   // NSEC: folded labels below the zone's name, without the root; NSEC3: hash
+  ImageSpecPtr image;  // of kind kRrset
+};
+
+/// What a table::OrderedTable holds.
+struct CompiledOrder {
+  table::ProofKind kind = table::ProofKind::kNsec;
+  std::uint16_t iterations = 0;  // at most table::kMaxIterations
+  std::string salt;
+  std::vector<CompiledProof> proofs;  // in canonical order
+};
+
 struct CompiledZone {
   std::string origin;  // folded wire form
   std::uint32_t serial = 0;
   std::uint8_t flags = 0;  // table::ZoneFlags; a zone that is not loaded has its apex name only
   std::uint8_t max_labels = 0;
   std::int64_t loaded_ms = 0;
-  ImageSpecPtr negative;  // null when not loaded
+  ImageSpecPtr negative;               // null when not loaded
+  std::optional<CompiledOrder> order;  // of a signed zone
   std::vector<CompiledName> names;
 };
 

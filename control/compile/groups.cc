@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "control/compile/render.h"
+#include "control/compile/signed_zone.h"
 #include "control/model/record_groups.h"
+#include "control/model/signed_rules.h"
 #include "control/model/text.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -35,6 +37,7 @@ Groups::Groups(const Zone& zone,
       pools_(pools),
       reach_(reach),
       warnings_(warnings),
+      signed_(IsSigned(zone)),
       images_(index.entries().size()),
       rules_(zone.record_sets.empty() ? 0 : index.entries().size(), kNoRule),
       heights_(rules_.size(), 0) {}
@@ -298,6 +301,11 @@ ImageSpecPtr Groups::Render(std::uint32_t at,
                             std::uint32_t owner,
                             const Source& source) {
   const std::uint16_t type = index_.entries()[at].type;
+  const bool is_signed =
+      signed_ && !index_.entries()[at].routed && owner == index_.entries()[at].name;
+  if (is_signed) {
+    ttl = SignedTtl(zone_, index_, owner, type, ttl);
+  }
   auto image = RenderRrset(type, ttl, rdata, zone_.origin);
   if (!image) {
     Refuse(source, EntryText(at), image.error().message);
@@ -305,6 +313,14 @@ ImageSpecPtr Groups::Render(std::uint32_t at,
   }
   if (TargetOffset(type) >= 0) {
     AddBeside(*image, rdata, owner);
+  }
+  if (is_signed) {
+    auto sigs = SigsOf(zone_, index_, owner, type, ttl);
+    if (!sigs) {
+      Refuse(source, EntryText(at), sigs.error().message);
+      return nullptr;
+    }
+    image->sigs = *std::move(sigs);
   }
   return std::make_shared<const ImageSpec>(*std::move(image));
 }

@@ -104,6 +104,7 @@ class Groups {
   Pools& pools_;
   const Reach& reach_;
   std::vector<std::string>& warnings_;
+  const bool signed_;
   std::optional<Error> error_;
   std::vector<ImageSpecPtr> images_;   // per entry
   std::vector<RuleId> rules_;          // per entry: of roots, and of what is the same for all

@@ -5,7 +5,10 @@
 
 #include "control/compile/groups.h"
 #include "control/compile/render.h"
+#include "control/compile/signed_zone.h"
 #include "control/compile/zone_index.h"
+#include "control/model/record_groups.h"
+#include "control/model/signed_rules.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -17,6 +20,8 @@ using wire::Type;
 
 constexpr auto kNs = static_cast<std::uint16_t>(Type::kNs);
 constexpr auto kDs = static_cast<std::uint16_t>(Type::kDs);
+constexpr auto kNsec = static_cast<std::uint16_t>(Type::kNsec);
+constexpr auto kRrsig = static_cast<std::uint16_t>(Type::kRrsig);
 constexpr auto kSoa = static_cast<std::uint16_t>(Type::kSoa);
 constexpr std::size_t kSoaNumbers = 20;  // serial, refresh, retry, expire, minimum
 
@@ -35,7 +40,11 @@ std::pair<std::uint32_t, const std::string*> FindSoa(const Zone& zone, const Zon
   return {set != nullptr ? set->ttl : zone.rrsets[entry.first].ttl, rdata.data()};
 }
 
+// RRSIGs go with what they cover, NSEC with the zone's other proofs.
 bool IsServed(const ZoneName& name, const ZoneEntry& entry) {
+  if (entry.type == kRrsig || entry.type == kNsec) {
+    return false;
+  }
   if ((name.flags & table::kNameCut) != 0) {
     return entry.type == kNs || entry.type == kDs;
   }
@@ -58,6 +67,29 @@ CompiledRrset Place(const ZoneName& name, std::uint16_t type, AnswerRef answer) 
     kind = referral ? table::RrsetKind::kReferral : table::RrsetKind::kImage;
   }
   return {.type = type, .kind = kind, .answer = std::move(answer)};
+}
+
+bool LacksSigs(const AnswerRef& answer) {
+  const auto* image = std::get_if<ImageSpecPtr>(&answer);
+  return image != nullptr && (*image)->kind == table::ImageKind::kRrset &&
+         (*image)->sigs == nullptr;
+}
+
+// What a signed zone has beside its names.
+Status AddProofs(const Zone& zone,
+                 const ZoneIndex& index,
+                 ImageSpec& negative,
+                 CompiledZone& out,
+                 std::vector<std::string>& warnings) {
+  auto sigs = SigsOf(zone, index, 0, kSoa, negative.ttl);
+  auto order = sigs ? OrderOf(zone, index, negative.ttl, warnings)
+                    : Result<std::optional<CompiledOrder>>(std::unexpected(sigs.error()));
+  if (!order) {
+    return std::unexpected(order.error());
+  }
+  negative.sigs = *std::move(sigs);
+  out.order = *std::move(order);
+  return {};
 }
 
 }  // namespace
@@ -83,6 +115,10 @@ Result<CompiledZone> CompileZone(const Zone& zone,
   if (!negative) {
     return std::unexpected(negative.error());
   }
+  const bool is_signed = IsSigned(zone);
+  if (is_signed) {
+    HF_TRY(AddProofs(zone, *index, *negative, out, warnings));
+  }
   out.negative = std::make_shared<const ImageSpec>(*std::move(negative));
   out.serial = LoadBe32(soa->data() + soa->size() - kSoaNumbers);
   out.loaded_ms = context.loaded_ms;
@@ -90,6 +126,8 @@ Result<CompiledZone> CompileZone(const Zone& zone,
   const Reach nowhere;
   Groups groups(zone, *index, pools, context.reach != nullptr ? *context.reach : nowhere, warnings);
   out.names.reserve(index->names().size());
+  std::string unsigned_first;
+  std::size_t unsigned_count = 0;
   std::vector<std::uint32_t> kept;  // names are handed over once no entry looks for them any more
   kept.reserve(index->names().size());
   for (std::uint32_t at = 0; at < index->names().size(); ++at) {
@@ -112,6 +150,9 @@ Result<CompiledZone> CompileZone(const Zone& zone,
       }
       const auto place = static_cast<std::uint32_t>(&entry - index->entries().data());
       if (auto answer = groups.Answer(place)) {
+        if (is_signed && LacksSigs(*answer) && unsigned_count++ == 0) {
+          unsigned_first = NameTypeText(name.name, entry.type);
+        }
         to.rrsets.push_back(Place(name, entry.type, *std::move(answer)));
       }
     }
@@ -120,6 +161,11 @@ Result<CompiledZone> CompileZone(const Zone& zone,
     out.max_labels = std::max(out.max_labels, labels);
   }
   HF_TRY(groups.status());
+  if (unsigned_count != 0) {
+    warnings.push_back("zone " + wire::ToText(zone.origin) + " is signed, but not '" +
+                       unsigned_first + "', one of " + std::to_string(unsigned_count) +
+                       " rrsets without a signature; resolvers that validate take them for forged");
+  }
   for (std::size_t i = 0; i < kept.size(); ++i) {
     out.names[i].name = index->TakeName(kept[i]);
   }

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "control/model/signed_rules.h"
 #include "dataplane/table/format.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -90,6 +91,9 @@ Status ZoneIndex::AddOwners(const Zone& zone) {
   };
   for (std::size_t i = 0; i < zone.rrsets.size(); ++i) {
     const auto& rrset = zone.rrsets[i];
+    if (StandsAtHash(rrset)) {
+      continue;  // its owner is no name of DNS (RFC 5155 7.2.8)
+    }
     HF_TRY(add(rrset.owner, rrset.type, false, i, rrset.source));
   }
   for (std::size_t i = 0; i < zone.record_sets.size(); ++i) {

@@ -422,7 +422,8 @@ void ZoneReader::AddTo(Rrset& rrset, std::uint32_t ttl, std::string rdata, const
   const auto what = [&rrset] {
     return "'" + wire::ToText(rrset.owner) + "' " + wire::TypeText(rrset.type);
   };
-  if (rrset.ttl != ttl) {
+  // RRSIGs of one owner have each the TTL of what they cover (RFC 4034 3), and are served with it.
+  if (rrset.ttl != ttl && !Is(rrset.type, Type::kRrsig)) {
     rrset.ttl = std::min(rrset.ttl, ttl);
     findings_.AddWarning(at,
                          what() + " has records of different TTL; the lower one, " +

@@ -37,8 +37,8 @@ void CheckLocations(const Zone& zone, const LocationData* data, Findings& findin
 /// What spec/averting-problems.md advises against: unchecked records in a checked group, a TTL
 /// above 60 s with a check, EvaluateTargetHealth No above checked records, a HealthCheckId that no
 /// check has (the record then counts as unchecked), a check that resolves the name it decides
-/// about. Records that mean nothing at a wildcard, record sets that a delegation hides. And once a
-/// zone, at the first of them, that records of a signed zone are served as they stand only.
+/// about. Records that mean nothing at a wildcard, record sets that a delegation hides. And what
+/// LintSigned finds at this time.
 void LintZone(const Zone& zone, const std::vector<health::CheckConfig>& checks, Findings& findings);
 
 /// By which a zone is judged as a whole: CheckZone, and CheckLocations where that is possible.

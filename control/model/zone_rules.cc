@@ -7,6 +7,7 @@
 #include "control/model/record_groups.h"
 #include "control/model/rules.h"
 #include "control/model/rules_parts.h"
+#include "control/model/signed_rules.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
 
@@ -149,7 +150,8 @@ void ZoneRules::CheckEntry(const Entry& entry) {
                zone_text_);
   }
   // No name of DNS lies there, so nothing redirects it.
-  if (!dnames_.empty() && !entry.hidden) {
+  if (!dnames_.empty() && !entry.hidden && !Is(entry.type, Type::kNsec3) &&
+      !Is(entry.type, Type::kRrsig)) {
     CheckBelowDname(entry);
   }
   if (!entry.hidden && IsHiddenOwner(entry.owner)) {
@@ -207,6 +209,7 @@ void ZoneRules::Check() {
 void CheckZone(const Zone& zone, Findings& findings) {
   const RecordGroups groups(zone);
   ZoneRules(zone, groups, findings).Check();
+  CheckSigned(zone, findings);
   CheckGroups(groups, findings);
   CheckAliases(zone, groups, findings);
 }

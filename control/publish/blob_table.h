@@ -11,7 +11,7 @@
 
 namespace holdfast::control {
 
-enum class BlobKind : std::uint8_t { kImage, kRrsetTable, kName };
+enum class BlobKind : std::uint8_t { kImage, kRrsetTable, kName, kOrdered };
 
 class BlobTable {
  public:

@@ -4,6 +4,7 @@
 
 #include "dataplane/base/check.h"
 #include "dataplane/table/hash.h"
+#include "dataplane/table/ordered.h"
 
 namespace holdfast::control {
 namespace {
@@ -21,6 +22,8 @@ table::Rule RuleOf(BlobKind kind) {
       return table::Rule::kTableChecksum;
     case BlobKind::kName:
       return table::Rule::kRecordName;
+    case BlobKind::kOrdered:
+      return table::Rule::kOrderedTable;
   }
   return table::Rule::kRecordRrsets;
 }
@@ -115,6 +118,51 @@ Result<std::uint32_t> Blobs::Name(std::string_view folded) {
   return placed ? Result<std::uint32_t>(placed->first) : std::unexpected(placed.error());
 }
 
+Result<std::uint32_t> Blobs::Ordered(const CompiledOrder& order) {
+  const bool hashed = order.kind == table::ProofKind::kNsec3;
+  std::string tail = hashed ? order.salt : std::string();
+  table::OrderedTable head{};
+  head.count = static_cast<std::uint32_t>(order.proofs.size());
+  head.iterations = order.iterations;
+  head.kind = order.kind;
+  std::string blob;
+  Append(blob, head);
+  Status status;
+  for (const CompiledProof& proof : order.proofs) {
+    const auto at = Image(*proof.image);
+    if (!at) {
+      status = std::unexpected(at.error());
+      break;
+    }
+    if (hashed) {
+      table::OrderedHash entry{};
+      HF_CHECK(proof.owner.size() == sizeof(entry.hash));
+      std::memcpy(entry.hash, proof.owner.data(), sizeof(entry.hash));
+      entry.at = *at;
+      Append(blob, entry);
+    } else {
+      HF_CHECK(proof.owner.size() <= 255);
+      Append(blob,
+             table::OrderedName{.at = *at, .name_at = static_cast<std::uint32_t>(tail.size())});
+      tail += static_cast<char>(proof.owner.size());
+      tail += proof.owner;
+    }
+  }
+  if (!status) {
+    ReleaseReferencesOf(BlobKind::kOrdered, blob);
+    return std::unexpected(status.error());
+  }
+  head.tail = static_cast<std::uint32_t>(tail.size());
+  std::memcpy(blob.data(), &head, sizeof(head));
+  blob += tail;
+  Seal(blob);
+  const auto placed = Intern(BlobKind::kOrdered, blob);
+  if (!placed || !placed->second) {
+    ReleaseReferencesOf(BlobKind::kOrdered, blob);
+  }
+  return placed ? Result<std::uint32_t>(placed->first) : std::unexpected(placed.error());
+}
+
 Result<std::string> Blobs::Render(const ImageSpec& spec) {
   HF_CHECK(!spec.record_ends.empty() && spec.wire.size() <= 65535 &&
            spec.record_ends.size() <= 65535 && spec.relocations.size() <= 65535 &&
@@ -140,6 +188,14 @@ Result<std::string> Blobs::Render(const ImageSpec& spec) {
     ReleaseReferencesOf(BlobKind::kImage, blob);
     return std::unexpected(std::move(error));
   };
+  if (spec.sigs != nullptr) {
+    const auto at = Image(*spec.sigs);
+    if (!at) {
+      return std::unexpected(at.error());
+    }
+    image.sigs_at = *at;
+    std::memcpy(blob.data(), &image, sizeof(image));
+  }
   for (const AdditionalSpec& additional : spec.additional) {
     table::AdditionalRef ref{};
     ref.type = additional.type;
@@ -194,6 +250,9 @@ std::string_view Blobs::OctetsAt(BlobKind kind, std::uint32_t at) const {
         octets = table::kNameBlobName + name->octets;
       }
       break;
+    case BlobKind::kOrdered:
+      octets = table::OpenOrdered(view, at).octets;
+      break;
   }
   const auto* from = octets == 0 ? nullptr : view.At<char>(at, octets);
   return from == nullptr ? std::string_view() : std::string_view(from, octets);
@@ -244,11 +303,23 @@ void Blobs::ReleaseReferencesOf(BlobKind kind, std::string_view octets) {
     }
   };
   if (kind == BlobKind::kImage) {
+    if (const std::uint32_t sigs_at = LoadAs<table::RrImage>(octets.data()).sigs_at; sigs_at != 0) {
+      Release(BlobKind::kImage, sigs_at);
+    }
     each(sizeof(table::RrImage),
          LoadAs<table::RrImage>(octets.data()).additional,
          table::AdditionalRef{});
   } else if (kind == BlobKind::kRrsetTable) {
     each(sizeof(table::RrsetTable), LoadAs<table::RrsetTable>(octets.data()).count, RrsetEntry{});
+  } else if (kind == BlobKind::kOrdered) {
+    const auto head = LoadAs<table::OrderedTable>(octets.data());
+    const bool hashed = head.kind == table::ProofKind::kNsec3;
+    const std::size_t step = hashed ? sizeof(table::OrderedHash) : sizeof(table::OrderedName);
+    const std::size_t ref = hashed ? offsetof(table::OrderedHash, at) : 0;
+    std::size_t from = sizeof(head);
+    for (std::uint32_t i = 0; i < head.count && from + step <= octets.size(); ++i, from += step) {
+      Release(BlobKind::kImage, LoadAs<std::uint32_t>(octets.data() + from + ref));
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 // Immutable blobs of an image, kept once per content and counted: rrset images, tables of rrsets,
-// long names. Also renders an ImageSpec into its octets. Control core only.
+// long names, tables of proofs. Also renders an ImageSpec into its octets. Control core only.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,7 @@ class Blobs {
   /// Takes over the references that the entries hold.
   Result<std::uint32_t> RrsetTable(std::span<const table::RrsetEntry> entries);
   Result<std::uint32_t> Name(std::string_view folded);
+  Result<std::uint32_t> Ordered(const CompiledOrder& order);
 
   /// Gives one reference back; the last one frees the blob at once, so the caller must know that no
   /// reader can reach it any more. A blob that is not found, since memory changed under us, stays

@@ -226,16 +226,29 @@ Status Publisher::PutZoneVersion(Zone& to, const CompiledZone& zone) {
     }
     negative_at = *at;
   }
-  const auto give_back_negative = [&] {
+  std::uint32_t ordered_at = 0;
+  const auto give_back = [&] {
     if (negative_at != 0) {
       blobs_->Release(BlobKind::kImage, negative_at);
     }
+    if (ordered_at != 0) {
+      blobs_->Release(BlobKind::kOrdered, ordered_at);
+    }
   };
+  if (zone.order) {
+    const auto at = blobs_->Ordered(*zone.order);
+    if (!at) {
+      give_back();
+      return std::unexpected(at.error());
+    }
+    ordered_at = *at;
+  }
   if (before != 0) {
     const auto& now = *writer_->At<table::ZoneVersion>(before);
-    if (now.serial == zone.serial && now.negative_at == negative_at && now.flags == zone.flags &&
+    if (now.serial == zone.serial && now.negative_at == negative_at &&
+        now.ordered_at == ordered_at && now.flags == zone.flags &&
         now.max_labels == zone.max_labels && now.names == zone.names.size()) {
-      give_back_negative();
+      give_back();
       return {};
     }
   }
@@ -243,7 +256,7 @@ Status Publisher::PutZoneVersion(Zone& to, const CompiledZone& zone) {
   const std::uint32_t at =
       name_at ? writer_->arena().Allocate(UnitsOf(sizeof(table::ZoneVersion))) : 0;
   if (at == 0) {
-    give_back_negative();
+    give_back();
     if (name_at) {
       blobs_->Release(BlobKind::kName, *name_at);
     }
@@ -254,6 +267,7 @@ Status Publisher::PutZoneVersion(Zone& to, const CompiledZone& zone) {
   version.older_at = before;
   version.serial = zone.serial;
   version.negative_at = negative_at;
+  version.ordered_at = ordered_at;
   version.name_at = *name_at;
   version.name_octets = static_cast<std::uint8_t>(zone.origin.size());
   version.flags = zone.flags;

@@ -116,6 +116,9 @@ void Publisher::FreeZoneVersion(std::uint32_t at) {
   if (version.negative_at != 0) {
     blobs_->Release(BlobKind::kImage, version.negative_at);
   }
+  if (version.ordered_at != 0) {
+    blobs_->Release(BlobKind::kOrdered, version.ordered_at);
+  }
   blobs_->Release(BlobKind::kName, version.name_at);
   writer_->arena().Free(at, UnitsOf(sizeof(table::ZoneVersion)));
 }

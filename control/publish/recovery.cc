@@ -6,6 +6,7 @@
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/check.h"
 #include "dataplane/table/location.h"
+#include "dataplane/table/ordered.h"
 
 namespace holdfast::control {
 
@@ -228,6 +229,9 @@ Status Recovery::AdoptImage(std::uint32_t at) {
   }
   if (p_.blobs_->Adopt(BlobKind::kImage, at)) {
     ++depth_;
+    if (parts.image->sigs_at != 0) {
+      HF_TRY(AdoptImage(parts.image->sigs_at));
+    }
     for (const table::AdditionalRef& ref : parts.additional) {
       HF_TRY(AdoptEntry({ref.type, ref.kind, 0, ref.at}));
     }
@@ -347,7 +351,25 @@ Status Recovery::AdoptZoneVersion(std::uint32_t at) {
   }
   Take(at, sizeof(version));
   p_.blobs_->Adopt(BlobKind::kName, version.name_at);
-  return version.negative_at == 0 ? Status{} : AdoptImage(version.negative_at);
+  if (version.negative_at != 0) {
+    HF_TRY(AdoptImage(version.negative_at));
+  }
+  return version.ordered_at == 0 ? Status{} : AdoptOrdered(version.ordered_at);
+}
+
+Status Recovery::AdoptOrdered(std::uint32_t at) {
+  const auto parts = table::OpenOrdered(view_, at);
+  constexpr std::size_t kSealed = sizeof(std::uint32_t);
+  if (parts.table == nullptr || table::Crc32c(reinterpret_cast<const char*>(parts.table) + kSealed,
+                                              parts.octets - kSealed) != parts.table->crc32c) {
+    return Damaged("a table of proofs", at);
+  }
+  if (p_.blobs_->Adopt(BlobKind::kOrdered, at)) {
+    for (std::size_t i = 0; i < parts.count(); ++i) {
+      HF_TRY(AdoptImage(parts.ImageAt(i)));
+    }
+  }
+  return {};
 }
 
 Status Recovery::AdoptHealth() {

@@ -28,6 +28,7 @@ class Recovery {
   Status AdoptShared(std::uint32_t at, std::uint64_t octets, const char* what);
   Status AdoptZone(std::uint32_t slot_at, std::uint32_t record_at);
   Status AdoptZoneVersion(std::uint32_t at);
+  Status AdoptOrdered(std::uint32_t at);
   Status AdoptHealth();
   Status AdoptSettings();
   template <class V, class Each>

@@ -99,8 +99,7 @@ unsigned FindAll(const Snapshot& snapshot, std::span<Query> queries) noexcept {
       continue;
     }
     q.record = snapshot.Find(q.key);
-    if (q.record == nullptr || (q.record->flags & table::kNameCut) != 0 ||
-        q.qtype == static_cast<std::uint16_t>(wire::Type::kAny)) {
+    if (q.record == nullptr || (q.record->flags & table::kNameCut) != 0 || AsksTheName(q.qtype)) {
       continue;  // compose finds out
     }
     q.entry = EntryFor(snapshot, *q.record, q.qtype);

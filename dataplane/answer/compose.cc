@@ -5,6 +5,7 @@
 
 #include "dataplane/answer/copy.h"
 #include "dataplane/answer/parse.h"
+#include "dataplane/answer/prove.h"
 #include "dataplane/base/bytes.h"
 
 namespace holdfast::answer {
@@ -33,18 +34,21 @@ class Composer {
   }
 
   void Run() noexcept {
+    scratch_.proofs.Clear();
     Found found = Locate(snapshot_, key_, query_.record, query_.qtype);
     Step step = AnswerName(found, query_.entry, query_.choice);
     while (step == Step::kGoOn && FollowTarget()) {
       found = Locate(snapshot_, key_, snapshot_.Find(key_), query_.qtype);
       step = AnswerName(found, nullptr, {});
     }
+    PlaceProofs();
   }
 
  private:
   enum class Step { kDone, kGoOn };
 
   Step AnswerName(const Found& found, const RrsetEntry* entry, const Choice& choice) noexcept {
+    encloser_octets_ = found.encloser_octets;
     switch (found.where) {
       case Where::kName:
         return AnswerRecord(*found.record, entry, choice);
@@ -72,8 +76,14 @@ class Composer {
       if ((record.flags & table::kNameCut) != 0 && query_.qtype != Number(Type::kDs)) {
         return Refer(record, key_.octets);
       }
-      entry = query_.qtype == Number(Type::kAny) ? SmallestEntry(record)
-                                                 : EntryFor(snapshot_, record, query_.qtype);
+      if (AsksTheName(query_.qtype)) [[unlikely]] {
+        if (query_.qtype != Number(Type::kAny)) {
+          return AnswerOfChain(record);
+        }
+        entry = SmallestEntry(record);
+      } else {
+        entry = EntryFor(snapshot_, record, query_.qtype);
+      }
       if (entry == nullptr) {
         return AnswerAbsent(record);
       }
@@ -92,21 +102,46 @@ class Composer {
     const bool is_alias = entry->type == Number(Type::kCname) &&
                           query_.qtype != Number(Type::kCname) &&
                           query_.qtype != Number(Type::kAny);
-    return PlaceAnswer(choice, is_alias);
+    return PlaceAnswer(choice, record.zone_at, is_alias);
   }
 
-  Step PlaceAnswer(const Choice& choice, bool is_alias) noexcept {
+  // RRSIG: those over one of the name's rrsets, not all of them (row Y06). NSEC: the name's own.
+  [[gnu::cold, gnu::noinline]] Step AnswerOfChain(const NameRecord& record) noexcept {
+    Choice choice{.at = 0, .kind = ChoiceKind::kImage};
+    if (query_.qtype == Number(Type::kRrsig)) {
+      for (const RrsetEntry& entry : snapshot_.Rrsets(record)) {
+        const ImageParts image = entry.kind == RrsetKind::kImage
+                                     ? table::OpenImage(snapshot_.view(), entry.at)
+                                     : ImageParts{};
+        if (choice.at == 0 && image.image != nullptr) {
+          choice.at = image.image->sigs_at;
+        }
+      }
+    } else if (const table::ZoneVersion* zone = snapshot_.Zone(record.zone_at); zone != nullptr) {
+      choice.at =
+          Prover(snapshot_.view(), *zone, key_, place_, scratch_.proofs).OwnNsec(encloser_octets_);
+    }
+    return choice.at == 0 ? AnswerAbsent(record) : PlaceAnswer(choice, record.zone_at, false);
+  }
+
+  Step PlaceAnswer(const Choice& choice, std::uint32_t zone_at, bool is_alias) noexcept {
     const ImageParts image = table::OpenImage(snapshot_.view(), choice.at);
     Runs runs;
     const std::size_t at = reply_.at;
     reply_.authoritative = true;
-    const Put put = PutRrset(image, choice, place_, scratch_.random, reply_, reply_.answers, runs);
+    Put put = PutRrset(image, choice, place_, scratch_.random, reply_, reply_.answers, runs);
+    if (query_.dnssec_ok && put == Put::kDone) [[unlikely]] {
+      put = SecureAnswer(image, zone_at);
+    }
     if (put != Put::kDone) [[unlikely]] {
       return put == Put::kNoRoom ? Truncate() : Unreadable();
     }
     reply_.last_resort |= choice.last_resort;
     if (!is_alias) [[likely]] {
-      return image.additional.empty() ? Step::kDone : PlaceAdditional(image, runs, false);
+      if (image.additional.empty() || !PlaceProofs()) [[likely]] {
+        return Step::kDone;
+      }
+      return PlaceAdditional(image, runs, false);
     }
     target_at_ = at + kRecordHead;
     target_octets_ = LoadBe16(reply_.message + at + kRecordHead - 2);
@@ -142,8 +177,116 @@ class Composer {
       if (required && put == Put::kNoRoom) [[unlikely]] {
         return Truncate();
       }
+      if (query_.dnssec_ok && put == Put::kDone) [[unlikely]] {
+        // Signatures that do not fit are left out without a TC (RFC 4035 3.1.1).
+        PlaceSigs(table::OpenImage(snapshot_.view(), choice.at), owner, reply_.additionals);
+      }
     }
     return Step::kDone;
+  }
+
+  // ---- For queries with DO; out of line, so that the others do not pay for them.
+
+  // The RRSIGs over an rrset that was placed under this owner (RFC 4035 3.1.1).
+  [[gnu::noinline]] Put PlaceSigs(const ImageParts& image,
+                                  const Place& owner,
+                                  std::uint16_t& section) noexcept {
+    if (image.image == nullptr || image.image->sigs_at == 0) {
+      return Put::kDone;
+    }
+    Runs ignored;
+    return PutRrset(table::OpenImage(snapshot_.view(), image.image->sigs_at),
+                    {.at = image.image->sigs_at, .kind = ChoiceKind::kImage},
+                    owner,
+                    scratch_.random,
+                    reply_,
+                    section,
+                    ignored);
+  }
+
+  // Signatures now; that a wildcard had to answer is proven when the answer section is complete.
+  [[gnu::noinline]] Put SecureAnswer(const ImageParts& image, std::uint32_t zone_at) noexcept {
+    if (encloser_octets_ < key_.octets) {
+      const table::ZoneVersion* zone = snapshot_.Zone(zone_at);
+      if (zone == nullptr) [[unlikely]] {
+        return Put::kUnreadable;
+      }
+      Prover(snapshot_.view(), *zone, key_, place_, scratch_.proofs).Expansion(encloser_octets_);
+    }
+    return PlaceSigs(image, place_, reply_.answers);
+  }
+
+  // The signatures of the SOA, and why there is no other answer.
+  [[gnu::noinline]] Put SecureNegative(const table::ZoneVersion& zone, Rcode rcode) noexcept {
+    const std::size_t octets = zone.name_octets;
+    if (octets > place_.octets) [[unlikely]] {
+      return Put::kUnreadable;
+    }
+    Prover prover(snapshot_.view(), zone, key_, place_, scratch_.proofs);
+    if (rcode == Rcode::kNxDomain || encloser_octets_ < key_.octets) {
+      prover.Absent(encloser_octets_);
+    } else {
+      prover.NoData();
+    }
+    return PlaceSigs(table::OpenImage(snapshot_.view(), zone.negative_at),
+                     {.at = place_.at + place_.octets - octets, .octets = octets},
+                     reply_.authorities);
+  }
+
+  // What goes between the NS of a cut and their glue: its DS, or that it has none (RFC 4035 3.1.4).
+  [[gnu::noinline]] Put SecureCut(const NameRecord& cut,
+                                  const Place& owner,
+                                  const ImageParts& referral,
+                                  std::size_t& gap) noexcept {
+    const std::size_t begin = reply_.at;
+    const std::size_t servers = AuthorityOctets(referral);
+    const table::ZoneVersion* zone = snapshot_.Zone(cut.zone_at);
+    if (servers == 0 || zone == nullptr) [[unlikely]] {
+      return Put::kUnreadable;
+    }
+    if (servers > reply_.limit - begin) {
+      return Put::kNoRoom;
+    }
+    reply_.at += servers;
+    const RrsetEntry* entry = EntryFor(snapshot_, cut, Number(Type::kDs));
+    const ImageParts ds = entry == nullptr || entry->kind != RrsetKind::kImage
+                              ? ImageParts{}
+                              : table::OpenImage(snapshot_.view(), entry->at);
+    Put put = Put::kDone;
+    if (ds.image == nullptr) {
+      const table::NameKey name{.name = key_.name + key_.octets - owner.octets,
+                                .octets = owner.octets};
+      Prover(snapshot_.view(), *zone, name, owner, scratch_.proofs).NoData();
+    } else if (ds.image->sigs_at != 0) {
+      Runs ignored;
+      put = PutRrset(ds,
+                     {.at = entry->at, .kind = ChoiceKind::kImage},
+                     owner,
+                     scratch_.random,
+                     reply_,
+                     reply_.authorities,
+                     ignored);
+      put = put == Put::kDone ? PlaceSigs(ds, owner, reply_.authorities) : put;
+    }
+    if (put == Put::kDone) {
+      put = PutProofs(snapshot_.view(), scratch_.proofs, reply_);
+      scratch_.proofs.Clear();
+    }
+    gap = reply_.at - begin - servers;
+    reply_.at = begin;
+    return put;
+  }
+
+  // Into authority, once the answer section is complete. False when they do not fit.
+  bool PlaceProofs() noexcept { return scratch_.proofs.All().empty() || PlaceSomeProofs(); }
+  [[gnu::noinline]] bool PlaceSomeProofs() noexcept {
+    const Put put = PutProofs(snapshot_.view(), scratch_.proofs, reply_);
+    scratch_.proofs.Clear();
+    if (put != Put::kDone) [[unlikely]] {
+      put == Put::kNoRoom ? Truncate() : Unreadable();
+      return false;
+    }
+    return true;
   }
 
   // The name is there, the type is not.
@@ -159,6 +302,7 @@ class Composer {
     if (parent.where == Where::kNotOurs) {
       return Negative(record.zone_at, Rcode::kNoError);
     }
+    encloser_octets_ = parent.encloser_octets;
     return parent.where == Where::kBelowCut ? Refer(*parent.record, parent.encloser_octets)
                                             : Negative(parent.record->zone_at, Rcode::kNoError);
   }
@@ -173,8 +317,10 @@ class Composer {
     }
     reply_.rcode = rcode;
     reply_.authoritative = true;
-    const Put put =
-        PutNegative(table::OpenImage(snapshot_.view(), zone->negative_at), place_, reply_);
+    Put put = PutNegative(table::OpenImage(snapshot_.view(), zone->negative_at), place_, reply_);
+    if (query_.dnssec_ok && put == Put::kDone) [[unlikely]] {
+      put = SecureNegative(*zone, rcode);
+    }
     if (put != Put::kDone) [[unlikely]] {
       return put == Put::kNoRoom ? Truncate() : Unreadable();
     }
@@ -191,7 +337,14 @@ class Composer {
     const ImageParts image = table::OpenImage(snapshot_.view(), entry->at);
     const Place owner{.at = place_.at + place_.octets - cut_octets, .octets = cut_octets};
     Runs runs;
-    const Put put = PutReferral(image, owner, reply_, runs);
+    Put put = Put::kDone;
+    std::size_t gap = 0;
+    if (query_.dnssec_ok) [[unlikely]] {
+      put = SecureCut(cut, owner, image, gap);
+    }
+    if (put == Put::kDone) [[likely]] {
+      put = PutReferral(image, owner, gap, reply_, runs);
+    }
     if (put != Put::kDone) [[unlikely]] {
       return put == Put::kNoRoom ? Truncate() : Unreadable();
     }
@@ -236,13 +389,14 @@ class Composer {
     }
     scratch_.dnames[dnames_++] = at;
     Runs runs;
-    return PutRrset(image,
-                    {.at = at, .kind = ChoiceKind::kImage},
-                    owner,
-                    scratch_.random,
-                    reply_,
-                    reply_.answers,
-                    runs);
+    const Put put = PutRrset(image,
+                             {.at = at, .kind = ChoiceKind::kImage},
+                             owner,
+                             scratch_.random,
+                             reply_,
+                             reply_.answers,
+                             runs);
+    return put == Put::kDone && query_.dnssec_ok ? PlaceSigs(image, owner, reply_.answers) : put;
   }
 
   void PlaceSynthesized(std::size_t prefix, const ImageParts& dname) noexcept {
@@ -270,8 +424,8 @@ class Composer {
       Unreadable();
       return false;
     }
-    if (links_ >= table::kMaxChain) {
-      return false;
+    if (links_ >= table::kMaxChain || target_at_ + target_octets_ > kPointerLimit) {
+      return false;  // also where no pointer could lead to the target, behind many signatures
     }
     auto& folded = scratch_.target[links_ & 1U];
     FoldInto(target, target_octets_, folded.data());
@@ -333,6 +487,7 @@ class Composer {
     reply_.answers = reply_.authorities = reply_.additionals = 0;
     reply_.referral = false;
     reply_.last_resort = false;
+    scratch_.proofs.Clear();
   }
 
   // Required data did not fit: no part of it is sent (RFC 2181 9), the client asks again over TCP.
@@ -368,8 +523,9 @@ class Composer {
   table::NameKey key_;  // of the name being answered
   Place place_;         // of the name being answered
   std::size_t target_at_ = 0, target_octets_ = 0;
-  unsigned links_ = 0;   // CNAMEs followed
-  unsigned dnames_ = 0;  // DNAMEs placed
+  std::size_t encloser_octets_ = 0;  // of what the name being answered ends with; all: it is there
+  unsigned links_ = 0;               // CNAMEs followed
+  unsigned dnames_ = 0;              // DNAMEs placed
 };
 
 }  // namespace

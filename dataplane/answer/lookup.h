@@ -37,8 +37,17 @@ Found Locate(const table::Snapshot& snapshot,
 /// As Locate, as if the name itself were not there: what the names above it say.
 Found LocateAbove(const table::Snapshot& snapshot, const table::NameKey& key) noexcept;
 
+/// Whether a question of this type is answered by looking at the name as a whole: ANY, and NSEC and
+/// RRSIG, which are no rrsets of a record.
+constexpr bool AsksTheName(std::uint16_t qtype) noexcept {
+  constexpr auto kRrsig = static_cast<std::uint16_t>(wire::Type::kRrsig);
+  static_assert(static_cast<std::uint16_t>(wire::Type::kNsec) == kRrsig + 1);
+  return static_cast<std::uint16_t>(qtype - kRrsig) < 2 ||
+         qtype == static_cast<std::uint16_t>(wire::Type::kAny);
+}
+
 /// The entry of `record` that answers `qtype`: of that type, else its CNAME; null when it has none.
-/// `qtype` is not ANY.
+/// Not for a type that AsksTheName.
 inline const table::RrsetEntry* EntryFor(const table::Snapshot& snapshot,
                                          const table::NameRecord& record,
                                          std::uint16_t qtype) noexcept {

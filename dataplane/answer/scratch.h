@@ -7,6 +7,7 @@
 #include <span>
 
 #include "dataplane/answer/answer.h"
+#include "dataplane/answer/prove.h"
 #include "dataplane/answer/query.h"
 #include "dataplane/answer/random.h"
 #include "dataplane/table/format.h"
@@ -51,6 +52,7 @@ class alignas(64) Scratch {
   std::span<std::uint64_t> counters;
   std::array<std::uint64_t, table::kMaxChain + 1> visited;  // hashes of the names of one chain
   std::array<std::uint32_t, table::kMaxChain + 1> dnames;   // DNAME images that stand in the reply
+  Proofs proofs;  // for the reply at hand; of no meaning without DO
   Tally tally;
   std::uint16_t udp_octets;
   bool client_subnet;

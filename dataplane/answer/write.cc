@@ -296,7 +296,16 @@ Put PutNegative(const ImageParts& image, const Place& owner, Reply& reply) noexc
   return Put::kDone;
 }
 
-Put PutReferral(const ImageParts& image, const Place& owner, Reply& reply, Runs& runs) noexcept {
+std::size_t AuthorityOctets(const ImageParts& image) noexcept {
+  const unsigned authority = image.image == nullptr ? 0U : image.image->authority;
+  return authority == 0 || authority > Units(image) ? 0 : UnitEnd(image, authority - 1);
+}
+
+Put PutReferral(const ImageParts& image,
+                const Place& owner,
+                std::size_t gap,
+                Reply& reply,
+                Runs& runs) noexcept {
   Begin(reply, runs);
   if (image.image == nullptr || image.image->kind != ImageKind::kReferral) [[unlikely]] {
     return Put::kUnreadable;
@@ -307,7 +316,10 @@ Put PutReferral(const ImageParts& image, const Place& owner, Reply& reply, Runs&
   if (authority == 0 || required > records) [[unlikely]] {
     return Put::kUnreadable;
   }
-  const std::size_t room = reply.limit - reply.at;
+  if (gap > reply.limit - reply.at) [[unlikely]] {
+    return Put::kNoRoom;
+  }
+  const std::size_t room = reply.limit - reply.at - gap;
   while (records > required && UnitEnd(image, records - 1) > room) {
     --records;
   }
@@ -315,11 +327,22 @@ Put PutReferral(const ImageParts& image, const Place& owner, Reply& reply, Runs&
   if (octets > room) {
     return Put::kNoRoom;
   }
-  if (const Put put = CopyRun(image, 0, octets, reply, runs); put != Put::kDone) [[unlikely]] {
+  const std::size_t split = gap == 0 ? octets : UnitEnd(image, authority - 1);
+  Put put = CopyRun(image, 0, split, reply, runs);
+  const std::size_t gap_at = runs.end;
+  runs.end += gap;
+  if (put == Put::kDone && split < octets) {
+    put = CopyRun(image, split, octets, reply, runs);
+  }
+  if (put != Put::kDone) [[unlikely]] {
     return put;
   }
-  if (!RelocateAll(image, owner, runs, reply) ||
-      CountOwned(reply, reply.at, runs.end) != static_cast<int>(records)) [[unlikely]] {
+  if (!RelocateAll(image, owner, runs, reply)) [[unlikely]] {
+    return Put::kUnreadable;
+  }
+  const int before = CountOwned(reply, reply.at, gap_at);
+  const int behind = CountOwned(reply, gap_at + gap, runs.end);
+  if (before < 0 || behind < 0 || before + behind != static_cast<int>(records)) [[unlikely]] {
     return Put::kUnreadable;
   }
   reply.authorities = static_cast<std::uint16_t>(reply.authorities + authority);

@@ -82,10 +82,15 @@ Put PutRrset(const table::ImageParts& image,
 /// Places the SOA of a negative answer in authority.
 Put PutNegative(const table::ImageParts& image, const Place& owner, Reply& reply) noexcept;
 
+/// Octets that the NS of a referral take in authority; 0 when the image has none.
+std::size_t AuthorityOctets(const table::ImageParts& image) noexcept;
+
 /// Places the NS of a cut in authority and as much of its glue as fits in additional, at least what
 /// must be there (RFC 9471 3.1).
+/// @param gap  octets between the two that are filled already: what else stands in authority.
 Put PutReferral(const table::ImageParts& image,
                 const Place& owner,
+                std::size_t gap,
                 Reply& reply,
                 Runs& runs) noexcept;
 

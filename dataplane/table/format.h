@@ -177,8 +177,7 @@ struct ZoneSlot {
 static_assert(sizeof(ZoneSlot) == 16);
 
 enum ZoneFlags : std::uint8_t {
-  kZoneNotLoaded = 1,  // configured but without data: SERVFAIL (dns-conformance H20)
-  kZoneSigned = 2      // has signed twins and an ordered index (later)
+  kZoneNotLoaded = 1  // configured but without data: SERVFAIL (dns-conformance H20)
 };
 
 struct ZoneVersion {
@@ -187,7 +186,7 @@ struct ZoneVersion {
   std::uint32_t crc32c;       // of the fields after it
   std::uint32_t serial;       // of its SOA
   std::uint32_t negative_at;  // RrImage of kind kNegative: the SOA as negative answers carry it
-  std::uint32_t ordered_at;   // index in canonical order, for NSEC and NSEC3; none yet
+  std::uint32_t ordered_at;   // OrderedTable: its NSEC or NSEC3; none where it has none
   std::uint32_t name_at;      // NameBlob of the origin
   std::uint8_t name_octets;   // of the origin
   std::uint8_t flags;         // ZoneFlags
@@ -198,6 +197,39 @@ struct ZoneVersion {
   std::uint64_t reserved[2];
 };
 static_assert(sizeof(ZoneVersion) == 64);
+
+enum class ProofKind : std::uint8_t {
+  kNsec = 1,  // OrderedName[count], then their names
+  kNsec3 = 2  // OrderedHash[count], then the salt
+};
+
+/// The NSEC or NSEC3 of a signed zone in canonical order: what stands before a name that is not
+/// there proves that it is not (RFC 4034 4.1.1, 5155 3.1.7). Immutable. Behind the 16 octets follow
+/// the entries and `tail` octets: of NSEC the names, each a length octet and the owner's folded
+/// labels without the zone's own and the root; of NSEC3 the salt.
+struct OrderedTable {
+  std::uint32_t crc32c;  // of the rest
+  std::uint32_t count;   // 1..
+  std::uint32_t tail;
+  std::uint16_t iterations;  // NSEC3: 0..kMaxIterations
+  ProofKind kind;
+  std::uint8_t reserved;
+};
+static_assert(sizeof(OrderedTable) == 16);
+inline constexpr unsigned kMaxIterations = 50;
+inline constexpr unsigned kMaxSalt = 255;
+
+struct OrderedName {
+  std::uint32_t at;       // RrImage of the NSEC
+  std::uint32_t name_at;  // of its owner in the tail
+};
+static_assert(sizeof(OrderedName) == 8);
+
+struct OrderedHash {
+  std::uint8_t hash[20];  // ascending
+  std::uint32_t at;       // RrImage of the NSEC3
+};
+static_assert(sizeof(OrderedHash) == 24);
 
 /// Stable place of one routed answer, shared by every (name, type) under the same rule.
 struct PoolSlot {
@@ -343,9 +375,9 @@ struct RrImage {
   std::uint16_t octets;   // wire octets
   std::uint16_t records;  // 1..
   std::uint16_t type;
-  std::uint16_t sum;        // ones-complement sum of the wire octets as they are, for an even start
-  std::uint32_t ttl;        // seconds, of every record (referrals: of the NS rrset)
-  std::uint32_t signed_at;  // the same with its signatures, for DO; none yet
+  std::uint16_t sum;      // ones-complement sum of the wire octets as they are, for an even start
+  std::uint32_t ttl;      // seconds, of every record (referrals: of the NS rrset)
+  std::uint32_t sigs_at;  // RrImage of kind kRrset: the RRSIGs over it, for DO; none when unsigned
   ImageKind kind;
   std::uint8_t additional;  // 0..kMaxAdditional
   std::uint16_t relocations;

@@ -8,6 +8,7 @@
 #include "dataplane/table/location.h"
 #include "dataplane/table/readers.h"
 #include "dataplane/table/verify_location.h"
+#include "dataplane/table/verify_ordered.h"
 
 namespace holdfast::table {
 namespace {
@@ -113,6 +114,7 @@ class Verifier {
   void Location(std::uint32_t at);
   void Outcomes(std::span<const Outcome> outcomes, std::uint16_t type, std::uint32_t at);
   void Zone(std::uint32_t at, std::string_view name, std::uint32_t record_at);
+  void Ordered(std::uint32_t at);
   void Health();
   void ReplySettings();
   std::string_view NameOf(const NameRecord& record) const;
@@ -336,6 +338,10 @@ void Verifier::ImageInside(const ImageParts& parts, std::uint32_t at) {
   if (++depth_ > kMaxDepth) {
     Broken(Rule::kDepth, at);
   } else {
+    if (parts.image->sigs_at != 0) {
+      Image(
+          parts.image->sigs_at, ImageKind::kRrset, static_cast<std::uint16_t>(wire::Type::kRrsig));
+    }
     for (const AdditionalRef& ref : parts.additional) {
       if (ref.name_at >= parts.wire.size()) {
         Broken(Rule::kImageRelocation, at);
@@ -495,6 +501,29 @@ void Verifier::Zone(std::uint32_t at, std::string_view name, std::uint32_t recor
     Image(zone->negative_at, ImageKind::kNegative, 6);
   } else if ((zone->flags & kZoneNotLoaded) == 0) {
     Broken(Rule::kZonePlace, at);
+  }
+  if (zone->ordered_at != 0) {
+    Ordered(zone->ordered_at);
+  }
+}
+
+// Its images too, but not when the image is looked through in parts: there may be millions.
+void Verifier::Ordered(std::uint32_t at) {
+  const OrderedParts parts = OpenOrdered(view_, at);
+  if (parts.table == nullptr) {
+    Broken(Rule::kOrderedTable, at);
+    return;
+  }
+  if (!FirstShared(Rule::kOrderedTable, at, parts.octets)) {
+    return;
+  }
+  if (!ChecksumFits(parts.table, parts.octets) || !IsInOrder(parts)) {
+    Broken(Rule::kOrderedTable, at);
+    return;
+  }
+  const auto type = parts.hashed() ? wire::Type::kNsec3 : wire::Type::kNsec;
+  for (std::size_t i = 0; i < parts.count(); ++i) {
+    Image(parts.ImageAt(i), ImageKind::kRrset, static_cast<std::uint16_t>(type));
   }
 }
 

@@ -36,6 +36,7 @@ enum class Rule : std::uint8_t {
   kLocationTable,     // place, checksum, order of its ranges, records that lead nowhere
   kZonePlace,         //
   kZoneChecksum,      //
+  kOrderedTable,      // place, checksum, order of the proofs of a signed zone
   kHealthTable,       // entries do not lie in the image, or ids are not ascending
   kSettings,          // place, checksum, lengths
   kDepth,             // pools lead to pools without end

@@ -53,6 +53,8 @@ const char* RuleText(Rule rule) noexcept {
       return "a zone has no readable version, name or SOA";
     case Rule::kZoneChecksum:
       return "a zone's version has a wrong checksum";
+    case Rule::kOrderedTable:
+      return "a table of proofs has a wrong place, checksum or order";
     case Rule::kHealthTable:
       return "the health table is not readable or its ids do not ascend";
     case Rule::kSettings:

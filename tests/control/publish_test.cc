@@ -136,6 +136,46 @@ TEST_F(PublishTest, PublishesNothingWhenNothingDiffers) {
   EXPECT_FALSE(Publish(zone, {Pool(5, 9)}).changed);
 }
 
+TEST_F(PublishTest, KeepsSignaturesAndProofsAcrossARestartAndGivesThemBack) {
+  const auto zone = [](std::uint8_t last, table::ProofKind kind) {
+    auto answer = std::make_shared<ImageSpec>(*AddressImage(last));
+    answer->sigs = AddressImage(static_cast<std::uint8_t>(last + 1));
+    auto proof = std::make_shared<ImageSpec>(*AddressImage(static_cast<std::uint8_t>(last + 2)));
+    proof->sigs = AddressImage(static_cast<std::uint8_t>(last + 3));
+    const bool hashed = kind == table::ProofKind::kNsec3;
+    auto made =
+        ZoneOf(1, {Name("test.", {}), Name("a.test.", {{1, table::RrsetKind::kImage, answer}})});
+    made.order = CompiledOrder{.kind = kind,
+                               .iterations = 1,
+                               .salt = "salt",
+                               .proofs = {{hashed ? std::string(20, 'a') : "", proof},
+                                          {hashed ? std::string(20, 'b') : "\1a", proof}}};
+    return made;
+  };
+  const auto plain = ZoneOf(1, {Name("test.", {}), Name("a.test.", {Static(1)})});
+  Open();
+  Publish(plain);
+  Publish(zone(1, table::ProofKind::kNsec));
+  Publish(plain);
+  publisher_->Reclaim();
+  const std::uint64_t blobs = publisher_->Use().blobs;
+  for (const auto kind : {table::ProofKind::kNsec, table::ProofKind::kNsec3}) {
+    EXPECT_TRUE(Publish(zone(1, kind)).changed);
+    EXPECT_GT(publisher_->Use().blobs, blobs);
+    Open();
+    EXPECT_TRUE(publisher_->adopted());
+    EXPECT_FALSE(Publish(zone(1, kind)).changed);
+    EXPECT_TRUE(Publish(zone(5, kind)).changed);
+    ASSERT_TRUE(publisher_->PutZone(zone(9, kind)));
+    publisher_->Abort();
+    EXPECT_FALSE(Publish(zone(5, kind)).changed);
+    EXPECT_TRUE(Publish(plain).changed);
+    publisher_->Reclaim();
+    EXPECT_EQ(publisher_->Use().blobs, blobs);
+    EXPECT_FALSE(publisher_->damaged());
+  }
+}
+
 // The index has no room for as many names again, and needs none.
 TEST_F(PublishTest, PublishesNothingWhenAFullIndexComesAgain) {
   const auto zone = [](std::uint8_t last) {

@@ -64,6 +64,9 @@ class VerifyTest : public testing::Test {
     zone.origin = Wire("test.");
     zone.max_labels = 3;
     zone.negative = Soa();
+    auto proof = std::make_shared<ImageSpec>(*TypedAs(47));
+    proof->sigs = TypedAs(46);
+    zone.order = control::CompiledOrder{.salt = {}, .proofs = {{"", proof}, {"\1a", proof}}};
     const control::CompiledRrset a{1, RrsetKind::kImage, Address(1)};
     zone.names = {
         CompiledName{Wire("test."), kNameApex, {}},
@@ -148,7 +151,7 @@ TEST_F(VerifyTest, FindsNothingInAWholeImage) {
   EXPECT_TRUE(result.defects.empty()) << RuleText(result.defects[0].rule);
   EXPECT_EQ(result.names, 5U);
   EXPECT_EQ(result.pools, 1U);
-  EXPECT_EQ(result.images, 6U);
+  EXPECT_EQ(result.images, 8U);
 }
 
 TEST_F(VerifyTest, FindsInPartsWhatItFindsAtOnceAndOfWhichName) {
@@ -277,6 +280,35 @@ TEST_F(VerifyTest, FindsAZoneOutside) {
 TEST_F(VerifyTest, FindsAZoneWithAWrongChecksum) {
   Zone().serial ^= 1;
   Expect(Rule::kZoneChecksum);
+}
+TEST_F(VerifyTest, FindsProofsWithAWrongChecksum) {
+  At<OrderedTable>(Zone().ordered_at).iterations ^= 1;
+  Expect(Rule::kOrderedTable);
+}
+TEST_F(VerifyTest, FindsProofsOutOfOrderOrOutside) {
+  auto& table = At<OrderedTable>(Zone().ordered_at);
+  auto* entry = reinterpret_cast<OrderedName*>(&table + 1);
+  const auto seal = [&] {
+    table.crc32c = Crc32c(reinterpret_cast<std::byte*>(&table) + 4,
+                          sizeof(table) + (2 * sizeof(OrderedName)) + table.tail - 4);
+  };
+  std::swap(entry[0].name_at, entry[1].name_at);
+  seal();
+  Expect(Rule::kOrderedTable);
+  std::swap(entry[0].name_at, entry[1].name_at);
+  entry[1].name_at = table.tail;
+  seal();
+  Expect(Rule::kOrderedTable);
+  table.count = 0xFFFFFFFF;
+  Expect(Rule::kOrderedTable);
+}
+TEST_F(VerifyTest, FindsProofsAndSignaturesOfAnotherType) {
+  auto& table = At<OrderedTable>(Zone().ordered_at);
+  const std::uint32_t proof_at = reinterpret_cast<OrderedName*>(&table + 1)->at;
+  auto& proof = At<RrImage>(proof_at);
+  proof.sigs_at = Record("a.test.").rrset[0].at;
+  Seal(proof, 48);
+  Expect(Rule::kImageKind);
 }
 TEST_F(VerifyTest, FindsHealthOutOfOrder) {
   reinterpret_cast<HealthEntry*>(&At<HealthTable>(header().health_at.load()) + 1)->id[0] = 'z';
