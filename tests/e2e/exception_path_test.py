@@ -13,13 +13,14 @@ import sys
 import threading
 import time
 
+import dns.flags
 import dns.message
 import dns.query
 import fast_client
 import pytest
 from conftest import open_folder
 from holdfast_node import BINARIES, ROOT, Node, needs_programs, until
-from scapy.layers.inet import IP, UDP, fragment
+from scapy.layers.inet import ICMP, IP, UDP, fragment
 from scapy.layers.l2 import Ether
 from watch import report
 
@@ -34,6 +35,7 @@ DATAPLANE = ("[dataplane]\nenabled = true\nlcores = [1]\nmemory_mb = 128\nhugepa
              f"kernel_interface = \"{TAP}\"\n")
 ZONE = ("$ORIGIN a.test.\n$TTL 300\n@ IN SOA ns1 h 1 7200 900 1209600 60\n@ IN NS ns1\n"
         "ns1 IN A 192.0.2.53\nwww IN A 192.0.2.1\n" +
+        "".join(f"mid IN TXT \"{n} {'x' * 200}\"\n" for n in range(5)) +
         "".join(f"big IN TXT \"{n} {'x' * 200}\"\n" for n in range(20)))
 STREAM_OCTETS = 4 << 20
 QUERIES_AT_ONCE = 20_000
@@ -235,6 +237,38 @@ def test_a_stream_and_queries_do_not_disturb_each_other(site):
     report("exception-path", round(asked / (time.monotonic() - began)),
            "queries/s",
            f"all answered, beside a stream of {STREAM_OCTETS >> 20} MiB both ways, whole")
+
+
+def test_conf_L13_a_forged_path_mtu_message_makes_no_fragments(site):
+    """Replies over DPDK and from the sockets behind the tap are whole and marked "do not fragment",
+    whatever an ICMP message says of the way back."""
+    query = dns.message.make_query("mid.a.test.", "TXT", use_edns=0, payload=1232)
+    back = IP(src=site.pair.server4, dst=site.pair.client4) / UDP(sport=53, dport=5353)
+    forged = bytes(Ether(src=site.pair.client_mac, dst=site.pair.server_mac) /
+                   IP(src=site.pair.client4, dst=site.pair.server4) /
+                   ICMP(type=3, code=4, nexthopmtu=576) / (bytes(back) + b"x" * 600))
+
+    def ask():
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as wire, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+            wire.bind((netpair.CLIENT_INTERFACE, 0x0800))
+            wire.settimeout(5)
+            way.bind((site.pair.client4, 5353))
+            way.settimeout(5)
+            for _ in range(3):
+                wire.send(forged)
+            way.sendto(query.to_wire(), (site.pair.server4, 53))
+            reply = dns.message.from_wire(way.recv(4096))
+            seen = []
+            while not seen:
+                frame = Ether(wire.recv(4096))
+                if IP in frame and frame[IP].src == site.pair.server4 and frame[IP].proto == 17:
+                    seen.append((str(frame[IP].flags), frame[IP].frag, frame[IP].len))
+            return reply, seen[0]
+
+    reply, (flags, offset, octets) = site.client(ask)
+    assert len(reply.answer[0]) == 5 and not reply.flags & dns.flags.TC
+    assert flags == "DF" and offset == 0 and octets > 1000
 
 
 @pytest.mark.skipif(shutil.which("dnsperf") is None, reason="needs dnsperf")

@@ -40,7 +40,7 @@ def assault(way, address, port, transport, before=()):
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_kernel_sockets_survive_hostile_messages(make_one, transport):
+def test_conf_Q15_kernel_sockets_survive_hostile_messages(make_one, transport):
     node = make_one.node({"a.test": (ZONE, [])}).start()
     before = node.status()["readers"][0]["pid"]
     assault(f"sockets-{transport}", ADDRESSES[0], node.port, transport)
@@ -48,7 +48,7 @@ def test_kernel_sockets_survive_hostile_messages(make_one, transport):
 
 
 @pytest.mark.skipif(any(mark.args[0] for mark in needs_lab), reason="needs a lab")
-def test_the_poll_process_survives_hostile_messages(tmp_path):
+def test_conf_Q15_the_poll_process_survives_hostile_messages(tmp_path):
     node = Node(tmp_path, {"a.test": (ZONE, [])}, tail=DATAPLANE)
     with lab(node.config) as site:
         before = site.pid("dataplane")

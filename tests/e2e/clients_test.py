@@ -1,0 +1,112 @@
+"""The programs that people ask with, and a caching resolver between them and a node: all of them
+understand what it says, over UDP and TCP.
+"""
+
+import contextlib
+import subprocess
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+from conftest import open_folder
+from holdfast_node import ADDRESSES, Node, free_port, needs_programs, until
+from reference_servers import found
+
+NEEDED = ("dig", "kdig", "drill", "unbound")
+ORIGIN = "people.test"
+ZONE = f"""$ORIGIN {ORIGIN}.
+$TTL 300
+@ IN SOA ns hostmaster 1 7200 900 1209600 60
+@ IN NS ns
+ns IN A 127.0.0.1
+www IN A 192.0.2.80
+www IN AAAA 2001:db8::80
+alias IN CNAME www
+*.wild IN TXT "wild"
+dn IN DNAME wild
+svc IN HTTPS 1 www alpn=h2
+srv IN SRV 1 2 443 www
+odd IN TYPE65280 \\# 3 0a0b0c
+mx IN MX 10 www
+""" + "".join(f'big IN TXT "{n:02} {"x" * 100}"\n' for n in range(40))
+# (name, type): what stands in the output of each program
+SHOWN = {("www", "A"): "192.0.2.80", ("alias", "AAAA"): "2001:db8::80", ("x.wild", "TXT"): "wild",
+         ("y.dn", "TXT"): f"y.wild.{ORIGIN}", ("srv", "SRV"): f"1 2 443 www.{ORIGIN}",
+         ("odd", "TYPE65280"): "0A0B0C", ("mx", "MX"): f"10 www.{ORIGIN}", ("big", "TXT"): "39 xxx",
+         ("@", "SOA"): f"hostmaster.{ORIGIN}", ("none", "A"): "NXDOMAIN"}
+
+pytestmark = [needs_programs,
+              pytest.mark.skipif(not all(found(name) for name in NEEDED),
+                                 reason="needs " + ", ".join(NEEDED))]
+
+
+def absolute(name):
+    return f"{ORIGIN}." if name == "@" else f"{name}.{ORIGIN}."
+
+
+@pytest.fixture(name="node", scope="module")
+def fixture_node():
+    with open_folder() as folder, contextlib.ExitStack() as stack:
+        node = Node(folder, {ORIGIN: (ZONE, [])})
+        stack.callback(node.close)
+        yield node.start()
+
+
+@pytest.fixture(name="resolver", scope="module")
+def fixture_resolver(node):
+    """The port of an unbound that asks the node for its zone."""
+    port = free_port()
+    with open_folder() as folder, (folder / "log").open("w") as log:
+        config = folder / "unbound.conf"
+        config.write_text(
+            f"server:\n interface: {ADDRESSES[0]}\n port: {port}\n do-daemonize: no\n"
+            f' username: ""\n chroot: ""\n directory: "{folder}"\n pidfile: "{folder}/pid"\n'
+            ' use-syslog: no\n module-config: "iterator"\n do-not-query-localhost: no\n'
+            ' local-zone: "test." nodefault\n qname-minimisation: yes\n use-caps-for-id: yes\n'
+            f'remote-control:\n control-enable: no\nstub-zone:\n name: "{ORIGIN}"\n'
+            f" stub-addr: {ADDRESSES[0]}@{node.port}\n")
+        process = subprocess.Popen([found("unbound"), "-d", "-c", config], stdout=log, stderr=log)
+        try:
+            def is_up():
+                with contextlib.suppress(dns.exception.Timeout, OSError):
+                    return ask(port, f"www.{ORIGIN}.", "A").rcode() == dns.rcode.NOERROR
+            until(is_up, seconds=20)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def ask(port, name, kind, way=dns.query.udp):
+    query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
+    return way(query, ADDRESSES[0], port=port, timeout=2)
+
+
+@pytest.mark.parametrize("name, kind", SHOWN)
+@pytest.mark.parametrize("program, tcp", [("dig", "+tcp"), ("kdig", "+tcp"), ("drill", "-t")])
+def test_each_program_shows_the_answer(node, program, tcp, name, kind):
+    way = (f"@{ADDRESSES[0]}", "-p", str(node.port))
+    for more in ((), (tcp,)):
+        done = subprocess.run([found(program), *more, *way, absolute(name), kind],
+                              capture_output=True, text=True, timeout=20, check=False)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0 and "malformed" not in said.lower(), said
+        # drill says that a reply was cut and leaves it at that.
+        assert SHOWN[name, kind].lower() in said.lower() or "-t argument" in said, said
+
+
+@pytest.mark.parametrize("name, kind", SHOWN)
+def test_a_caching_resolver_says_what_the_node_says(node, resolver, name, kind):
+    """With letters of random case and minimised names, as unbound asks."""
+    def essence(reply):
+        return reply.rcode(), sorted((rrset.name.to_text().lower(), rrset.rdtype, sorted(
+            item.to_text().lower() for item in rrset)) for rrset in reply.answer)
+
+    for way in (dns.query.udp, dns.query.tcp):
+        direct = ask(node.port, absolute(name), kind, dns.query.tcp)
+        cached = ask(resolver, absolute(name), kind, way)
+        if cached.flags & dns.flags.TC:
+            continue  # the next way is TCP
+        assert essence(cached) == essence(direct)
