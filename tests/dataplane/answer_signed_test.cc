@@ -352,7 +352,7 @@ TEST_F(Signed, conf_S18_D06_DsIsTheParentsAndDnskeyTheApexs) {
   EXPECT_EQ(CoversBeside(Ask("sub.n3.test", Type::kDs), {"sub.n3.test"}, "n3.test"), 0U);
 }
 
-TEST_F(Signed, conf_S18_AReferralHasTheDsOrTheProofOfNone) {
+TEST_F(Signed, conf_S18_D09_AReferralHasTheDsOrTheProofOfNone) {
   const auto secure = Ask("host.secure.signed.test", Type::kA);
   EXPECT_FALSE(secure.Aa());
   EXPECT_EQ(

@@ -150,7 +150,7 @@ TEST_F(Subnets, ScopeDoesNotDependOnHealth) {
   EXPECT_EQ(before.opt_rdata, after.opt_rdata);
 }
 
-TEST_F(Subnets, ArePassedOverWhereTheyAreSwitchedOff) {
+TEST_F(Subnets, conf_I22_ArePassedOverWhereTheyAreSwitchedOff) {
   test::AnswerClient client(Options{.client_subnet = false, .seed = 1});
   const auto reply =
       client.Ask(tables_->snapshot(),

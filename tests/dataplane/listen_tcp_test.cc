@@ -175,7 +175,7 @@ TEST_F(ListenTcp, SurvivesResets) {
   EXPECT_TRUE(Settles(Counter::kTcpHeldOctets, 0));
 }
 
-TEST_F(ListenTcp, ClosesIdleConnectionsAlsoThoseInsideAMessage) {
+TEST_F(ListenTcp, conf_C06_ClosesIdleConnectionsAlsoThoseInsideAMessage) {
   ASSERT_NO_FATAL_FAILURE(Start({.tcp = {.idle_ms = 300}}));
   Client silent = Connect();
   Client partial = Connect();
