@@ -30,7 +30,7 @@ pytestmark = needs_programs
 
 SEED = 20261122
 FORMAT = 4  # table::kFormatVersion
-VERSION_AT, OCTETS_AT, CRC_AT, INDEX_AT, HEALTH_AT, USED_AT = 8, 16, 28, 64, 68, 76
+VERSION_AT, OCTETS_AT, CRC_AT, INDEX_AT, HEALTH_AT, USED_AT, SETTINGS_AT = 8, 16, 28, 64, 68, 76, 80
 HEADER = 4096
 
 
@@ -104,6 +104,11 @@ def in_the_health(octets, dice):
     octets[table + 64 + 24 + dice.randrange(3)] = 200  # a state that there is not
 
 
+def in_the_settings(octets, dice):
+    table = 16 * struct.unpack_from("<I", octets, SETTINGS_AT)[0]
+    flip(octets, [8 * (table + 12) + dice.randrange(8 * (704 - 12))])  # what its checksum covers
+
+
 def in_the_root(octets, dice):
     flip(octets, [dice.randrange(8 * len(octets)) for _ in range(8)])
 
@@ -116,7 +121,8 @@ def cut_short(octets, _):
     octets.resize(100)
 
 
-DAMAGES = {anywhere: 5, in_the_header: 2, in_the_directory: 1, in_the_health: 1}
+DAMAGES = {anywhere: 5, in_the_header: 2, in_the_directory: 1, in_the_health: 1,
+           in_the_settings: 2}
 ROOT_DAMAGES = {in_the_root: 2, in_the_mark_of_the_root: 2, cut_short: 1}
 
 
