@@ -2,6 +2,7 @@
 their answers and proofs good, and NSD and Knot DNS, with the same files, say the same.
 """
 
+import os
 import shutil
 import socket
 import struct
@@ -16,10 +17,15 @@ import pytest
 from conftest import open_folder
 from holdfast_node import ADDRESSES, Node, needs_programs
 from reference_servers import found, reference_servers
+from zone_maker import Zone
 
 SOURCE = Path(__file__).parents[1] / "dataplane" / "signed" / "zone.source"
 NEEDED = ("dnssec-signzone", "dnssec-keygen", "ldns-signzone", "ldns-keygen", "delv", "nsd",
           "knotd")
+
+ZONES = int(os.environ.get("HOLDFAST_SIGNED_ZONES", "24"))  # random ones
+ASKED = 60  # questions of each
+SHOWN = 10
 
 pytestmark = [needs_programs,
               pytest.mark.skipif(not all(found(name) for name in NEEDED),
@@ -56,10 +62,10 @@ def run(folder, *words):
                           timeout=60).stdout.strip()
 
 
-def sign_by_bind(folder, origin, options):
+def sign_by_bind(folder, origin, options, text=None):
     key = run(folder, found("dnssec-keygen"), "-q", "-a", "ECDSAP256SHA256", "-f", "KSK", origin)
     plain = folder / f"{origin}.plain"
-    plain.write_text(SOURCE.read_text() + (folder / f"{key}.key").read_text())
+    plain.write_text((text or SOURCE.read_text()) + (folder / f"{key}.key").read_text())
     run(folder, found("dnssec-signzone"), "-Q", "-q", "-z", "-P", "-o", origin, *options,
         "-f", f"{origin}.signed", plain, key)
     return folder / f"{key}.key"
@@ -112,6 +118,18 @@ def said(reply):
                           if not (positive and "NS" in line[1:3]))
     return (dns.rcode.to_text(reply.rcode()), bool(reply.flags & dns.flags.AA),
             lines(reply.answer), authority)
+
+
+def differences(questions, askers):
+    """What the first says that neither of the others does."""
+    wrong = []
+    for name, kind in questions:
+        wire = query(name, kind)
+        ours, *others = (said(asker.ask(wire)) for asker in askers)
+        if ours not in others:
+            wrong.append(f"{name} {kind}:\n  ours {ours}\n  nsd  {others[0]}\n"
+                         f"  knot {others[1]}")
+    return wrong
 
 
 def is_up(port):
@@ -180,12 +198,40 @@ def test_nsd_and_knot_say_the_same(site, origin, tmp_path):
     with open_folder() as elsewhere:
         copy = shutil.copy(file, elsewhere)
         with reference_servers(elsewhere, {origin: copy}, is_up) as (nsd, knot):
-            wrong = []
-            for name, kind in [question[:2] for question in QUESTIONS] + REFERRALS:
-                wire = query(absolute(name, origin), kind)
-                ours, *others = (said(Asker(port).ask(wire))
-                                 for port in (node.port, nsd.port, knot.port))
-                if ours not in others:
-                    wrong.append(f"{name} {kind}:\n  ours {ours}\n  nsd  {others[0]}\n"
-                                 f"  knot {others[1]}")
+            wrong = differences([(absolute(name, origin), kind) for name, kind in
+                                 [question[:2] for question in QUESTIONS] + REFERRALS],
+                                [Asker(port) for port in (node.port, nsd.port, knot.port)])
             assert not wrong, "\n".join(wrong)
+
+
+def random_zones(folder):
+    """{origin: signed file}, and all questions; a zone that the signer refuses is left out."""
+    files, questions = {}, []
+    for seed in range(ZONES):
+        for zone in Zone(seed, f"s{seed}.test").all():
+            options = list(BIND.values())[seed % len(BIND)]
+            try:
+                sign_by_bind(folder, zone.origin, options, zone.text() + "$TTL 3600\n")
+            except subprocess.CalledProcessError:
+                continue
+            files[zone.origin] = folder / f"{zone.origin}.signed"
+            questions += [question[:2] for question in zone.questions(ASKED)]
+    return files, questions
+
+
+def test_of_random_zones_nsd_and_knot_say_the_same(tmp_path):
+    with open_folder() as folder, open_folder() as elsewhere:
+        files, questions = random_zones(folder)
+        assert len(files) > ZONES / 2
+        copies = {origin: shutil.copy(file, elsewhere) for origin, file in files.items()}
+        node = Node(folder, {}, size="64M", tail="".join(
+            f'[[zone]]\norigin = "{origin}"\nid = "Z{number}"\nfile = "{files[origin].name}"\n'
+            for number, origin in enumerate(files)))
+        with reference_servers(elsewhere, copies, is_up) as (nsd, knot):
+            try:
+                node.start()
+                wrong = differences(questions, [Asker(port) for port in
+                                                (node.port, nsd.port, knot.port)])
+            finally:
+                node.close()
+        assert not wrong, f"{len(wrong)} of {len(questions)}:\n" + "\n".join(wrong[:SHOWN])
