@@ -52,6 +52,26 @@ Value Convert(const toml::node& node) {
   return value;
 }
 
+// The parser quotes what it could not read; a long text may be a secret that lost its quotes.
+std::string WithoutLongTexts(std::string_view description) {
+  constexpr std::size_t kShown = 12;
+  std::string text;
+  for (std::size_t at = 0; at < description.size();) {
+    const std::size_t open = std::min(description.find('\'', at), description.size());
+    const std::size_t close = description.find('\'', open + 1);
+    if (close == std::string_view::npos || close - open - 1 <= kShown) {
+      const std::size_t end = close == std::string_view::npos ? description.size() : close + 1;
+      text += description.substr(at, end - at);
+      at = end;
+    } else {
+      text += description.substr(at, open - at);
+      text += "'...'";
+      at = close + 1;
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<Value> ParseToml(std::string_view text, const std::string& file) {
@@ -61,7 +81,7 @@ Result<Value> ParseToml(std::string_view text, const std::string& file) {
     const auto& at = fault.source().begin;
     return Fail(ErrorCode::kInvalid,
                 file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " +
-                    std::string(fault.description()));
+                    WithoutLongTexts(fault.description()));
   } catch (const std::exception& fault) {
     return Fail(ErrorCode::kInvalid, file + ": " + fault.what());
   }

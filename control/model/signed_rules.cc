@@ -20,6 +20,7 @@ constexpr std::size_t kOriginalTtlAt = 4;
 constexpr std::size_t kExpirationAt = 8;
 constexpr std::size_t kInceptionAt = 12;
 constexpr std::size_t kParamsFixed = 5;  // algorithm, flags, iterations, octets of the salt
+constexpr std::size_t kHashOctets = 20;  // of SHA-1
 constexpr std::uint8_t kSha1 = 1;        // hash algorithm of NSEC3 (RFC 5155 11)
 
 bool Is(const Rrset& rrset, Type type) noexcept {
@@ -90,6 +91,52 @@ void LintTimes(const Zone& zone, std::int64_t now_s, Findings& findings) {
   early.Warn(zone, " are not valid yet; resolvers that validate take them for forged", findings);
 }
 
+// Octets of the name that `rdata` begins with; 0 when it does not end in there.
+std::size_t NameOctets(std::string_view rdata) noexcept {
+  std::size_t at = 0;
+  while (at < rdata.size() && rdata[at] != '\0') {
+    at += 1 + static_cast<unsigned char>(rdata[at]);
+  }
+  return at < rdata.size() && wire::IsWellFormed(rdata.substr(0, at + 1)) ? at + 1 : 0;
+}
+
+// What is wrong with a record that an answer would carry; empty: nothing. In the form of RFC 3597
+// the parser takes any octets.
+std::string FaultOf(const Rrset& rrset, std::string_view rdata) {
+  if (Is(rrset, Type::kNsec) && NameOctets(rdata) == 0) {
+    return "has no whole name of the next; expected one (RFC 4034 4.1)";
+  }
+  if (Is(rrset, Type::kNsec3)) {
+    const auto params = ReadNsec3Params(rdata);
+    const std::size_t at = params ? kParamsFixed + params->salt.size() : rdata.size();
+    if (at >= rdata.size() || rdata[at] != static_cast<char>(kHashOctets) ||
+        rdata.size() - at - 1 < kHashOctets) {
+      return "has no whole hash of the next; expected 20 octets (RFC 5155 3.2)";
+    }
+  }
+  if (Is(rrset, Type::kRrsig) &&
+      (rdata.size() < kRrsigFixed || NameOctets(rdata.substr(kRrsigFixed)) == 0 ||
+       rdata.size() == kRrsigFixed + NameOctets(rdata.substr(kRrsigFixed)))) {
+    return "has no whole signer's name and signature; expected both (RFC 4034 3.1)";
+  }
+  return {};
+}
+
+void CheckWhole(const Zone& zone, Findings& findings) {
+  for (const Rrset& rrset : zone.rrsets) {
+    if ((Is(rrset, Type::kNsec) || Is(rrset, Type::kNsec3)) && rrset.rdata.size() > 1) {
+      findings.AddError(
+          rrset.source,
+          Quoted(rrset) + ": " + std::to_string(rrset.rdata.size()) + " records; expected one");
+    }
+    for (const std::string& rdata : rrset.rdata) {
+      if (const std::string fault = FaultOf(rrset, rdata); !fault.empty()) {
+        findings.AddError(rrset.source, Quoted(rrset) + ": " + fault);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::uint16_t CoveredType(std::string_view rrsig) noexcept {
@@ -139,6 +186,7 @@ void CheckSigned(const Zone& zone, Findings& findings) {
                           " is signed, and no signature made elsewhere goes with a record set; "
                           "expected it in a zone of its own that has no DS, or the zone unsigned");
   }
+  CheckWhole(zone, findings);
   const Rrset* params = AtApex(zone, Type::kNsec3param);
   if (params == nullptr) {
     return;

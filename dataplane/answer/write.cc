@@ -328,6 +328,9 @@ Put PutReferral(const ImageParts& image,
     return Put::kNoRoom;
   }
   const std::size_t split = gap == 0 ? octets : UnitEnd(image, authority - 1);
+  if (split > octets) [[unlikely]] {
+    return Put::kUnreadable;  // the image changed between two looks
+  }
   Put put = CopyRun(image, 0, split, reply, runs);
   const std::size_t gap_at = runs.end;
   runs.end += gap;

@@ -15,7 +15,6 @@ constexpr std::uint16_t kTypeIpv6 = 0x86DD;
 constexpr std::uint16_t kTypeVlan = 0x8100;     // 802.1Q
 constexpr std::uint16_t kTypeService = 0x88A8;  // 802.1ad, the outer tag of QinQ
 constexpr std::uint8_t kProtocolUdp = 17;
-constexpr unsigned kProtocolIcmp6 = 58;
 
 // IPv6 next-header values that may come before UDP (RFC 8200 4).
 constexpr unsigned kHopByHop = 0;
@@ -242,9 +241,11 @@ bool GroupFrameIsForKernel(ByteSpan frame, const OwnAddresses& own) noexcept {
   if (room < kIpv6Octets + 1 || own.HasV6(ip + 24)) {
     return false;
   }
-  // Neighbour discovery, and listener discovery behind its router alert.
-  const unsigned next = Octet(ip + 6);
-  return (next == kHopByHop ? Octet(ip + kIpv6Octets) : next) == kProtocolIcmp6;
+  // Neighbour discovery, listener discovery behind its router alert, routing protocols: all but UDP
+  // and what it may hide behind.
+  const unsigned next = Octet(ip + 6) == kHopByHop ? Octet(ip + kIpv6Octets) : Octet(ip + 6);
+  return next != kProtocolUdp && next != kHopByHop && next != kRouting && next != kFragmentHeader &&
+         next != kDestination;
 }
 
 }  // namespace

@@ -78,8 +78,11 @@ void ExceptionPath::Run() noexcept {
     if (ToKernel() + FromKernel() == 0) {
       pollfd tap{.fd = tap_.fd(), .events = POLLIN, .revents = 0};
       const timespec pause{.tv_sec = 0, .tv_nsec = kPauseNs};
-      if (ppoll(&tap, 1, &pause, nullptr) > 0 && (tap.revents & POLLIN) == 0) {
-        nanosleep(&pause, nullptr);  // the interface is gone, which the port's watch will find
+      // Readable and nothing read: no buffer is free. Not readable: the interface is gone, which
+      // the port's watch will find.
+      if (ppoll(&tap, 1, &pause, nullptr) > 0 &&
+          ((tap.revents & POLLIN) == 0 || rte_mempool_empty(pool_) != 0)) {
+        nanosleep(&pause, nullptr);
       }
     }
   }

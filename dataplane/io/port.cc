@@ -233,7 +233,7 @@ Status Port::SetUp(const PortOptions& options) {
         Remedy(Missing::kMtu, interface_.empty() ? name_ : interface_, std::to_string(lane.mtu)));
   }
   for (std::uint16_t queue = 0; queue < options.queues; ++queue) {
-    HF_TRY(SetUpQueue(queue, receive, transmit));
+    HF_TRY(SetUpQueue(options, queue, receive, transmit));
     lane.queue = queue;
     lanes_.push_back(lane);
   }
@@ -244,11 +244,18 @@ Status Port::SetUp(const PortOptions& options) {
   return {};
 }
 
-Status Port::SetUpQueue(std::uint16_t queue, std::uint16_t receive, std::uint16_t transmit) {
+Status Port::SetUpQueue(const PortOptions& options,
+                        std::uint16_t queue,
+                        std::uint16_t receive,
+                        std::uint16_t transmit) {
   const int numa_node = rte_eth_dev_socket_id(id_);
   const unsigned buffers = std::max(kMinBuffers, std::bit_ceil(2U * (receive + transmit)) - 1);
   const std::string name = "hf_" + std::to_string(id_) + "_" + std::to_string(queue);
-  rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), buffers, 256, 0, kDataRoom, numa_node);
+  // The exception path's thread takes and gives buffers, too, and may be taken off its processor in
+  // the middle of it: with this ring nobody waits for a thread that does not run.
+  const char* ring = options.kernel_interface.empty() ? "ring_mp_mc" : "ring_mt_rts";
+  rte_mempool* pool =
+      rte_pktmbuf_pool_create_by_ops(name.c_str(), buffers, 256, 0, kDataRoom, numa_node, ring);
   if (pool == nullptr) {
     const std::uint64_t mb = std::uint64_t{buffers} * (kDataRoom + 256U) >> 20U;
     return Fail(ErrorCode::kExhausted,

@@ -68,7 +68,10 @@ class Port {
  private:
   Port() = default;
   Status SetUp(const PortOptions& options);
-  Status SetUpQueue(std::uint16_t queue, std::uint16_t receive, std::uint16_t transmit);
+  Status SetUpQueue(const PortOptions& options,
+                    std::uint16_t queue,
+                    std::uint16_t receive,
+                    std::uint16_t transmit);
   Status Steer(std::span<const IpAddress> addresses);
   Status TakeKernelInterface(const std::string& interface);
 

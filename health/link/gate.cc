@@ -12,6 +12,9 @@ constexpr std::uint64_t kSlackNs = 50'000'000;
 // what the uplink decides is said between two probes.
 constexpr std::uint64_t kReportsAnInterval = 2;
 constexpr std::uint64_t kReportsAtOnce = 8;
+// What a checker says of the time hangs on the last ping that it heard: one that came late moves
+// all that is said until the next.
+constexpr std::uint64_t kLatePingNs = 2'000'000'000;
 
 std::uint64_t Ns(std::chrono::nanoseconds time) noexcept {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
@@ -53,8 +56,11 @@ void ReportGate::Assign(std::uint32_t slot,
                         std::chrono::nanoseconds max_age,
                         std::chrono::nanoseconds interval) {
   Slot& known = slots_[slot];
-  // Under another version a checker says its last report again, which is news then.
-  known.sequence = known.version == version ? known.sequence : 0;
+  // Under another version a checker says its last report again, which is news then; and at another
+  // pace. Only control makes versions.
+  if (known.version != version) {
+    known.sequence = known.used_ns = 0;
+  }
   known.version = version;
   known.max_age_ns = Ns(max_age);
   known.pace_ns = Ns(interval) / kReportsAnInterval;
@@ -94,7 +100,7 @@ std::expected<Report, Drop> ReportGate::Judge(const ReportLine& line,
   // once.
   const std::uint64_t at_ns = sent_ns - age_ns;
   const std::uint64_t used_ns = std::max(slot.used_ns, at_ns);
-  if (used_ns - at_ns > (kReportsAtOnce - 1) * slot.pace_ns) {
+  if (used_ns - at_ns > std::max((kReportsAtOnce - 1) * slot.pace_ns, kLatePingNs)) {
     return std::unexpected(Drop::kTooOften);
   }
   slot.used_ns = used_ns + slot.pace_ns;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <tuple>
 
 #include "control/compile/zone.h"
 #include "control/model/rules.h"
@@ -180,19 +181,36 @@ TEST(SignedZone, RefusesRecordSetsAndHashesThatCostTooMuch) {
   EXPECT_THAT(Refusal(other), HasSubstr("the hash algorithm is 2; expected 1 (SHA-1)"));
 }
 
-// What a validator would hold against the zone's owner is not ours to refuse, nor may it harm.
-TEST(SignedZone, TakesRdataOfNoForm) {
-  Zone zone = test::SignedModel().zones[2];
-  for (Rrset& rrset : zone.rrsets) {
-    if (rrset.type == kit::TypeOf("RRSIG") || rrset.type == kit::TypeOf("NSEC3")) {
-      for (std::string& rdata : rrset.rdata) {
-        rdata.resize(rdata.size() % 7);
-      }
+// In the form of RFC 3597 the parser takes any octets; what no resolver could read is refused.
+TEST(SignedZone, RefusesSignaturesAndProofsThatEndTooEarly) {
+  for (const auto& [type, number, words] :
+       {std::tuple{"RRSIG", 0, "no whole signer's name and signature"},
+        std::tuple{"NSEC", 0, "no whole name of the next"},
+        std::tuple{"NSEC3", 2, "no whole hash of the next"}}) {
+    const Zone whole = test::SignedModel().zones[static_cast<std::size_t>(number)];
+    // The last of them: without the signature over its SOA a zone is an unsigned one.
+    const auto last =
+        std::find_if(whole.rrsets.rbegin(), whole.rrsets.rend(), [&](const Rrset& rrset) {
+          return rrset.type == kit::TypeOf(type);
+        });
+    ASSERT_NE(last, whole.rrsets.rend());
+    for (const std::size_t octets : {std::size_t{0}, std::size_t{3}, std::size_t{17}}) {
+      Zone zone = whole;
+      auto& rdata = zone.rrsets[static_cast<std::size_t>(whole.rrsets.rend() - last - 1)].rdata[0];
+      rdata.resize(std::min(octets, rdata.size()));
+      EXPECT_THAT(Refusal(zone), HasSubstr(words)) << type << octets;
+      Make(zone);  // nor does it harm
+      Lint(zone);
     }
   }
-  EXPECT_EQ(Refusal(zone), "");
-  Make(zone);
-  Lint(zone);
+}
+
+TEST(SignedZone, RefusesTwoProofsAtAName) {
+  Zone zone = test::SignedModel().zones[0];
+  auto at = std::ranges::find(zone.rrsets, kit::TypeOf("NSEC"), &Rrset::type);
+  ASSERT_NE(at, zone.rrsets.end());
+  at->rdata.push_back(at->rdata[0]);
+  EXPECT_THAT(Refusal(zone), HasSubstr("2 records; expected one"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "control/config/node.h"
+#include "control/config/toml.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::control {
@@ -438,6 +439,14 @@ TEST(NodeFile, ThatIsNotThereIsNamed) {
   ASSERT_FALSE(node);
   EXPECT_EQ(node.error().code, ErrorCode::kIo);
   EXPECT_THAT(node.error().message, HasSubstr("/nonexistent/holdfast.toml: No such file"));
+}
+
+TEST(NodeFile, ShowsNoLongTextThatTheParserCouldNotRead) {
+  const auto refused =
+      ParseToml("[dns]\ncookie_secrets = [0x00112233445566778899aabbccddeeff]\n", "n.toml");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::StartsWith("n.toml:2:"));
+  EXPECT_THAT(refused.error().message, testing::Not(testing::HasSubstr("8899aabb")));
 }
 
 }  // namespace

@@ -381,6 +381,12 @@ TEST_F(ForKernel, conf_L16_ArpAndNeighbourDiscovery) {
   EXPECT_TRUE(IsGiven(discovery));
   EXPECT_TRUE(IsGiven(FrameBuilder(discovery).Extension(0, Be(0, 1) + Be(0x0502, 2) + Be(0, 4))));
   EXPECT_TRUE(IsGiven(FrameBuilder::V6().Protocol(58)));
+  // OSPF over either.
+  EXPECT_TRUE(IsGiven(FrameBuilder::V6().Protocol(89).To("ff02::5").ToMac(solicited_)));
+  EXPECT_TRUE(IsGiven(FrameBuilder::V4()
+                          .Protocol(89)
+                          .To("224.0.0.5")
+                          .ToMac(std::string("\x01\x00\x5E\x00\x00\x05", 6))));
 }
 
 TEST_F(ForKernel, conf_L17_conf_L18_OtherProtocolsAndPorts) {
@@ -414,6 +420,10 @@ TEST_F(ForKernel, conf_L01_NoQueryThatItsSocketsWouldAnswerThoughNobodyMay) {
                            .ToMac(solicited_)
                            .To("ff02::1")
                            .Extension(0, Be(0, 1) + Be(0x0104, 2) + Be(0, 4))));
+  EXPECT_FALSE(IsGiven(FrameBuilder::V6()
+                           .ToMac(solicited_)
+                           .To("ff02::1")
+                           .Extension(60, Be(0, 1) + Be(0x0104, 2) + Be(0, 4))));
   EXPECT_FALSE(IsGiven(FrameBuilder::V6().ToMac(solicited_).Protocol(58)));
 }
 

@@ -1,6 +1,6 @@
 // Any octets as a received frame: classified without reading past their end, and where that gives a
-// query, turned round into a frame whose lengths and checksums hold by plain code; where not, looked
-// at once more for the kernel.
+// query, turned round into a frame whose lengths and checksums hold by plain code; where not,
+// looked at once more for the kernel.
 #include <cstring>
 
 #include "dataplane/base/check.h"

@@ -94,10 +94,29 @@ TEST_F(Gate, TakesNoMoreReportsThanProbesCouldMake) {
   }
   EXPECT_EQ(taken, 9U);  // 8 at once, 2 an interval: the second of them is not due yet
   EXPECT_EQ(Why(Line(5'001), kNow), Drop::kTooOften);
-  gate_.Assign(1, 2, 30s, 1s);  // another version is no way around it
-  EXPECT_EQ(Why(Line(5'002, 1, 2), kNow), Drop::kTooOften);
+  gate_.Assign(1, 1, 30s, 1s);
+  EXPECT_EQ(Why(Line(5'002), kNow), Drop::kTooOften);
   gate_.Assign(2, 1, 30s, 1s);
   EXPECT_EQ(Why(Line(5'003, 2), kNow), std::nullopt);  // each check for itself
+}
+
+TEST_F(Gate, TakesTheNextReportAfterAShorterIntervalCame) {
+  gate_.Assign(1, 2, 30s, 300s);
+  EXPECT_EQ(Why(Line(1, 1, 2)), std::nullopt);
+  gate_.Assign(1, 3, 30s, 50ms);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const std::uint64_t now_ns = kNow + i * kSecond / 20;
+    EXPECT_TRUE(gate_.Judge(Line(2 + i, 1, 3), now_ns, now_ns)) << i;
+  }
+}
+
+TEST_F(Gate, TakesReportsWhoseClockALatePingMovedBack) {
+  gate_.Assign(1, 2, 30s, 50ms);
+  for (std::uint64_t i = 1; i <= 80; ++i) {
+    const std::uint64_t now_ns = kNow + i * kSecond / 20;
+    const std::uint64_t said_ns = i < 40 ? now_ns : now_ns - kSecond;
+    EXPECT_TRUE(gate_.Judge(Line(i, 1, 2), said_ns, now_ns)) << i;
+  }
 }
 
 TEST_F(Gate, TakesWhatProbesOfHalfTheIntervalMake) {
