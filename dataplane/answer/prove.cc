@@ -2,7 +2,6 @@
 #include "dataplane/answer/prove.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "dataplane/answer/copy.h"
 #include "dataplane/answer/nsec3_hash.h"
@@ -149,8 +148,7 @@ void Prover::Add(std::size_t entry) noexcept {
     const Name labels = BelowOrigin({key_.name, key_.octets});
     const std::size_t octets = proof.owner.size();
     // A name ends with its own, and with those above it.
-    if (octets <= labels.size() &&
-        std::memcmp(labels.data() + labels.size() - octets, proof.owner.data(), octets) == 0) {
+    if (octets <= labels.size() && std::ranges::equal(labels.last(octets), proof.owner)) {
       proof.owner_at = static_cast<std::uint16_t>(proof.origin_at - octets);
     }
   }
