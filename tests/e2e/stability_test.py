@@ -141,14 +141,17 @@ def test_D16_a_core_that_is_taken_away_turns_nothing_down(make_one):
     # A machine that is busy with other things may have taken some already: what comes from now on
     # counts.
     before = {one["id"]: one["flaps"] for one in node.status()["checks"]}
-    passes = sum(one["passes"] for one in node.status()["checks"])
     seconds = 5
-    with subprocess.Popen([sys.executable, "-c", HOG, str(core), str(seconds)],
-                          stdout=subprocess.PIPE, text=True) as hog:
-        assert hog.stdout.readline() == "ready\n"
-        hog.wait(timeout=60)
-    passes = sum(one["passes"] for one in node.status()["checks"]) - passes
     due = seconds * 1000 // INTERVAL * len(checks)
+    for _ in range(3):  # not every machine lets it go at once
+        passes = sum(one["passes"] for one in node.status()["checks"])
+        with subprocess.Popen([sys.executable, "-c", HOG, str(core), str(seconds)],
+                              stdout=subprocess.PIPE, text=True) as hog:
+            assert hog.stdout.readline() == "ready\n"
+            hog.wait(timeout=60)
+        passes = sum(one["passes"] for one in node.status()["checks"]) - passes
+        if passes < due / 2:
+            break
     assert passes < due / 2, "the core was not taken away"
     until(lambda: all(one["age_ms"] is not None and one["age_ms"] < 500
                       for one in node.status()["checks"]))
