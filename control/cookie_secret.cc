@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/config/text_file.h"
+#include "dataplane/table/format.h"
 
 namespace holdfast::control {
 namespace {
@@ -60,16 +61,6 @@ Result<std::string> KeptCookieSecret(const std::string& path) {
                     " (remove it, and the next start makes another)");
   }
   return secret;
-}
-
-CompiledSettings SettingsOf(const DnsConfig& dns, const std::string& kept) {
-  return {.cookies = dns.cookies,
-          .cookie_secrets =
-              dns.cookie_secrets.empty() ? std::vector<std::string>{kept} : dns.cookie_secrets,
-          .nsid = dns.nsid,
-          .version = dns.version,
-          .identity = dns.identity,
-          .extended_errors = dns.extended_errors};
 }
 
 }  // namespace holdfast::control

@@ -1,11 +1,9 @@
-// The secret of server cookies when the node's file names none, and the settings of the tables that
-// come of the file's [dns]. Control core; reads and writes state_dir.
+// The secret of server cookies when the node's file names none. Control core; reads and writes
+// state_dir.
 #pragma once
 
 #include <string>
 
-#include "control/compile/compiled.h"
-#include "control/config/dns_config.h"
 #include "dataplane/base/result.h"
 
 namespace holdfast::control {
@@ -14,8 +12,5 @@ namespace holdfast::control {
 /// file. A crash leaves a whole file or none.
 /// @return kInvalid when the file is there and is no secret, kIo when it cannot be read or made.
 Result<std::string> KeptCookieSecret(const std::string& path);
-
-/// @param kept  what KeptCookieSecret gave; used when `dns` names no secret.
-CompiledSettings SettingsOf(const DnsConfig& dns, const std::string& kept);
 
 }  // namespace holdfast::control

@@ -13,6 +13,7 @@
 #include "control/cookie_secret.h"
 #include "control/model/text.h"
 #include "control/place.h"
+#include "control/reply_settings.h"
 #include "control/traffic/trees.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
@@ -218,7 +219,7 @@ Status Core::Put(const Prepared& prepared) {
   }
   const auto health = prepared.compiled.evaluation->health();
   HF_TRY(publisher_->PutHealth({health.begin(), health.end()}));
-  return publisher_->PutSettings(SettingsOf(prepared.node.dns, cookie_secret_));
+  return publisher_->PutSettings(SettingsOf(prepared.node, cookie_secret_));
 }
 
 // What was replaced lately, or by a control before, waits for a generation that every reader has

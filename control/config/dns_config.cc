@@ -104,6 +104,8 @@ void ReadDnsTable(Fields& fields, DnsConfig& dns) {
   ReadNsid(fields, dns);
   ReadText(fields, "version", dns.version);
   ReadText(fields, "identity", dns.identity);
+  dns.udp_octets_without_cookie = static_cast<std::uint16_t>(
+      fields.Integer("udp_octets_without_cookie", {512, 4096}).value_or(0));
   dns.extended_errors = fields.Bool("extended_errors").value_or(dns.extended_errors);
 }
 

@@ -51,6 +51,8 @@ class NodeReader {
   void ReadZone(Fields& fields);
   void ReadHealth(Fields& fields);
   void ReadDns(Fields& fields) { ReadDnsTable(fields, node_.dns); }
+  void ReadAccess(Fields& fields) { node_.access = ReadAccessTable(fields); }
+  void ReadRateLimit(Fields& fields) { node_.rate_limit = ReadRateLimitTable(fields); }
   void ReadLocation(Fields& fields) { ReadLocationTable(fields, path_, node_.location); }
   void ReadHttp(Fields& fields) { ReadHttpTable(fields, path_, node_.http); }
   void ReadCheckers(Fields& fields) { ReadCheckersTable(fields, path_, node_.checkers); }
@@ -352,6 +354,8 @@ Result<NodeConfig> NodeReader::Read() {
   ReadTable(top, "dataplane", &NodeReader::ReadDataplane);
   ReadTable(top, "sockets", &NodeReader::ReadSockets);
   ReadTable(top, "dns", &NodeReader::ReadDns);
+  ReadTable(top, "access", &NodeReader::ReadAccess);
+  ReadTable(top, "rate_limit", &NodeReader::ReadRateLimit);
   ReadTables(top, "zone", &NodeReader::ReadZone);
   ReadTable(top, "location", &NodeReader::ReadLocation);
   ReadCollectionTables(top, path_, node_.location, findings_);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/config/access_config.h"
 #include "control/config/checkers_config.h"
 #include "control/config/dns_config.h"
 #include "control/config/http_config.h"
@@ -127,6 +128,8 @@ struct NodeConfig {
   DataplaneConfig dataplane;
   SocketsConfig sockets;
   DnsConfig dns;
+  std::vector<AccessRule> access;  // ascending by network
+  table::RateLimit rate_limit{};   // answers_per_second 0: not limited
   std::vector<ZoneConfig> zones;
   std::string checks_file;  // empty: no checks
   std::vector<CheckOverlay> check_overlays;

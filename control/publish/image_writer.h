@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "control/publish/arena.h"
@@ -89,8 +88,8 @@ class ImageWriter {
     return health_counts_;
   }
 
-  /// Where settings lie that are not free yet.
-  std::unordered_set<std::uint32_t>& settings() noexcept { return settings_; }
+  /// Where settings lie that are not free yet, and where their access rules.
+  std::unordered_map<std::uint32_t, std::uint32_t>& settings() noexcept { return settings_; }
 
   /// Tells tools how far the arena was ever used. Before each publish.
   void NoteHighWater() noexcept {
@@ -107,7 +106,7 @@ class ImageWriter {
   std::vector<Store> log_;
   std::optional<table::Defect> damage_;
   std::unordered_map<std::uint32_t, std::uint32_t> health_counts_;
-  std::unordered_set<std::uint32_t> settings_;
+  std::unordered_map<std::uint32_t, std::uint32_t> settings_;
 };
 
 /// Units that `octets` octets take.

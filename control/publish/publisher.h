@@ -237,6 +237,8 @@ class Publisher {
   void Wait(Waiting waiting) { waiting_.push_back(waiting); }
   void Free(const Waiting& waiting);
   void FreeRecord(std::uint32_t at);
+  Result<bool> PutSettings(table::Settings made);
+  void FreeSettings(std::uint32_t at);
   void FreeDecision(std::uint32_t at);
   void FreeZoneVersion(std::uint32_t at);
   void FreePool(std::uint32_t slot_at);

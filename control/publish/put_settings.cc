@@ -18,7 +18,7 @@ std::uint8_t Fill(T (&to)[N], const std::string& from) {
   return static_cast<std::uint8_t>(from.size());
 }
 
-Settings Made(const CompiledSettings& from) {
+Settings Made(const CompiledSettings& from, std::uint32_t access_at) {
   Settings made{};
   made.cookies = from.cookies;
   HF_CHECK(from.cookie_secrets.size() <= table::kMaxCookieSecrets);
@@ -30,6 +30,9 @@ Settings Made(const CompiledSettings& from) {
   made.nsid_octets = Fill(made.nsid, from.nsid);
   made.version_octets = Fill(made.version, from.version);
   made.identity_octets = Fill(made.identity, from.identity);
+  made.unproven_octets = from.unproven_octets;
+  made.access_at = access_at;
+  made.rate = from.rate;
   made.crc32c = table::ChecksumOf(made);
   return made;
 }
@@ -44,7 +47,24 @@ bool IsSame(const Settings& now, const Settings& wanted) {
 }  // namespace
 
 Status Publisher::PutSettings(const CompiledSettings& settings) {
-  Settings made = Made(settings);
+  std::uint32_t access_at = 0;
+  if (settings.access != nullptr) {
+    const auto at = shared_->Use(settings.access);
+    if (!at) {
+      return std::unexpected(at.error());
+    }
+    access_at = *at;
+  }
+  const auto put = PutSettings(Made(settings, access_at));
+  if ((!put || !*put) && access_at != 0) {
+    shared_->Release(access_at);
+  }
+  return put ? Status{} : std::unexpected(put.error());
+}
+
+// Takes over the reference that `made` has; @return whether it did, since they differ from what is
+// there.
+Result<bool> Publisher::PutSettings(Settings made) {
   std::uint32_t before = writer_->header().settings_at.load(std::memory_order_relaxed);
   if (before != 0 && !writer_->settings().contains(before)) {
     writer_->Damaged(table::Rule::kSettings, before);
@@ -55,7 +75,7 @@ Status Publisher::PutSettings(const CompiledSettings& settings) {
     if (table::ChecksumOf(now) != now.crc32c || now.born > Next().value()) {
       writer_->Damaged(table::Rule::kSettings, before);
     } else if (IsSame(now, made)) {
-      return {};
+      return false;
     }
   }
   const std::uint32_t at = writer_->arena().Allocate(UnitsOf(sizeof(Settings)));
@@ -65,14 +85,14 @@ Status Publisher::PutSettings(const CompiledSettings& settings) {
   made.born = before == 0 ? 0 : Next().value();
   made.older_at = before;
   *writer_->At<Settings>(at) = made;
-  writer_->settings().insert(at);
+  writer_->settings().emplace(at, made.access_at);
   Crash("settings");
   writer_->Poke(writer_->header().settings_at, at);
   fresh_.push_back({0, Kind::kSettings, at});
   if (before != 0) {
     replaced_.push_back({0, Kind::kSettings, before, at});
   }
-  return {};
+  return true;
 }
 
 }  // namespace holdfast::control

@@ -81,8 +81,7 @@ void Publisher::Free(const Waiting& waiting) {
     }
     case Kind::kSettings:
       Detach<table::Settings>(waiting);
-      writer_->arena().Free(waiting.at, UnitsOf(sizeof(table::Settings)));
-      writer_->settings().erase(waiting.at);
+      FreeSettings(waiting.at);
       break;
     case Kind::kPool:
       FreePool(waiting.at);
@@ -96,6 +95,18 @@ void Publisher::Free(const Waiting& waiting) {
 void Publisher::FreeRecord(std::uint32_t at) {
   ReleaseRecord(*writer_->At<table::NameRecord>(at));
   writer_->arena().FreeLine(at);
+}
+
+void Publisher::FreeSettings(std::uint32_t at) {
+  const auto it = writer_->settings().find(at);
+  if (it == writer_->settings().end()) {
+    return;
+  }
+  if (it->second != 0) {
+    shared_->Release(it->second);
+  }
+  writer_->settings().erase(it);
+  writer_->arena().Free(at, UnitsOf(sizeof(table::Settings)));
 }
 
 void Publisher::FreeDecision(std::uint32_t at) {

@@ -405,8 +405,13 @@ Status Recovery::AdoptSettings() {
           return Damaged("the settings", at);
         }
         Take(at, sizeof(settings));
-        p_.writer_->settings().insert(at);
-        return {};
+        p_.writer_->settings().emplace(at, settings.access_at);
+        if (settings.access_at == 0) {
+          return {};
+        }
+        const auto access = table::OpenLocation(view_, settings.access_at);
+        return AdoptShared(
+            settings.access_at, access.table == nullptr ? 0 : access.octets, "the access rules");
       });
 }
 

@@ -15,7 +15,7 @@ namespace holdfast::table {
 inline constexpr std::uint64_t kRootMagic = 0x31544F4F52464848;    // "HHFROOT1"
 inline constexpr std::uint64_t kImageMagic = 0x31474D4946464848;   // "HHFFIMG1"
 inline constexpr std::uint64_t kReaderMagic = 0x3152445246464848;  // "HHFFRDR1"
-inline constexpr std::uint32_t kFormatVersion = 4;
+inline constexpr std::uint32_t kFormatVersion = 5;
 inline constexpr std::uint32_t kEndianMark = 0x01020304;
 
 // Limits that bound every loop of a reader, whatever the octets say.
@@ -429,25 +429,49 @@ inline constexpr unsigned kMaxCookieSecrets = 2;
 inline constexpr unsigned kCookieSecretOctets = 16;  // of SipHash-2-4 (RFC 9018 4.2)
 inline constexpr unsigned kMaxNsidOctets = 128;
 
+/// What a network's queries are worth: classes of the LocationTable at Settings::access_at.
+enum class Access : std::uint8_t {
+  kAnswer = 0,  // within the limits
+  kTrust = 1,   // as if each showed a valid cookie
+  kRefuse = 2,  // REFUSED
+  kDrop = 3     // no reply; a connection is closed
+};
+inline constexpr unsigned kAccessClasses = 4;
+
+/// How many UDP answers the clients of one prefix get. GCRA: `burst` at once, then one every
+/// 1 / answers_per_second seconds.
+struct RateLimit {
+  std::uint32_t answers_per_second;  // 0: not limited
+  std::uint32_t burst;               // 1..
+  std::uint8_t slip;                 // of so many answers in excess one goes as TC; 0: none
+  std::uint8_t ipv4_prefix;          // 1..32
+  std::uint8_t ipv6_prefix;          // 1..64
+  std::uint8_t reserved[5];
+};
+static_assert(sizeof(RateLimit) == 16);
+
 /// How replies are made, whatever zone they are from; the same for every reader. One version.
 struct Settings {
   std::uint64_t born;
   std::uint32_t older_at;
   std::uint32_t crc32c;  // of the fields after it
   CookieMode cookies;
-  std::uint8_t cookie_secrets;   // 0..kMaxCookieSecrets; with none no cookie is given
-  std::uint8_t extended_errors;  // 0 or 1: replies may say why (RFC 8914)
-  std::uint8_t nsid_octets;      // 0..kMaxNsidOctets; 0: NSID is not answered
-  std::uint8_t version_octets;   // 0: version.bind and version.server are refused
-  std::uint8_t identity_octets;  // 0: hostname.bind and id.server are refused
-  std::uint8_t reserved[10];
+  std::uint8_t cookie_secrets;    // 0..kMaxCookieSecrets; with none no cookie is given
+  std::uint8_t extended_errors;   // 0 or 1: replies may say why (RFC 8914)
+  std::uint8_t nsid_octets;       // 0..kMaxNsidOctets; 0: NSID is not answered
+  std::uint8_t version_octets;    // 0: version.bind and version.server are refused
+  std::uint8_t identity_octets;   // 0: hostname.bind and id.server are refused
+  std::uint16_t unproven_octets;  // 512..4096: longest UDP reply without a valid cookie; 0: any
+  std::uint32_t access_at;        // LocationTable with classes of Access; none: all are answered
+  std::uint32_t reserved;
+  RateLimit rate;
   // The first one makes cookies, all of them verify.
   std::uint8_t cookie_secret[kMaxCookieSecrets][kCookieSecretOctets];
   std::uint8_t nsid[kMaxNsidOctets];
   char version[256];
   char identity[256];
 };
-static_assert(sizeof(Settings) == 704 && offsetof(Settings, nsid) == 64);
+static_assert(sizeof(Settings) == 720 && offsetof(Settings, nsid) == 80);
 
 /// What one reader thread tells: a line of its own, one writer.
 struct ReaderThread {

@@ -563,8 +563,11 @@ void Verifier::ReplySettings() {
   const auto* settings = view_.Newest<Settings>(at, g_);
   if (settings == nullptr || ChecksumOf(*settings) != settings->crc32c ||
       settings->cookies > CookieMode::kRequire || settings->cookie_secrets > kMaxCookieSecrets ||
-      settings->extended_errors > 1 || settings->nsid_octets > kMaxNsidOctets) {
+      settings->extended_errors > 1 || settings->nsid_octets > kMaxNsidOctets ||
+      (settings->rate.answers_per_second != 0 && settings->rate.burst == 0)) {
     Broken(Rule::kSettings, at);
+  } else if (settings->access_at != 0) {
+    Location(settings->access_at);
   }
 }
 

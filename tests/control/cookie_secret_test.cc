@@ -9,10 +9,11 @@
 #include <string>
 #include <sys/stat.h>
 
+#include "dataplane/table/format.h"
+
 namespace holdfast::control {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class CookieSecret : public testing::Test {
@@ -57,23 +58,6 @@ TEST_F(CookieSecret, IsRefusedWhenItIsNone) {
   ASSERT_FALSE(nowhere);
   EXPECT_EQ(nowhere.error().code, ErrorCode::kIo);
   EXPECT_THAT(nowhere.error().message, HasSubstr("cannot make"));
-}
-
-TEST_F(CookieSecret, CountsOnlyWhereTheFileNamesNone) {
-  const std::string kept(16, 'k');
-  DnsConfig dns;
-  EXPECT_THAT(SettingsOf(dns, kept).cookie_secrets, ElementsAre(kept));
-  dns.cookie_secrets = {std::string(16, 'a'), std::string(16, 'b')};
-  dns.cookies = table::CookieMode::kRequire;
-  dns.nsid = "n";
-  dns.version = "v";
-  dns.identity = "i";
-  dns.extended_errors = false;
-  const CompiledSettings settings = SettingsOf(dns, kept);
-  EXPECT_EQ(settings.cookie_secrets, dns.cookie_secrets);
-  EXPECT_EQ(settings.cookies, table::CookieMode::kRequire);
-  EXPECT_EQ(settings.nsid + settings.version + settings.identity, "nvi");
-  EXPECT_FALSE(settings.extended_errors);
 }
 
 }  // namespace

@@ -226,8 +226,9 @@ inline CompiledZone StateZone(int state) {
   return ZoneOf(static_cast<std::uint32_t>(state), names);
 }
 
-inline CompiledSettings SettingsNamed(const std::string& identity) {
+inline CompiledSettings SettingsNamed(const std::string& identity, TableBlob access = nullptr) {
   CompiledSettings settings;
+  settings.access = std::move(access);
   settings.cookies = table::CookieMode::kOn;
   settings.cookie_secrets = {std::string(table::kCookieSecretOctets, 's')};
   settings.identity = identity;
@@ -246,13 +247,16 @@ inline Status PublishState(Publisher& publisher, int state) {
     HF_TRY(publisher.PutPool(Pool(rule, static_cast<std::uint8_t>(state))));
   }
   // Its table changes with every other state, as if location files had.
-  HF_TRY(publisher.PutPool(Switch(4,
-                                  static_cast<std::uint8_t>(state),
-                                  Located(static_cast<std::uint32_t>(state / 2 + 1) << 24U))));
+  const TableBlob located = Located(static_cast<std::uint32_t>(state / 2 + 1) << 24U);
+  HF_TRY(publisher.PutPool(Switch(4, static_cast<std::uint8_t>(state), located)));
   HF_TRY(publisher.PutZone(StateZone(state)));
   HF_TRY(publisher.PutHealth(
       {{"check", static_cast<std::uint8_t>(state % 3), state % 2 == 0, 0, state}}));
-  HF_TRY(publisher.PutSettings(SettingsNamed(std::to_string(state))));
+  // None with every third, else sometimes the one that the pool has too.
+  const TableBlob access = state % 3 == 0   ? nullptr
+                           : state % 3 == 1 ? located
+                                            : Located(static_cast<std::uint32_t>(state) << 16U);
+  HF_TRY(publisher.PutSettings(SettingsNamed(std::to_string(state), access)));
   const auto committed = publisher.Commit();
   return committed ? Status{} : std::unexpected(committed.error());
 }

@@ -68,60 +68,6 @@ TEST_F(PublishTest, ShowsNothingBeforeTheFirstCommitAndEverythingAfter) {
   EXPECT_EQ(LastOctet(snapshot, "b.test."), -1);
 }
 
-TEST_F(PublishTest, ShowsSettingsFromTheirGenerationOn) {
-  Open();
-  Publish(ZoneOf(1, {Name("test.", {})}));
-  Reader reader(options_.run_dir);
-  EXPECT_EQ(reader.Take().settings(), nullptr);
-  const auto put = [this](const CompiledSettings& settings) {
-    EXPECT_TRUE(publisher_->PutSettings(settings));
-    return publisher_->Commit().value().changed;
-  };
-  EXPECT_TRUE(put(SettingsNamed("one")));
-  const Snapshot first = reader.Take();
-  EXPECT_EQ(IdentityIn(first), "one");
-  EXPECT_FALSE(put(SettingsNamed("one"))) << "nothing differs";
-  CompiledSettings all = SettingsNamed("two");
-  all.cookies = table::CookieMode::kRequire;
-  all.cookie_secrets = {std::string(16, 'a'), std::string(16, 'b')};
-  all.nsid = std::string("\0n", 2);
-  all.version = std::string(255, 'v');
-  all.extended_errors = true;
-  EXPECT_TRUE(put(all));
-  EXPECT_EQ(IdentityIn(first), "one") << "of a burst under way";
-  const table::Settings& now = *reader.Take().settings();
-  EXPECT_EQ(now.cookies, table::CookieMode::kRequire);
-  EXPECT_EQ(now.cookie_secrets, 2);
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(now.cookie_secret[1]), 16),
-            all.cookie_secrets[1]);
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(now.nsid), now.nsid_octets), all.nsid);
-  EXPECT_EQ(std::string(now.version, now.version_octets), all.version);
-  EXPECT_EQ(now.extended_errors, 1);
-  ASSERT_TRUE(publisher_->PutSettings(SettingsNamed("three")));
-  publisher_->Abort();
-  EXPECT_EQ(IdentityIn(reader.Take()), "two");
-  Open();
-  EXPECT_TRUE(publisher_->adopted());
-  EXPECT_FALSE(put(all)) << "a new control finds them";
-  EXPECT_TRUE(put(SettingsNamed("four")));
-  EXPECT_EQ(IdentityIn(reader.Take()), "four");
-}
-
-TEST_F(PublishTest, GivesBackTheRoomOfSettings) {
-  Open();
-  Publish(ZoneOf(1, {Name("test.", {})}));
-  std::uint64_t free_octets = 0;
-  for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(publisher_->PutSettings(SettingsNamed(std::to_string(i % 10))));
-    ASSERT_TRUE(publisher_->Commit());
-    publisher_->Reclaim();
-    if (i == 0) {
-      free_octets = publisher_->Use().free_octets;
-    }
-  }
-  EXPECT_EQ(publisher_->Use().free_octets, free_octets);
-}
-
 TEST_F(PublishTest, PublishesNothingWhenNothingDiffers) {
   Open();
   const auto zone =
