@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "dataplane/answer/admit.h"
 #include "dataplane/answer/compose.h"
 #include "dataplane/answer/decide.h"
 #include "dataplane/answer/lookup.h"
@@ -20,6 +21,8 @@ namespace {
 using table::RrsetKind;
 using table::Snapshot;
 using wire::Rcode;
+
+constexpr std::uint64_t kMsPerSecond = 1000;
 
 void Prefetch(const void* at) noexcept {
   __builtin_prefetch(at);
@@ -62,23 +65,6 @@ unsigned ParseAll(const Snapshot& snapshot,
     // RFC 7873 5.4: who shows no server cookie is not told that it is a bad one.
     if (q.todo == Todo::kCookieAlone && !q.cookie_valid && sent.size() > kClientCookieOctets) {
       q.rcode = Rcode::kBadCookie;
-    }
-  }
-}
-
-// Turns away who might be anybody (RFC 7873 5.2.1, 5.2.3): over UDP and without a valid cookie.
-[[gnu::noinline]] void DemandCookies(std::span<Query> queries) noexcept {
-  for (Query& q : queries) {
-    const bool has_answer = q.todo == Todo::kLookUp || q.todo == Todo::kServerName;
-    if (!has_answer || q.cookie_valid || q.job->transport == Transport::kTcp) {
-      continue;
-    }
-    if ((q.asked & kAskedCookie) != 0) {
-      q.todo = Todo::kError;
-      q.rcode = Rcode::kBadCookie;
-      q.extended = ExtendedError::kNone;
-    } else {
-      q.todo = Todo::kAskTcp;
     }
   }
 }
@@ -244,14 +230,27 @@ void Drop(Job& job, Counter why, Tally& tally) noexcept {
   tally.Add(why);
 }
 
+void Drop(Job& job, Todo why, Tally& tally) noexcept {
+  switch (why) {
+    case Todo::kDropShort:
+      return Drop(job, Counter::kDroppedShort, tally);
+    case Todo::kDropDenied:
+      Drop(job, Counter::kDroppedDenied, tally);
+      job.outcome = Outcome::kHangUp;
+      return;
+    case Todo::kDropLimited:
+      return Drop(job, Counter::kDroppedLimited, tally);
+    default:
+      return Drop(job, Counter::kDroppedResponse, tally);
+  }
+}
+
 void FinishAll(const Snapshot& snapshot, std::span<Job> jobs, Scratch& scratch) noexcept {
   Query* query = scratch.query.data();
   for (Job& job : jobs) {
     Query& q = *query++;
-    if (q.todo == Todo::kDropShort) [[unlikely]] {
-      Drop(job, Counter::kDroppedShort, scratch.tally);
-    } else if (q.todo == Todo::kDropResponse) [[unlikely]] {
-      Drop(job, Counter::kDroppedResponse, scratch.tally);
+    if (q.todo < Todo::kError) [[unlikely]] {
+      Drop(job, q.todo, scratch.tally);
     } else {
       Respond(snapshot, job, q, scratch);
     }
@@ -271,10 +270,11 @@ void Answer(const Snapshot& snapshot, std::span<Job> jobs, Scratch& scratch) noe
     const std::span<Query> queries(scratch.query.data(), jobs.size());
     const unsigned asked = ParseAll(snapshot, jobs, scratch.client_subnet, queries.data());
     if ((asked & kAskedCookie) != 0) {
-      CheckCookies(*snapshot.settings(), queries, scratch.wall_seconds, scratch.tally);
+      const auto seconds = static_cast<std::uint32_t>(scratch.wall_ms / kMsPerSecond);
+      CheckCookies(*snapshot.settings(), queries, seconds, scratch.tally);
     }
-    if (DemandsCookies(snapshot.settings())) [[unlikely]] {
-      DemandCookies(queries);
+    if (Limits(snapshot.settings())) [[unlikely]] {
+      Admit(snapshot, queries, scratch);
     }
     PrefetchRecords(snapshot, queries);
     if (FindAll(snapshot, queries) != 0) {

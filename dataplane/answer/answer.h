@@ -15,12 +15,15 @@ namespace holdfast::answer {
 
 inline constexpr std::size_t kMaxBurst = 64;
 
+class RateTable;
+
 enum class Transport : std::uint8_t { kUdp, kTcp };
 
 /// What became of one query.
 enum class Outcome : std::uint8_t {
-  kDrop = 0,  // nothing is sent (too short, a response, unreadable table)
-  kReply = 1  // `reply_octets` octets at `message` go back
+  kDrop = 0,   // nothing is sent (too short, a response, over its rate, unreadable table)
+  kReply = 1,  // `reply_octets` octets at `message` go back
+  kHangUp = 2  // nothing is sent, and the connection it came over is closed
 };
 
 /// One query of a burst, and its reply, which is written over it.
@@ -56,9 +59,13 @@ enum class Counter : std::uint8_t {
   kTruncated,        // replies with TC
   kEdns,             // queries with an OPT record
   kValidCookie,      // queries with a server cookie of ours
+  kAccessRefused,    // REFUSED by an access rule
+  kRateSlipped,      // over the rate of their network, and told so by TC
   kLastResort,       // answers that a rule of last resort chose
   kDroppedShort,     // dropped: shorter than a DNS header
   kDroppedResponse,  // dropped: QR was set
+  kDroppedDenied,    // dropped: by an access rule
+  kDroppedLimited,   // dropped: over the rate of their network
   kDroppedNoTable,   // dropped: the published image is not mapped here (yet)
   kUnreadableTable,  // an offset or length in the image led nowhere; answered SERVFAIL
   kCount
@@ -68,8 +75,9 @@ const char* CounterText(Counter counter) noexcept;
 
 struct Options {
   std::uint16_t udp_octets = 1232;  // our UDP limit, 512..4096 (RFC 9715 3.1)
-  bool client_subnet = true;  // EDNS Client Subnet of a query counts, and is answered (RFC 7871)
-  std::uint64_t seed = 0;     // of the draws; 0: from the processor's own source
+  bool client_subnet = true;   // EDNS Client Subnet of a query counts, and is answered (RFC 7871)
+  std::uint64_t seed = 0;      // of the draws; 0: from the processor's own source
+  RateTable* rates = nullptr;  // of the process, outlives the scratch; null: rates are not limited
 };
 
 /// State of one answering thread: random numbers, counters, working space. Not shared.
@@ -84,10 +92,10 @@ using ScratchPtr = std::unique_ptr<Scratch, ScratchDelete>;
 ///                  written by this thread alone with relaxed stores.
 ScratchPtr MakeScratch(const Options& options, std::span<std::uint64_t> counters);
 
-/// Tells the time of the bursts to come, by which server cookies are made and judged. The answering
-/// thread calls it as often as it likes to; until then it is 1970.
-/// @param seconds  since 1970-01-01 UTC, low 32 bits.
-void SetWallSeconds(Scratch& scratch, std::uint32_t seconds) noexcept;
+/// Tells the time of the bursts to come, by which server cookies are made and judged and answers
+/// are counted. The answering thread calls it as often as it likes to; until then it is 1970.
+/// @param ms  since 1970-01-01 UTC, in milliseconds.
+void SetWallMs(Scratch& scratch, std::uint64_t ms) noexcept;
 
 /// Answers a burst, each job from the same snapshot, in stages over the whole burst (parse and
 /// hash, prefetch, look up, decide, write). A snapshot that is not ok() drops all of it.

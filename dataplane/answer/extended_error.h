@@ -19,6 +19,7 @@ enum class ExtendedError : std::uint8_t {
   kClassNotSupported,
   kInvalidType,
   kNotReady,
+  kProhibited,
   kInvalidData,
   kCount
 };
@@ -37,6 +38,7 @@ inline constexpr std::array<ExtendedErrorText, static_cast<std::size_t>(Extended
                             {21, "class not supported"},
                             {30, "type is no data"},
                             {14, "zone not loaded"},
+                            {18, "not for this network"},
                             {24, "data not readable"}}};
 
 }  // namespace holdfast::answer

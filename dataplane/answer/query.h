@@ -17,13 +17,17 @@
 namespace holdfast::answer {
 
 enum class Todo : std::uint8_t {
-  kDropShort,     // shorter than a header: no reply
-  kDropResponse,  // QR was set: no reply, or two servers would answer each other for ever
-  kError,         // reply with `rcode` and no records
-  kCookieAlone,   // as kError: no question but a cookie to be renewed (RFC 7873 5.4)
-  kAskTcp,        // TC and no records, so that the client comes over TCP
-  kServerName,    // a question of class CH: see server_names
-  kLookUp         // a question of class IN that tables can answer
+  // No reply:
+  kDropShort,     // shorter than a header
+  kDropResponse,  // QR was set: two servers would answer each other for ever
+  kDropDenied,    // from a network that gets none
+  kDropLimited,   // its network has had its share
+  // A reply:
+  kError,        // reply with `rcode` and no records
+  kCookieAlone,  // as kError: no question but a cookie to be renewed (RFC 7873 5.4)
+  kAskTcp,       // TC and no records, so that the client comes over TCP
+  kServerName,   // a question of class CH: see server_names
+  kLookUp        // a question of class IN that tables can answer
 };
 
 /// What the options of a query ask for, in `Query::asked`.

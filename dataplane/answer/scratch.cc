@@ -22,8 +22,8 @@ void ScratchDelete::operator()(Scratch* scratch) const noexcept {
   delete scratch;
 }
 
-void SetWallSeconds(Scratch& scratch, std::uint32_t seconds) noexcept {
-  scratch.wall_seconds = seconds;
+void SetWallMs(Scratch& scratch, std::uint64_t ms) noexcept {
+  scratch.wall_ms = ms;
 }
 
 const char* CounterText(Counter counter) noexcept {
@@ -58,12 +58,20 @@ const char* CounterText(Counter counter) noexcept {
       return "edns";
     case Counter::kValidCookie:
       return "valid_cookie";
+    case Counter::kAccessRefused:
+      return "access_refused";
+    case Counter::kRateSlipped:
+      return "rate_slipped";
     case Counter::kLastResort:
       return "last_resort";
     case Counter::kDroppedShort:
       return "dropped_short";
     case Counter::kDroppedResponse:
       return "dropped_response";
+    case Counter::kDroppedDenied:
+      return "dropped_denied";
+    case Counter::kDroppedLimited:
+      return "dropped_limited";
     case Counter::kDroppedNoTable:
       return "dropped_no_table";
     case Counter::kUnreadableTable:

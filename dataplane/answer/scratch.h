@@ -42,6 +42,7 @@ class alignas(64) Scratch {
   Scratch(const Options& options, std::uint64_t seed, std::span<std::uint64_t> shared) noexcept
       : random(seed),
         counters(shared),
+        rates(options.rates),
         udp_octets(options.udp_octets),
         client_subnet(options.client_subnet) {}
 
@@ -54,9 +55,10 @@ class alignas(64) Scratch {
   std::array<std::uint32_t, table::kMaxChain + 1> dnames;   // DNAME images that stand in the reply
   Proofs proofs;  // for the reply at hand; of no meaning without DO
   Tally tally;
+  RateTable* rates;  // shared; null: rates are not limited
+  std::uint64_t wall_ms = 0;
   std::uint16_t udp_octets;
   bool client_subnet;
-  std::uint32_t wall_seconds = 0;
 };
 
 }  // namespace holdfast::answer

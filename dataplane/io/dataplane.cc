@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <memory>
 #include <sched.h>
 #include <thread>
@@ -15,6 +14,8 @@
 #include <rte_launch.h>
 
 #include "dataplane/answer/answer.h"
+#include "dataplane/answer/rate_table.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/io/lcore_loop.h"
 #include "dataplane/io/remedy.h"
 #include "dataplane/table/readers.h"
@@ -115,10 +116,10 @@ Result<std::unique_ptr<table::Attachment>> WaitForTables(const DataplaneOptions&
 // What the main thread tells the polling cores.
 struct Shared {
   std::atomic<bool> stop{false};
-  std::atomic<std::uint32_t> wall_seconds{0};
+  std::atomic<std::uint64_t> wall_ms{0};
 
   void TakeTime() noexcept {
-    wall_seconds.store(static_cast<std::uint32_t>(std::time(nullptr)), std::memory_order_relaxed);
+    wall_ms.store(static_cast<std::uint64_t>(WallMs()), std::memory_order_relaxed);
   }
 };
 
@@ -140,6 +141,7 @@ int RunCore(void* core) {
 std::vector<Core> MakeCores(const DataplaneOptions& options,
                             std::span<const Port> ports,
                             table::Attachment& tables,
+                            answer::RateTable& rates,
                             const Shared& shared) {
   std::vector<Core> cores(options.eal.cpus.size());
   std::size_t next = 0;
@@ -151,9 +153,9 @@ std::vector<Core> MakeCores(const DataplaneOptions& options,
   for (unsigned i = 0; i < cores.size(); ++i) {
     Core& core = cores[i];
     core.scratch = answer::MakeScratch(
-        {.udp_octets = options.udp_octets, .client_subnet = options.client_subnet},
+        {.udp_octets = options.udp_octets, .client_subnet = options.client_subnet, .rates = &rates},
         tables.Counters(i));
-    core.work = {core.lanes, &tables, core.scratch.get(), i, options.burst, &shared.wall_seconds};
+    core.work = {core.lanes, &tables, core.scratch.get(), i, options.burst, &shared.wall_ms};
     core.stop = &shared.stop;
   }
   return cores;
@@ -227,9 +229,13 @@ Status Serve(DataplaneOptions options) {
     }
     ports.push_back(std::move(*port));
   }
+  const auto rates = answer::RateTable::Make();
+  if (!rates) {
+    return std::unexpected(rates.error());
+  }
   Shared shared;
   shared.TakeTime();
-  std::vector<Core> cores = MakeCores(options, ports, **tables, shared);
+  std::vector<Core> cores = MakeCores(options, ports, **tables, **rates, shared);
   return RunCores(cores, ports, shared);
 }
 

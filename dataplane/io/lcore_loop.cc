@@ -48,7 +48,7 @@ class Lcore {
     for (std::uint16_t i = 0; i < received; ++i) {
       Sort(lane, rx_[i]);
     }
-    answer::SetWallSeconds(*work_.scratch, work_.wall_seconds->load(std::memory_order_relaxed));
+    answer::SetWallMs(*work_.scratch, work_.wall_ms->load(std::memory_order_relaxed));
     answer::Answer(snapshot, {jobs_.data(), queries_}, *work_.scratch);
     for (unsigned i = 0; i < queries_; ++i) {
       TurnRound(i);

@@ -27,6 +27,7 @@ enum class Counter : std::uint8_t {
   kTcpClosedTotal,     // closed: total deadline
   kTcpClosedLimit,     // closed: gave way to a new connection at the limit
   kTcpClosedMemory,    // closed: its thread holds too many octets of what clients do not read
+  kTcpClosedDenied,    // closed: an access rule drops what its network asks
   kTcpClosedStop,      // closed: the process was told to end
   kTcpBadLength,       // closed: a length below 12
   kTcpMessages,        // messages received whole

@@ -5,10 +5,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <span>
 
 #include "dataplane/answer/answer.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/listen/counters.h"
 #include "dataplane/table/readers.h"
 
@@ -37,7 +37,7 @@ class Responder {
   /// were received. Replies lie in the buffers, so nothing of the tables is held afterwards.
   void Answer(unsigned jobs) noexcept {
     const table::Snapshot& snapshot = tables_->Take(snapshot_, published_);
-    answer::SetWallSeconds(*scratch_, static_cast<std::uint32_t>(std::time(nullptr)));
+    answer::SetWallMs(*scratch_, static_cast<std::uint64_t>(WallMs()));
     answer::Answer(snapshot, std::span(jobs_.data(), jobs), *scratch_);
     slot_.Passed(snapshot.generation());
   }

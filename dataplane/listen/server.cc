@@ -12,12 +12,19 @@ Result<std::unique_ptr<Server>> Server::Start(table::Attachment& tables,
                                               const ServerOptions& options) {
   std::unique_ptr<Server> server(new Server());
   server->listeners_ = std::move(listeners);
+  auto rates = answer::RateTable::Make();
+  if (!rates) {
+    return std::unexpected(rates.error());
+  }
+  server->rates_ = std::move(*rates);
+  ServerOptions shared = options;
+  shared.answer.rates = server->rates_.get();
   std::random_device random;
   const auto word = [&random] { return (std::uint64_t{random()} << 32U) | random(); };
   server->limits_ = std::make_unique<ConnectionLimits>(
       options.tcp.max_connections, options.tcp.max_per_client, std::array{word(), word()});
   for (unsigned i = 0; i < options.threads; ++i) {
-    auto worker = Worker::Create(tables, i, server->listeners_, *server->limits_, options);
+    auto worker = Worker::Create(tables, i, server->listeners_, *server->limits_, shared);
     if (!worker) {
       return std::unexpected(worker.error());
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dataplane/answer/answer.h"
+#include "dataplane/answer/rate_table.h"
 #include "dataplane/base/result.h"
 #include "dataplane/listen/listeners.h"
 #include "dataplane/listen/tcp_server.h"
@@ -18,7 +19,7 @@ class Worker;
 struct ServerOptions {
   unsigned threads = 1;  // 1..table::kMaxReaderThreads, as many as the attachment has
   TcpOptions tcp;
-  answer::Options answer;
+  answer::Options answer;          // its rates are the server's own
   std::uint32_t drain_ms = 1'000;  // at the end, for replies that clients have yet to read
 };
 
@@ -44,6 +45,7 @@ class Server {
   Server() = default;
 
   std::vector<Listener> listeners_;
+  std::unique_ptr<answer::RateTable> rates_;
   std::unique_ptr<ConnectionLimits> limits_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

@@ -156,6 +156,10 @@ TcpServer::Progress TcpServer::SendReplies(Connection& connection, unsigned jobs
   std::size_t octets = 0;
   for (unsigned i = 0; i < jobs; ++i) {
     const answer::Job& job = responder_->JobAt(i);
+    if (job.outcome == answer::Outcome::kHangUp) {
+      Close(connection, Counter::kTcpClosedDenied, true);
+      return Progress::kClosed;
+    }
     if (job.outcome != answer::Outcome::kReply) {
       continue;
     }

@@ -46,7 +46,7 @@ class AnswerClient {
     job.client = address_;
     job.client_is_v6 = v6_;
     answer::Answer(snapshot, {&job, 1}, *scratch_);
-    if (job.outcome == answer::Outcome::kDrop) {
+    if (job.outcome != answer::Outcome::kReply) {
       return std::nullopt;
     }
     return std::string(reinterpret_cast<const char*>(buffer.get()), job.reply_octets);

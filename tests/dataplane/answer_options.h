@@ -46,7 +46,7 @@ inline std::map<unsigned, std::string> OptionsOf(const ReadReply& reply) {
 
 class EdnsOptions : public testing::Test {
  protected:
-  EdnsOptions() { Switch(AllOn()); }
+  explicit EdnsOptions(const Options& options = {.seed = 1}) : client_(options) { Switch(AllOn()); }
   static void SetUpTestSuite() { tables_ = new test::TestTables(test::ExampleModel()); }
   static void TearDownTestSuite() {
     delete tables_;
@@ -54,7 +54,7 @@ class EdnsOptions : public testing::Test {
   }
   void Switch(const control::CompiledSettings& settings) {
     tables_->SetSettings(settings);
-    SetWallSeconds(client_.scratch(), kNow);
+    SetWallMs(client_.scratch(), kNow * std::uint64_t{1000});
   }
   void SwitchCookies(table::CookieMode mode) {
     auto settings = AllOn();

@@ -344,14 +344,23 @@ def test_conf_T08_the_longest_names(way):
     assert len(alias.name.to_wire()) == 255 == len(alias[0].target.to_wire())
 
 
-def test_conf_B05_errors_are_hardly_larger_than_what_they_answer(way):
-    """By no more than the OPT with its reason (RFC 8914)."""
-    query = dns.message.make_query("www.example.invalid", "A", use_edns=0)
-    assert len(way.raw(query.to_wire())) <= len(query.to_wire()) + 48
-    plain = dns.message.make_query("www.example.invalid", "A")
-    assert len(way.raw(plain.to_wire())) <= len(plain.to_wire())
-    broken = query.to_wire()[:-1]
-    assert len(way.raw(broken)) <= len(broken) + 11 + 48
+def opt_octets(wire):
+    message = dns.message.from_wire(wire)
+    return 0 if message.edns < 0 else 11 + sum(4 + len(one.to_wire()) for one in message.options)
+
+
+def test_conf_B05_errors_are_no_larger_than_the_query_plus_opt(way):
+    """Nothing but the OPT comes back that was not asked, and that has a short reason (RFC 8914)."""
+    for name in ("www.example.invalid", f"{'long-' * 12}.{'name-' * 12}.example.invalid"):
+        for kind in ("A", "AXFR", "MAILA"):
+            for edns in ({}, {"use_edns": 0}, {"use_edns": 0, "payload": 4096}):
+                query = dns.message.make_query(name, kind, **edns).to_wire()
+                wire = way.raw(query)
+                assert len(wire) - opt_octets(wire) <= len(query) - opt_octets(query)
+                assert opt_octets(wire) <= opt_octets(query) + 48
+    broken = dns.message.make_query("www.example.invalid", "A", use_edns=0).to_wire()[:-1]
+    wire = way.raw(broken)
+    assert len(wire) - opt_octets(wire) <= len(broken)
 
 
 # ---- types --------------------------------------------------------------------------------------
