@@ -107,4 +107,24 @@ Found LocateAbove(const Snapshot& snapshot, const NameKey& key) noexcept {
   return {};
 }
 
+const table::RrsetEntry* SmallestEntry(const Snapshot& snapshot,
+                                       const NameRecord& record) noexcept {
+  const table::RrsetEntry* best = nullptr;
+  std::size_t best_octets = 0;
+  for (const table::RrsetEntry& entry : snapshot.Rrsets(record)) {
+    if (entry.type == static_cast<std::uint16_t>(wire::Type::kCname)) {
+      return &entry;
+    }
+    const table::ImageParts image = entry.kind == table::RrsetKind::kImage
+                                        ? table::OpenImage(snapshot.view(), entry.at)
+                                        : table::ImageParts{};
+    const std::size_t octets = image.image == nullptr ? SIZE_MAX : image.wire.size();
+    if (best == nullptr || octets < best_octets) {
+      best = &entry;
+      best_octets = octets;
+    }
+  }
+  return best;
+}
+
 }  // namespace holdfast::answer

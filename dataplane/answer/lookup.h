@@ -67,4 +67,9 @@ inline const table::RrsetEntry* EntryFor(const table::Snapshot& snapshot,
   return nullptr;
 }
 
+/// The rrset that ANY gets (RFC 8482 4.1): the CNAME if there is one, else the smallest static one,
+/// else the first pool; null when the record has none.
+const table::RrsetEntry* SmallestEntry(const table::Snapshot& snapshot,
+                                       const table::NameRecord& record) noexcept;
+
 }  // namespace holdfast::answer
