@@ -161,6 +161,14 @@ void Load::Publish(const std::vector<std::string>& labels, const LoadKind& kind)
       (64U << 20U) + (kind.names * (kind.policy == Policy::kSimple ? 512 : 4096));
   PublishedTables tables(
       MakeModel(labels, kind.policy), std::filesystem::temp_directory_path().string(), octets);
+  if (kind.answers_per_second != 0) {
+    control::CompiledSettings settings;
+    settings.rate.answers_per_second = settings.rate.burst = kind.answers_per_second;
+    settings.rate.ipv4_prefix = 32;
+    settings.rate.ipv6_prefix = 64;
+    Must(tables.publisher().PutSettings(settings));
+    Must(tables.publisher().Commit());
+  }
   generation_ = tables.publisher().generation();
   const auto file = Must(table::Mapping::Map(tables.publisher().image_path(), false));
   image_octets_ = file.size();

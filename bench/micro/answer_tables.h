@@ -19,6 +19,7 @@ struct LoadKind {
   // Each name has a rule of its own: three weighted records, ten multivalue ones, or ten places and
   // the default among 250 classes of clients in 100,000 networks (IP-based: among 1,000 blocks).
   control::Policy policy = control::Policy::kSimple;
+  std::uint32_t answers_per_second = 0;  // to each /32, as many at once, no slip; 0: not limited
   bool operator==(const LoadKind&) const = default;
 };
 
