@@ -7,6 +7,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "dataplane/base/signals.h"
+
 namespace holdfast::tools {
 namespace {
 
@@ -44,6 +46,7 @@ int RunDaemon(const DaemonText& text,
               int argc,
               char** argv,
               const std::function<Status(const std::string& file)>& run) {
+  OutliveClosedPipes();
   try {
     return Run(text, argc, argv, run);
   } catch (const std::exception& error) {

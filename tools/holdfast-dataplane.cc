@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/base/limits.h"
+#include "dataplane/base/signals.h"
 #include "dataplane/io/dataplane.h"
 
 namespace {
@@ -240,6 +241,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  holdfast::OutliveClosedPipes();
   try {
     return Run(argc, argv);
   } catch (const std::exception& error) {

@@ -12,6 +12,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/descriptors.h"
+#include "dataplane/base/signals.h"
 #include "dataplane/listen/arguments.h"
 #include "dataplane/listen/listeners.h"
 #include "dataplane/listen/rights.h"
@@ -131,6 +132,7 @@ int Run(listen::Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  holdfast::OutliveClosedPipes();
   const std::span<const char* const> words(argv, static_cast<std::size_t>(argc));
   auto arguments = listen::ParseArguments(words.subspan(std::min<std::size_t>(words.size(), 1)));
   if (!arguments) {

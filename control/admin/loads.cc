@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <spdlog/spdlog.h>
 #include <thread>
 #include <utility>
 
+#include "control/model/serial_rules.h"
 #include "control/traffic/trees.h"
 
 namespace holdfast::control {
@@ -32,6 +34,8 @@ Result<Prepared> Loads::Prepare(const NodeConfig& node,
   auto prepared = control::Prepare(node, store(), *zones, std::move(*trees), served.health);
   if (prepared) {
     HF_TRY(KeepsInstances(*served.model, *prepared->model, *zones));
+    std::ranges::move(StaleSerials(*served.model, *prepared->model),
+                      std::back_inserter(prepared->warnings.node));
   }
   return prepared;
 }

@@ -337,7 +337,7 @@ std::string Publisher::Announce() {
 }
 
 void Publisher::Beat() noexcept {
-  root_->control_beat.fetch_add(1, std::memory_order_relaxed);
+  root_->control_beat.store(MonotonicNs(), std::memory_order_relaxed);
 }
 
 TableUse Publisher::Use() {

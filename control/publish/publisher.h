@@ -118,7 +118,7 @@ class Publisher {
   void Reclaim();
   /// Whether every live reader has passed `g`; `laggard` names one that has not.
   [[nodiscard]] bool Passed(Generation g, std::string* laggard = nullptr);
-  /// Says that control lives; for supervisors.
+  /// Says that control lives: for supervisors, and for `status` once it does not.
   void Beat() noexcept;
   [[nodiscard]] TableUse Use();
   /// The image as control itself reads it, between transactions.

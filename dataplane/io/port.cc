@@ -32,8 +32,9 @@ constexpr unsigned kMinMtu = 1280;
 constexpr std::uint16_t kDataRoom = RTE_PKTMBUF_HEADROOM + 2048;
 // An AF_XDP socket fills 2 x 2,048 descriptors by itself, whatever is asked for.
 constexpr unsigned kMinBuffers = 8191;
-constexpr std::uint64_t kWantedHash = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP |
-                                      RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6;
+// By addresses and ports; by addresses alone where a NIC has no more for a family.
+constexpr std::uint64_t kHashOfIpv4 = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_IPV4;
+constexpr std::uint64_t kHashOfIpv6 = RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6;
 
 std::string Reason(int error) {
   return rte_strerror(error < 0 ? -error : error);
@@ -114,6 +115,17 @@ Result<DeviceName> ParseDevice(const std::string& text) {
   return device;
 }
 
+Result<std::uint64_t> HashOfQueries(const std::string& port, std::uint64_t offered) {
+  const bool has_ipv4 = (offered & kHashOfIpv4) != 0;
+  const bool has_ipv6 = (offered & kHashOfIpv6) != 0;
+  if (!has_ipv4 || !has_ipv6) {
+    return Fail(
+        ErrorCode::kInvalid,
+        Remedy(Missing::kHash, "port " + port, has_ipv4 ? "IPv6" : (has_ipv6 ? "IPv4" : "any")));
+  }
+  return offered & (kHashOfIpv4 | kHashOfIpv6);
+}
+
 Result<Port> Port::Open(const DeviceName& device, const PortOptions& options) {
   Port port;
   port.name_ = device.name;
@@ -155,7 +167,7 @@ Result<Port> Port::Open(const DeviceName& device, const PortOptions& options) {
                 "DPDK has no driver that takes port " + device.name + ": " + Eal::LastWords());
   }
   port.open_ = true;
-  HF_TRY(port.SetUp(options));
+  HF_TRY(port.SetUp(options, device.pci));
   if (device.IsAfXdp()) {
     HF_TRY(port.Steer(options.addresses));
   }
@@ -172,11 +184,11 @@ Result<Port> Port::Configure(std::uint16_t port_id, const PortOptions& options) 
   char name[RTE_ETH_NAME_MAX_LEN] = {};
   rte_eth_dev_get_name_by_port(port_id, name);
   port.name_ = name;
-  HF_TRY(port.SetUp(options));
+  HF_TRY(port.SetUp(options, false));
   return port;
 }
 
-Status Port::SetUp(const PortOptions& options) {
+Status Port::SetUp(const PortOptions& options, bool nic) {
   auto own = OwnAddresses::Create(options.addresses);
   if (!own) {
     return Fail(own.error().code, "port " + name_ + ": " + own.error().message);
@@ -200,7 +212,11 @@ Status Port::SetUp(const PortOptions& options) {
   conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
   if (options.queues > 1) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & kWantedHash;
+    auto hash = HashOfQueries(name_, info.flow_type_rss_offloads);
+    if (nic && !hash) {
+      return std::unexpected(hash.error());
+    }
+    conf.rx_adv_conf.rss_conf.rss_hf = hash.value_or(0);
   }
   if (const int error = rte_eth_dev_configure(id_, options.queues, options.queues, &conf);
       error != 0) {

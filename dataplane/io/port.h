@@ -43,6 +43,11 @@ struct PortOptions {
   std::string kernel_interface;      // a tap that has what is no query; empty: that is dropped
 };
 
+/// How a NIC is to spread queries over several queues, of what it offers (RTE_ETH_RSS_*): by
+/// addresses and UDP ports, for IPv4 and IPv6.
+/// @return kInvalid where all queries of a family would come by one queue.
+Result<std::uint64_t> HashOfQueries(const std::string& port, std::uint64_t offered);
+
 /// Queues, buffers and switches of a port that EAL already has. Ends stopped and closed.
 class Port {
  public:
@@ -67,7 +72,8 @@ class Port {
 
  private:
   Port() = default;
-  Status SetUp(const PortOptions& options);
+  /// @param nic  whether it is the device itself that spreads frames over several queues.
+  Status SetUp(const PortOptions& options, bool nic);
   Status SetUpQueue(const PortOptions& options,
                     std::uint16_t queue,
                     std::uint16_t receive,

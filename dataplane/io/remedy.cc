@@ -31,6 +31,8 @@ constexpr std::string_view kHints[] = {
     "no memory for the packet buffers of {s} ({d}); give more with: --memory-mb 512",
     ("{s} has too few queues: {d}; see what it has with: ethtool -l INTERFACE, or ask for fewer "
      "with: --queues 1"),
+    ("{s} has no hash (RSS) that spreads {d} queries over several queues, so one core would have "
+     "them all; ask for one queue with: --queues 1"),
     ("the MTU of {s} is {d}, expected 1280 at least (RFC 8200 5); set it with: ip link set dev {s} "
      "mtu 1500"),
     ("no tap interface {s} in this network namespace, whose addresses a port is to carry; make it "

@@ -21,6 +21,7 @@ enum class Missing : std::uint8_t {
   kAfXdp,        // the kernel has no AF_XDP
   kPoolMemory,   // packet buffers do not fit
   kQueues,       // the device has fewer queues
+  kHash,         // it has several, and no hash that spreads queries over them
   kMtu,          // too small for DNS over IPv6
   kTap,          // no such tap interface here
   kTapRight      // /dev/net/tun, CAP_NET_ADMIN

@@ -81,6 +81,10 @@ Status PrepareTcp(const Listener& listener) {
     return Fail(ErrorCode::kInvalid,
                 listener.name + ": the TCP socket does not listen; expected one after listen(2)");
   }
+  // What comes in a SYN with a cookie of the kernel's (RFC 7413; RFC 7766 10) is read at once where
+  // net.ipv4.tcp_fastopen lets servers. A kernel without it serves as before.
+  setsockopt(
+      listener.fd, IPPROTO_TCP, TCP_FASTOPEN, &kFastOpenConnections, sizeof(kFastOpenConnections));
   // Connections inherit it: a reply burst leaves at once.
   return Set(listener, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY", 1);
 }

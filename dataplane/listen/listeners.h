@@ -44,10 +44,14 @@ inline constexpr const char* kReaderLockName = "reader-lock";
 
 /// Looks at a descriptor: which kind of listener it is; and makes it ready to be served: not
 /// blocking, closed on exec, UDP with the address that was asked, DF and no trust in path-MTU
-/// messages (RFC 9715 3.1), TCP without delay.
+/// messages (RFC 9715 3.1), TCP without delay and with fast open.
 /// @return kInvalid when it is not an IPv4 or IPv6 socket, UDP and not bound, or TCP and not
 /// listening; the sentence names it.
 Result<Listener> PrepareListener(int fd, std::string name);
+
+/// Connections of a listener, at most, that may have been opened by data in a SYN while their
+/// handshakes are under way; more begin in the ordinary way.
+inline constexpr int kFastOpenConnections = 256;
 
 struct Inherited {
   std::vector<Listener> listeners;  // at least one

@@ -57,7 +57,7 @@ struct RootBlock {
   std::uint8_t reserved0[40];
   alignas(64) std::atomic<std::uint64_t> published;  // see Published; on a line of its own
   std::uint8_t reserved1[56];
-  alignas(64) std::atomic<std::uint64_t> control_beat;  // grows while control lives
+  alignas(64) std::atomic<std::uint64_t> control_beat;  // MonotonicNs() when it last lived
   std::uint8_t reserved2[56];
   char names[kImageNames][512];  // absolute paths, zero-terminated
   std::uint8_t reserved3[1856];

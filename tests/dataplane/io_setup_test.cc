@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include <rte_ethdev.h>
+
 #include "dataplane/io/eal.h"
 #include "dataplane/io/port.h"
 #include "dataplane/io/remedy.h"
@@ -28,6 +30,7 @@ TEST(Remedy, NamesTheSubjectTheReasonAndTheCommand) {
       {Missing::kAfXdp, "net_af_packet"},
       {Missing::kPoolMemory, "--memory-mb"},
       {Missing::kQueues, "ethtool -l"},
+      {Missing::kHash, "--queues 1"},
       {Missing::kMtu, "ip link set dev SUBJECT mtu 1500"},
   };
   EXPECT_EQ(std::size(cases), static_cast<std::size_t>(Missing::kMtu) + 1);
@@ -94,6 +97,32 @@ TEST(Remedy, AnAbsentInterfaceIsNamed) {
   const auto found = FindInterface("hf-nowhere0");
   ASSERT_FALSE(found);
   EXPECT_NE(found.error().message.find("hf-nowhere0"), std::string::npos);
+}
+
+TEST(HashOfQueries, conf_L20_IsByPortsOfBothFamilies) {
+  constexpr std::uint64_t kPorts = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+  constexpr std::uint64_t kAddresses = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6;
+  // What else a NIC can is not asked for.
+  EXPECT_EQ(HashOfQueries("p", kPorts | kAddresses | RTE_ETH_RSS_NONFRAG_IPV4_TCP).value(),
+            kPorts | kAddresses);
+  EXPECT_EQ(HashOfQueries("p", kPorts).value(), kPorts);
+  EXPECT_EQ(HashOfQueries("p", kAddresses).value(), kAddresses);
+  const struct {
+    std::uint64_t offered;
+    const char* family;
+  } cases[] = {{0, "any"},
+               {RTE_ETH_RSS_NONFRAG_IPV4_TCP, "any"},
+               {RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_IPV4, "IPv6"},
+               {RTE_ETH_RSS_NONFRAG_IPV6_UDP, "IPv4"}};
+  for (const auto& c : cases) {
+    const auto refused = HashOfQueries("0000:03:00.0", c.offered);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message.find(std::string("port 0000:03:00.0 has no hash (RSS) that "
+                                                       "spreads ") +
+                                           c.family + " queries over several queues"),
+              0U)
+        << refused.error().message;
+  }
 }
 
 TEST(ParseDevice, TakesPciAddressesAndVirtualDevices) {

@@ -96,7 +96,7 @@ def test_what_a_command_loaded_is_judged_with_the_files_and_said(make_one):
     # The way back: what the node's file names is loaded by command, and followed from then on.
     back = node.call("zone", "load", ORIGIN, str(node.folder / "." / f"{ORIGIN}.zone"))
     assert not back.stderr and not node.ask(f"www.{ORIGIN}").answer
-    node.put_zone(ORIGIN, ZONE + "www 60 IN A 192.0.2.7\n")
+    node.put_zone(ORIGIN, ZONE.replace(" 1 7200 ", " 2 7200 ") + "www 60 IN A 192.0.2.7\n")
     assert not node.call("reload").stderr
     assert node.addresses(f"www.{ORIGIN}") == ["192.0.2.7"]
 

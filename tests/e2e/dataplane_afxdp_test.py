@@ -76,10 +76,11 @@ def publish(folder, address="192.0.2.101"):
     subprocess.run([PUBLISH, folder, address], check=True, timeout=30)
 
 
-def command(pair, run_dir, *more, port="net_af_xdp0,iface=s0", before=()):
+def command(pair, run_dir, *more, port="net_af_xdp0,iface=s0", before=(), lcores="0"):
     return [*netpair.enter_command(pair.server), *before, DATAPLANE, "--run-dir", run_dir,
-            "--port", port, "--address", pair.server4, "--address", pair.server6, "--lcores", "0",
-            "--no-huge", "--memory-mb", "128", "--file-prefix", f"hf-e2e-{os.getpid()}", *more]
+            "--port", port, "--address", pair.server4, "--address", pair.server6,
+            "--lcores", lcores, "--no-huge", "--memory-mb", "128",
+            "--file-prefix", f"hf-e2e-{os.getpid()}", *more]
 
 
 @contextlib.contextmanager

@@ -1,9 +1,7 @@
 #include "tests/health/probe_run.h"
 
 #include <algorithm>
-#include <csignal>
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -29,11 +27,6 @@ CheckConfig LoopbackCheck(CheckType type, std::uint16_t port) {
 }
 
 std::vector<Observation> Probes(const std::vector<CheckConfig>& checks, RunOptions options) {
-  sigset_t pipe_signal;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, nullptr);
-
   boost::asio::io_context io;
   auto tls = TlsContext::Create();
   auto resolver = Resolver::Create(io, {.servers = options.dns_servers});

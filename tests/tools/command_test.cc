@@ -245,7 +245,8 @@ json Local() {
                    "restarts": 2, "last_exit": "signal 9 (Killed)"},
                   {"name": "sockets", "pid": 0, "running": false, "started_ms": 1,
                    "restarts": 0, "last_exit": ""}],
-    "readers": [{"role": "sockets", "pid": 6, "threads": [{"passed": null, "beat": 1}]}]
+    "readers": [{"role": "sockets", "pid": 6, "threads": [{"passed": null, "beat": 1}]}],
+    "health_data": {"generation": 7, "age_ms": 125000}
 })json");
 }
 
@@ -343,6 +344,14 @@ TEST(StatusText, ShowsProcessesAndReadersWithoutControl) {
   EXPECT_NE(text.find("control has not answered"), std::string::npos);
   EXPECT_NE(text.find("sockets (pid 6): idle"), std::string::npos) << text;
   EXPECT_NE(text.find("control  4"), std::string::npos) << text;
+  EXPECT_NE(text.find("ANSWERS GO BY THE HEALTH OF 2 m 5 s AGO, when control last lived "
+                      "(generation 7)\n"),
+            std::string::npos)
+      << text;
+  json nothing = Local();
+  nothing["health_data"] = json();
+  EXPECT_NE(StatusText(nothing, json(), 1'012'000).find("no published tables are found"),
+            std::string::npos);
 }
 
 TEST(StatusText, TakesAnythingForAStatus) {

@@ -188,6 +188,7 @@ int Status(const std::string& run_dir, const CommandLine& line, const Result<jso
     all["control"] = answered;
     all["supervisor"] = Member(local, "supervisor");
     all["processes"] = Elements(local, "processes");
+    all["health_data"] = Member(local, "health_data");
     if (!answered) {
       all["readers"] = Member(local, "readers");
     }

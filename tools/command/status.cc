@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <unistd.h>
 #include <vector>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/table/readers.h"
 #include "tools/command/fields.h"
 #include "tools/supervise/processes_file.h"
@@ -43,6 +45,40 @@ json ReadersOf(const std::string& run_dir) {
                        {"threads", std::move(threads)}});
   }
   return readers;
+}
+
+// From the page that control leaves behind, so it is the truth also of one that was killed. The
+// clock counts from the boot, and so does the image's life: none is there after another boot.
+json HealthDataOf(const std::string& run_dir) {
+  const std::string path = run_dir + "/root";
+  const auto page = table::Mapping::Map(path, false);
+  if (!page || page->size() < sizeof(table::RootBlock)) {
+    return {};
+  }
+  const auto& root = *reinterpret_cast<const table::RootBlock*>(page->data());
+  const table::Published published{root.published.load(std::memory_order_acquire)};
+  const std::uint64_t beat = root.control_beat.load(std::memory_order_relaxed);
+  const std::uint64_t now = MonotonicNs();
+  if (!table::CheckRoot(root, path) || published.word == 0 || beat == 0 || beat > now) {
+    return {};
+  }
+  const char* name = root.names[published.ImageSeq() % table::kImageNames];
+  const std::string image(name, strnlen(name, sizeof(root.names[0])));
+  if (access(image.c_str(), F_OK) != 0) {
+    return {};
+  }
+  return {{"generation", published.generation().value()}, {"age_ms", (now - beat) / 1'000'000}};
+}
+
+// What is known of the answers when control does not tell.
+std::string WithoutControl(const json& local) {
+  const json& data = Member(local, "health_data");
+  return "\ncontrol has not answered: tables, zones and checks are not shown\n" +
+         (data.is_object()
+              ? "ANSWERS GO BY THE HEALTH OF " + Duration(Number(data, "age_ms")) +
+                    " AGO, when control last lived (generation " + Text(data, "generation") + ")\n"
+              : std::string(
+                    "no published tables are found: how old their health is is not known\n"));
 }
 
 std::string Processes(const json& local, std::int64_t now_ms) {
@@ -306,13 +342,13 @@ json LocalStatus(const std::string& run_dir) {
     local["processes"] = std::move(processes);
   }
   local["readers"] = ReadersOf(run_dir);
+  local["health_data"] = HealthDataOf(run_dir);
   return local;
 }
 
 std::string StatusText(const json& local, const json& control, std::int64_t now_ms) {
   if (!control.is_object()) {
-    return Processes(local, now_ms) + Readers(Member(local, "readers")) +
-           "\ncontrol has not answered: tables, zones and checks are not shown\n";
+    return Processes(local, now_ms) + Readers(Member(local, "readers")) + WithoutControl(local);
   }
   return Tables(control, now_ms) + "\n" + Processes(local, now_ms) + Zones(control) +
          Checks(control, now_ms) + Checkers(control, now_ms) + Ports(control) +

@@ -9,8 +9,10 @@ namespace holdfast::tools {
 
 /// What the run folder tells without control: {"supervisor": {"pid", "running"}, "processes":
 /// [{"name", "pid", "running", "started_ms", "restarts", "last_exit"}], "readers": [{"role", "pid",
-/// "mapped_seq", "threads": [{"passed", "beat"}]}]}. Parts that cannot be read are left out. "pid"
-/// is null of what does not run, "readers" of what this user may not look at.
+/// "mapped_seq", "threads": [{"passed", "beat"}]}], "health_data": {"generation", "age_ms"}}: what
+/// answers go by, and how long ago the control that saw to it last lived. Parts that cannot be read
+/// are left out. "pid" is null of what does not run, "readers" of what this user may not look at,
+/// "health_data" where nothing is published.
 nlohmann::json LocalStatus(const std::string& run_dir);
 
 /// @param local    of LocalStatus.

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/base/signals.h"
 #include "dataplane/listen/listeners.h"
 #include "dataplane/table/readers.h"
 #include "tools/command/client.h"
@@ -175,6 +176,7 @@ class NodeWatch {
 }  // namespace
 
 int RunNode(const control::NodeConfig& node) {
+  OutliveClosedPipes();
   const auto faults = MachineFaults(node, geteuid() == 0);
   std::ranges::for_each(faults, Say);
   if (!faults.empty()) {
