@@ -1,6 +1,7 @@
 """Zones signed by programs of others, with keys that nobody keeps."""
 
 import subprocess
+import time
 from pathlib import Path
 
 from reference_servers import found
@@ -28,10 +29,11 @@ def sign_by_bind(folder, origin, options, text=None):
     return folder / f"{key}.key"
 
 
-def sign_by_ldns(folder, origin, options):
+def sign_by_ldns(folder, origin, options, text=None):
     key = run(folder, found("ldns-keygen"), "-a", "ECDSAP256SHA256", "-k", origin)
     plain = folder / f"{origin}.plain"
-    plain.write_text(f"$ORIGIN {origin}.\n" + SOURCE.read_text())
-    run(folder, found("ldns-signzone"), "-o", origin, *options, "-f", f"{origin}.signed", plain,
-        key)
+    plain.write_text(f"$ORIGIN {origin}.\n" + (text or SOURCE.read_text()))
+    hour_ago = time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() - 3600))
+    run(folder, found("ldns-signzone"), "-o", origin, "-i", hour_ago, *options, "-f",
+        f"{origin}.signed", plain, key)
     return folder / f"{key}.key"
