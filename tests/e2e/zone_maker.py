@@ -8,6 +8,7 @@ import random
 # Few, so that they meet each other.
 LABELS = ("a", "b", "c", "www", "x-1", "_tcp", "0", "under_score", "MiXed", "z" * 63, "\\000",
           "\\.dot", "\\255\\192", "sp\\032ace")
+LONGEST = 240  # characters, no fewer than octets
 TTLS = (0, 30, 60, 300, 3600)
 OUTSIDE = ("host.other.invalid.", "ns.example.net.")
 DATA = ("A", "AAAA", "TXT", "MX", "SRV", "TYPE65280", "CAA", "HTTPS", "SVCB", "PTR", "NAPTR",
@@ -43,9 +44,13 @@ class Zone:
         return f"192.0.2.{self.dice.randrange(1, 255)}"
 
     def owner(self, labels=None):
-        """A name of one to four labels, some of which may exist."""
-        count = labels or self.dice.choice((1, 1, 1, 2, 2, 3, 4))
-        return ".".join(self.dice.choice(LABELS) for _ in range(count))
+        """A name of one to four labels, some of which may exist, with room for a few labels below
+        it."""
+        while True:
+            count = labels or self.dice.choice((1, 1, 1, 2, 2, 3, 4))
+            made = ".".join(self.dice.choice(LABELS) for _ in range(count))
+            if len(made) + len(self.origin) < LONGEST:
+                return made
 
     @staticmethod
     def above(owner):
@@ -149,7 +154,8 @@ class Zone:
 
     def child(self):
         # Configuration files have their own ways with backslashes.
-        if self.depth < 2 and (owner := self.cut()) and "\\" not in owner:
+        if self.depth < 2 and (owner := self.cut()) and "\\" not in owner and \
+                len(owner) + len(self.origin) < LONGEST / 2:
             self.children.append(Zone(None, f"{owner}.{self.origin}", self.dice, self.depth + 1))
 
     def dname(self):
