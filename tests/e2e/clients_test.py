@@ -5,10 +5,12 @@ understand what it says, over UDP and TCP.
 import contextlib
 import subprocess
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+import dns.resolver
 import pytest
 from conftest import open_folder
 from holdfast_node import ADDRESSES, Node, free_port, needs_programs, until
@@ -37,6 +39,8 @@ SHOWN = {("www", "A"): "192.0.2.80", ("alias", "AAAA"): "2001:db8::80", ("x.wild
          ("odd", "TYPE65280"): "0A0B0C", ("mx", "MX"): f"10 www.{ORIGIN}", ("big", "TXT"): "39 xxx",
          ("@", "SOA"): f"hostmaster.{ORIGIN}", ("none", "A"): "NXDOMAIN"}
 
+NSID, COOKIE = "the node", 10
+
 pytestmark = [needs_programs,
               pytest.mark.skipif(not all(found(name) for name in NEEDED),
                                  reason="needs " + ", ".join(NEEDED))]
@@ -49,7 +53,7 @@ def absolute(name):
 @pytest.fixture(name="node", scope="module")
 def fixture_node():
     with open_folder() as folder, contextlib.ExitStack() as stack:
-        node = Node(folder, {ORIGIN: (ZONE, [])})
+        node = Node(folder, {ORIGIN: (ZONE, [])}, tail=f'[dns]\nnsid = "{NSID}"\n')
         stack.callback(node.close)
         yield node.start()
 
@@ -95,6 +99,43 @@ def test_each_program_shows_the_answer(node, program, tcp, name, kind):
         assert done.returncode == 0 and "malformed" not in said.lower(), said
         # drill says that a reply was cut and leaves it at that.
         assert SHOWN[name, kind].lower() in said.lower() or "-t argument" in said, said
+
+
+@pytest.mark.parametrize("name, kind", SHOWN)
+@pytest.mark.parametrize("tcp", [False, True])
+@pytest.mark.parametrize("options", [None, [], [dns.edns.GenericOption(dns.edns.NSID, b"")]])
+def test_the_resolver_of_dnspython_has_the_answer(node, name, kind, tcp, options):
+    """Without EDNS, with it, with an option; dnspython goes on by TCP by itself."""
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = [ADDRESSES[0]], node.port
+    if options is not None:
+        resolver.use_edns(0, 0, 1232, options)
+    if SHOWN[name, kind] == "NXDOMAIN":
+        with pytest.raises(dns.resolver.NXDOMAIN):
+            resolver.resolve(absolute(name), kind, tcp=tcp)
+        return
+    answer = resolver.resolve(absolute(name), kind, tcp=tcp)
+    assert SHOWN[name, kind].lower() in answer.response.to_text().lower()
+    assert answer.response.edns == (-1 if options is None else 0)
+    assert [(one.otype, one.data) for one in answer.response.options] == (
+        [(dns.edns.NSID, NSID.encode())] if options else [])
+
+
+def test_dnspython_keeps_a_cookie_over_both_transports(node):
+    """A client cookie gets a server's, which is good from then on and comes back as it is."""
+    def cookie(data, way):
+        query = dns.message.make_query(absolute("www"), "A", use_edns=0, payload=1232,
+                                       options=[dns.edns.GenericOption(COOKIE, data)])
+        reply = way(query, ADDRESSES[0], port=node.port, timeout=5)
+        assert reply.rcode() == dns.rcode.NOERROR and len(reply.answer) == 1
+        (option,) = reply.options
+        assert option.otype == COOKIE and option.data[:8] == data[:8] and len(option.data) == 24
+        return option.data
+
+    first = cookie(b"a client", dns.query.udp)
+    assert cookie(first, dns.query.udp) == cookie(first, dns.query.tcp) == first
+    forged = first[:-1] + bytes([first[-1] ^ 1])
+    assert cookie(forged, dns.query.udp) != forged
 
 
 @pytest.mark.parametrize("name, kind", SHOWN)

@@ -1,7 +1,8 @@
 """The same random zones on Holdfast, NSD and Knot DNS, and the same questions to each. What
 Holdfast says is what both say, or what one of them says where they differ. Left out of it:
-additional records but glue, which servers may add or not (RFC 9471, 1034). Two classes of questions
-are held to something else, since both servers have ways of their own there:
+additional records but glue, which servers may add or not (RFC 9471, 1034). A third of the zones is
+signed by dnssec-signzone; questions of all of them come with DO and without. Four classes of
+questions are held to something else, since servers have ways of their own there:
 
 * A chain of CNAMEs that leads into another zone served here: Knot DNS stops at the cut, NSD goes on
   but keeps the first name's rcode (RFC 6604 wants the last one's), or finds nothing behind a DNAME.
@@ -9,12 +10,17 @@ are held to something else, since both servers have ways of their own there:
   parent's glue exists for NSD in the child, too).
 * A DNAME whose target lies below itself: every server gives up somewhere. What both say is the
   beginning of what we say.
+* Type ANY: each server chooses its set and follows a DNAME or not (RFC 8482). What we say is what
+  both say when they are asked for the type of the set that we chose.
+* Type RRSIG: we give the signatures over one type, NSD those over all, Knot DNS those over another.
 """
 
+import contextlib
 import os
 import shutil
 import socket
 import struct
+import subprocess
 from collections import Counter, namedtuple
 
 import dns.flags
@@ -27,18 +33,23 @@ import watch
 from conftest import open_folder
 from holdfast_node import ADDRESSES, Node, needs_programs
 from reference_servers import found, reference_servers
+from signing import BIND, sign_by_bind
 from zone_maker import Zone
 
 ZONES = int(os.environ.get("HOLDFAST_DIFFERENTIAL_ZONES", "40"))
+FIRST = int(os.environ.get("HOLDFAST_DIFFERENTIAL_SEED", "0"))  # each zone has the next one
 QUESTIONS = 60  # of each zone
+WINDOW = 32  # questions under way at a time
 SHOWN = 20
 
+NEEDED = ("nsd", "knotd", "dnssec-signzone", "dnssec-keygen")
+
 pytestmark = [needs_programs,
-              pytest.mark.skipif(not (found("nsd") and found("knotd")),
-                                 reason="needs NSD and Knot DNS")]
+              pytest.mark.skipif(not all(found(name) for name in NEEDED),
+                                 reason="needs " + ", ".join(NEEDED))]
 
 Reply = namedtuple("Reply", "rcode flags tc edns question answer authority additional")
-Question = namedtuple("Question", "name kind size")
+Question = namedtuple("Question", "name kind size do")
 
 
 def section(rrsets):
@@ -49,8 +60,8 @@ def section(rrsets):
 def read(wire):
     reply = dns.message.from_wire(wire)
     return Reply(dns.rcode.to_text(reply.rcode()), dns.flags.to_text(reply.flags & ~dns.flags.TC),
-                 bool(reply.flags & dns.flags.TC), reply.edns, [one.to_text() for one in
-                                                                reply.question],
+                 bool(reply.flags & dns.flags.TC), (reply.edns, reply.ednsflags),
+                 [one.to_text() for one in reply.question],
                  section(reply.answer), section(reply.authority), section(reply.additional))
 
 
@@ -63,12 +74,17 @@ class Asker:
         self.way.settimeout(5)
         self.way.connect((ADDRESSES[0], port))
 
-    def ask(self, wire):
-        self.way.send(wire)
-        while True:
-            reply = self.way.recv(65535)
-            if reply[:2] == wire[:2]:
-                return read(reply)
+    def ask(self, wires):
+        """The replies in the order of the queries, of which few are under way at a time."""
+        found = {}
+        for start in range(0, len(wires), WINDOW):
+            some = wires[start:start + WINDOW]
+            for number, wire in enumerate(some, start):
+                self.way.send(struct.pack(">H", number) + wire[2:])
+            while len(found) < start + len(some):
+                reply = self.way.recv(65535)
+                found[struct.unpack_from(">H", reply)[0]] = reply
+        return [read(found[number]) for number in range(len(wires))]
 
     def ask_tcp(self, wire):
         with socket.create_connection((ADDRESSES[0], self.port), timeout=5) as way:
@@ -118,6 +134,15 @@ def grows(reply):
                if kind == "DNAME")
 
 
+def is_part_of(ours, theirs):
+    """Whether it is the same but for signatures over other types, of which we give one's alone
+    (S01 of dataplane/answer/DECISIONS.md)."""
+    covered = {value.split()[0] for _, kind, _, value in ours.answer if kind == "RRSIG"}
+    return len(covered) == 1 and ours.answer < theirs.answer and all(
+        value.split()[0] not in covered for _, _, _, value in theirs.answer - ours.answer) and \
+        ours._replace(answer=None) == theirs._replace(answer=None)
+
+
 class Comparison:
     def __init__(self, origins, ask):
         """@param ask  what NSD and Knot DNS say to a question."""
@@ -133,12 +158,25 @@ class Comparison:
             kind = "as NSD, not as Knot" if one == two else "as Knot, not as NSD"
         elif self.is_as_said_of_its_end(question, one):
             kind = "a chain into another zone, its end as one of them"
+        elif question.kind == "ANY" and self.is_one_of_the_sets(question, one):
+            kind = "ANY, a set as both have it"
+        elif question.kind == "RRSIG" and is_part_of(one, two):
+            kind = "RRSIG, those over one of the types"
         elif grows(one) and two.answer < one.answer and three.answer < one.answer:
             kind = "a DNAME below itself, longer than both"
         else:
             kind = "different"
             self.differences.append(f"{question}:\n  ours {ours}\n  nsd  {nsd}\n  knot {knot}")
         self.counts[kind] += 1
+
+    def is_one_of_the_sets(self, question, ours):
+        """What stands at the name that was asked for is all of one type, and what both say when
+        that is asked for (RFC 8482 4.1 lets a server choose)."""
+        kinds = {kind for owner, kind, _, _ in ours.answer
+                 if owner == question.name.lower() and kind != "RRSIG"}
+        return len(kinds) == 1 and all(
+            essence(reply)._replace(question=None) == ours._replace(question=None)
+            for reply in self.ask(question._replace(kind=kinds.pop())))
 
     def zone_of(self, name):
         name = dns.name.from_text(name).canonicalize()
@@ -156,23 +194,38 @@ class Comparison:
                    for reply in self.ask(question._replace(name=end)))
 
 
+def zone_file(folder, number, seed, zone):
+    """Every third of them is signed, with NSEC, NSEC3, or NSEC3 that leaves delegations out; not
+    what dnssec-signzone refuses."""
+    plain = folder / f"{number}.zone"
+    if seed % 3 == 0:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            sign_by_bind(folder, zone.origin, list(BIND.values())[seed // 3 % len(BIND)],
+                         zone.text() + "$TTL 3600\n")
+            return (folder / f"{zone.origin}.signed").rename(folder / f"{number}.signed")
+    plain.write_text(zone.text())
+    return plain
+
+
 def copied(files, folder):
     return {origin: shutil.copy(file, folder) for origin, file in files.items()}
 
 
 def query(question):
     made = dns.message.make_query(question.name, question.kind, use_edns=0 if question.size else -1,
-                                  payload=question.size or 512)
+                                  payload=question.size or 512,
+                                  ednsflags=dns.flags.DO if question.do else 0)
     made.flags &= ~dns.flags.RD
     return made.to_wire()
 
 
-def answers(question, askers):
-    """Of each of them, and whether one at least was cut: then all are by TCP."""
-    wire = query(question)
-    replies = [asker.ask(wire) for asker in askers]
-    truncated = any(reply.tc for reply in replies)
-    return [asker.ask_tcp(wire) for asker in askers] if truncated else replies, truncated
+def answers(questions, askers):
+    """Of each question what each of them says, and whether one at least was cut: then all are by
+    TCP."""
+    wires = [query(question) for question in questions]
+    for wire, replies in zip(wires, zip(*(asker.ask(wires) for asker in askers))):
+        truncated = any(reply.tc for reply in replies)
+        yield [asker.ask_tcp(wire) for asker in askers] if truncated else replies, truncated
 
 
 def test_holdfast_says_what_nsd_and_knot_say(tmp_path):
@@ -181,12 +234,10 @@ def test_holdfast_says_what_nsd_and_knot_say(tmp_path):
 
 
 def compare_all(tmp_path, elsewhere):
-    zones = [Zone(seed, f"z{seed}.test") for seed in range(ZONES)]
-    texts = {zone.origin: zone.text() for top in zones for zone in top.all()}
-    files = {}
-    for number, (origin, text) in enumerate(texts.items()):
-        files[origin] = tmp_path / f"{number}.zone"
-        files[origin].write_text(text)
+    zones = {seed: Zone(seed, f"z{seed}.test") for seed in range(FIRST, FIRST + ZONES)}
+    files = {zone.origin: zone_file(tmp_path, number, seed, zone) for number, (seed, zone) in
+             enumerate((seed, zone) for seed, top in zones.items() for zone in top.all())}
+    signed = sum(file.suffix == ".signed" for file in files.values())
     node = Node(tmp_path, {}, size="256M", tail="".join(
         f'[[zone]]\norigin = "{origin}"\nid = "Z{number}"\nfile = "{files[origin].name}"\n'
         for number, origin in enumerate(files)))
@@ -194,17 +245,17 @@ def compare_all(tmp_path, elsewhere):
         try:
             node.start()
             askers = [Asker(port) for port in (node.port, nsd.port, knot.port)]
-            comparison = Comparison(files, lambda question: answers(question, askers[1:])[0])
-            for question in (Question(*each) for top in zones for zone in top.all()
-                             for each in zone.questions(QUESTIONS)):
-                replies, truncated = answers(question, askers)
-                comparison.counts["truncated by one at least"] += truncated
-                comparison.take(question, *replies)
+            comparison = Comparison(files, lambda one: next(answers([one], askers[1:]))[0])
+            for zone in (zone for top in zones.values() for zone in top.all()):
+                questions = [Question(*each) for each in zone.questions(QUESTIONS)]
+                for question, (replies, truncated) in zip(questions, answers(questions, askers)):
+                    comparison.counts["truncated by one at least"] += truncated
+                    comparison.take(question, *replies)
             for asker in askers:
                 asker.close()
         finally:
             node.close()
     watch.FIGURES.append(
-        f"DIFFERENTIAL {ZONES} zones and {len(files) - ZONES} below them: " +
+        f"DIFFERENTIAL {ZONES} zones and {len(files) - ZONES} below them, {signed} signed: " +
         ", ".join(f"{count} {kind}" for kind, count in comparison.counts.most_common()))
     assert not comparison.differences, "\n".join(comparison.differences[:SHOWN])

@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 
@@ -19,20 +18,14 @@ import dns.query
 import fast_client
 import pytest
 from conftest import open_folder
-from holdfast_node import BINARIES, ROOT, Node, needs_programs, until
+from holdfast_node import needs_programs, until
+from metal_site import TAP, MetalNode, metal_pair, netpair, tap_with_addresses
 from scapy.layers.inet import ICMP, IP, UDP, fragment
 from scapy.layers.l2 import Ether
 from watch import report
 
-sys.path.insert(0, str(ROOT / "tools" / "lib"))
-import netpair  # noqa: E402
-
 pytestmark = [needs_programs, pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")]
 
-TAP = "dns0"
-DATAPLANE = ("[dataplane]\nenabled = true\nlcores = [1]\nmemory_mb = 128\nhugepages = false\n"
-             "[[dataplane.port]]\ndevice = \"net_af_packet0,iface=s0\"\n"
-             f"kernel_interface = \"{TAP}\"\n")
 ZONE = ("$ORIGIN a.test.\n$TTL 300\n@ IN SOA ns1 h 1 7200 900 1209600 60\n@ IN NS ns1\n"
         "ns1 IN A 192.0.2.53\nwww IN A 192.0.2.1\n" +
         "".join(f"mid IN TXT \"{n} {'x' * 200}\"\n" for n in range(5)) +
@@ -40,35 +33,6 @@ ZONE = ("$ORIGIN a.test.\n$TTL 300\n@ IN SOA ns1 h 1 7200 900 1209600 60\n@ IN N
 STREAM_OCTETS = 4 << 20
 QUERIES_AT_ONCE = 20_000
 RATE, LOAD_SECONDS = 100_000, 5
-
-
-class Journal:
-    @staticmethod
-    def add(_kind, **_parameters):
-        return None
-
-
-class MetalNode(Node):
-    """A node in the pair's server namespace, for port 53 of the addresses there."""
-
-    def __init__(self, pair, folder):
-        self.pair = pair
-        super().__init__(folder, {"a.test": (ZONE, [])}, tail=DATAPLANE)
-        listens = "".join(f'[[listen]]\naddress = "{address}"\nport = 53\n'
-                          for address in (pair.server4, pair.server6))
-        text = self.config.read_text()
-        head, rest = text.split("[[listen]]", 1)
-        self.config.write_text(head + listens + "[[zone]]" + rest.split("[[zone]]", 1)[1])
-
-    def launch(self):
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*netpair.enter_command(self.pair.server), BINARIES / "holdfast", "run",
-                 "--config", self.config], stdout=log, stderr=log)
-
-    def counted(self):
-        return next(reader["counters"] for reader in self.status()["readers"]
-                    if reader["role"] == "dataplane")
 
 
 class Site:
@@ -122,40 +86,11 @@ class Site:
         return self.client(lambda: way(query, address, timeout=5))
 
 
-def without_a_kernel_below(pair):
-    """Nothing that comes to the server's end of the pair reaches its kernel: packet sockets alone
-    see it."""
-    inside = netpair.enter_command(pair.server)
-    # A packet socket would see segments that the kernel has put together, longer than any frame.
-    netpair.call(*inside, "ethtool", "-K", netpair.SERVER_INTERFACE, "gro", "off")
-    netpair.ip("-n", pair.server, "link", "set", netpair.SERVER_INTERFACE, "arp", "off")
-    netpair.call(*inside, "sysctl", "-q", "-w",
-                 f"net.ipv6.conf.{netpair.SERVER_INTERFACE}.disable_ipv6=1")
-    rule = ("-n", pair.server, "rule")
-    netpair.ip("-4", *rule, "add", "pref", "10", "iif", netpair.SERVER_INTERFACE, "type",
-               "blackhole")
-    netpair.ip("-4", *rule, "add", "pref", "100", "table", "local")
-    netpair.ip("-4", *rule, "del", "pref", "0")
-
-
-def tap_with_addresses(pair):
-    netpair.ip("-n", pair.server, "tuntap", "add", "dev", TAP, "mode", "tap")
-    netpair.ip("-n", pair.server, "addr", "add", f"{pair.server4}/24", "dev", TAP)
-    netpair.ip("-n", pair.server, "addr", "add", f"{pair.server6}/64", "dev", TAP, "nodad")
-    netpair.ip("-n", pair.server, "link", "set", TAP, "up")
-
-
 @pytest.fixture(name="site", scope="module")
 def fixture_site():
-    pair = netpair.Pair(f"ex{os.getpid()}")
     with open_folder() as folder, contextlib.ExitStack() as stack:
-        for namespace in (pair.server, pair.client):
-            stack.callback(subprocess.run, ["ip", "netns", "del", namespace], check=False,
-                           capture_output=True)
-        pair.create(Journal, server_hosts=(), client_hosts=(2,))
-        without_a_kernel_below(pair)
-        tap_with_addresses(pair)
-        site = Site(pair, MetalNode(pair, folder))
+        pair = stack.enter_context(metal_pair())
+        site = Site(pair, MetalNode(pair, folder, {"a.test": (ZONE, [])}))
         assert site.ping(pair.server4, 1).returncode != 0  # nobody is there yet
         stack.callback(site.node.close)
         site.node.start()

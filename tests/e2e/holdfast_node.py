@@ -3,6 +3,7 @@ by `holdfast run` on loopback, its commands. Started by waiting for answers, end
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -110,7 +111,10 @@ class Node:
 
     @staticmethod
     def zone_id(origin):
-        return "Z" + origin.upper().replace(".", "")
+        made = "Z" + origin.upper().replace(".", "")
+        if len(made) > 32:  # more than an id may have
+            made = "Z" + hashlib.sha256(origin.encode()).hexdigest()[:31]
+        return made
 
     def put_zone(self, origin, text, record_sets=()):
         (self.folder / f"{origin}.zone").write_text(text)

@@ -68,10 +68,10 @@ class Lab:
 
 
 @contextlib.contextmanager
-def lab(config):
-    """A lab with that node file, on DPDK with AF_XDP."""
+def lab(config, io="af_xdp"):
+    """A lab with that node file, on DPDK with AF_XDP, or on what `tools/lab up --io` calls so."""
     made = Lab()
-    made.command("up", "--config", str(config), "--io", "af_xdp", "--hugepages", "none",
+    made.command("up", "--config", str(config), "--io", io, "--hugepages", "none",
                  "--binary", str(BINARIES))
     try:
         yield made

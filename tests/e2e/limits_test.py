@@ -98,7 +98,7 @@ def hold_rate(client, address, port):
     return len(whole), len(slipped)
 
 
-def test_conf_b01_conf_b03_over_sockets(node):
+def test_conf_B01_conf_B03_over_sockets(node):
     reload(node, RATE)
     for address in ADDRESSES:
         with plain_socket(address) as client:
@@ -126,7 +126,7 @@ def learn_cookie(address, port):
 
 @needs_lab[0]
 @needs_lab[1]
-def test_conf_b01_over_af_xdp(tmp_path):
+def test_conf_B01_over_af_xdp(tmp_path):
     node = Node(tmp_path, ZONES, tail=RATE + DATAPLANE)
     with lab(node.config) as site:
         for address in (ADDRESS4, ADDRESS6):
@@ -138,7 +138,7 @@ def test_conf_b01_over_af_xdp(tmp_path):
             assert counters["dropped_limited"] > 0
 
 
-def test_conf_b04_a_cap_without_a_cookie(node):
+def test_conf_B04_a_cap_without_a_cookie(node):
     address = ADDRESSES[0]
     query = dns.message.make_query(f"big.{ORIGIN}", "TXT", use_edns=0, payload=1232)
 
@@ -157,7 +157,7 @@ def test_conf_b04_a_cap_without_a_cookie(node):
     assert not truncated(query)
 
 
-def test_conf_b06_access_rules(node):
+def test_conf_B06_access_rules(node):
     address = ADDRESSES[0]
     query = dns.message.make_query(WWW, "A", use_edns=0)
     reload(node, '[access]\nrefuse = ["127.0.0.0/8"]\n')
@@ -182,7 +182,7 @@ def test_conf_b06_access_rules(node):
 
 @needs_lab[0]
 @needs_lab[1]
-def test_conf_b06_over_af_xdp(tmp_path):
+def test_conf_B06_over_af_xdp(tmp_path):
     node = Node(tmp_path, ZONES,
                 tail=f'[access]\ndrop = ["{OTHER}"]\nrefuse = ["::/0"]\n' + DATAPLANE)
     query = dns.message.make_query(WWW, "A", use_edns=0)

@@ -2,12 +2,10 @@
 their answers and proofs good, and NSD and Knot DNS, with the same files, say the same.
 """
 
-import os
 import shutil
 import socket
 import struct
 import subprocess
-from pathlib import Path
 
 import dns.flags
 import dns.message
@@ -17,24 +15,14 @@ import pytest
 from conftest import open_folder
 from holdfast_node import ADDRESSES, Node, needs_programs
 from reference_servers import found, reference_servers
-from zone_maker import Zone
+from signing import BIND, LDNS, sign_by_bind, sign_by_ldns
 
-SOURCE = Path(__file__).parents[1] / "dataplane" / "signed" / "zone.source"
 NEEDED = ("dnssec-signzone", "dnssec-keygen", "ldns-signzone", "ldns-keygen", "delv", "nsd",
           "knotd")
-
-ZONES = int(os.environ.get("HOLDFAST_SIGNED_ZONES", "24"))  # random ones
-ASKED = 60  # questions of each
-SHOWN = 10
 
 pytestmark = [needs_programs,
               pytest.mark.skipif(not all(found(name) for name in NEEDED),
                                  reason="needs " + ", ".join(NEEDED))]
-
-BIND = {"bind-nsec.test": [], "bind-nsec3.test": ["-3", "-"],
-        "bind-optout.test": ["-3", "abcd", "-H", "5", "-A"]}
-LDNS = {"ldns-nsec.test": [], "ldns-nsec3.test": ["-n", "-t", "0"],
-        "ldns-optout.test": ["-n", "-p", "-s", "ef01", "-t", "2"]}
 
 # Relative names; what delv says of each.
 POSITIVE, NEGATIVE = "; fully validated", "; negative response, fully validated"
@@ -55,29 +43,6 @@ QUESTIONS = [
     ("*.w", "MX", NEGATIVE)]
 REFERRALS = [("host.sub", "A"), ("sub", "NS"), ("host.secure", "A"), ("x.deep.lone", "A"),
              ("child", "A"), ("tocut", "A")]
-
-
-def run(folder, *words):
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True,
-                          timeout=60).stdout.strip()
-
-
-def sign_by_bind(folder, origin, options, text=None):
-    key = run(folder, found("dnssec-keygen"), "-q", "-a", "ECDSAP256SHA256", "-f", "KSK", origin)
-    plain = folder / f"{origin}.plain"
-    plain.write_text((text or SOURCE.read_text()) + (folder / f"{key}.key").read_text())
-    run(folder, found("dnssec-signzone"), "-Q", "-q", "-z", "-P", "-o", origin, *options,
-        "-f", f"{origin}.signed", plain, key)
-    return folder / f"{key}.key"
-
-
-def sign_by_ldns(folder, origin, options):
-    key = run(folder, found("ldns-keygen"), "-a", "ECDSAP256SHA256", "-k", origin)
-    plain = folder / f"{origin}.plain"
-    plain.write_text(f"$ORIGIN {origin}.\n" + SOURCE.read_text())
-    run(folder, found("ldns-signzone"), "-o", origin, *options, "-f", f"{origin}.signed", plain,
-        key)
-    return folder / f"{key}.key"
 
 
 def anchor_of(key):
@@ -202,36 +167,3 @@ def test_nsd_and_knot_say_the_same(site, origin, tmp_path):
                                  [question[:2] for question in QUESTIONS] + REFERRALS],
                                 [Asker(port) for port in (node.port, nsd.port, knot.port)])
             assert not wrong, "\n".join(wrong)
-
-
-def random_zones(folder):
-    """{origin: signed file}, and all questions; a zone that the signer refuses is left out."""
-    files, questions = {}, []
-    for seed in range(ZONES):
-        for zone in Zone(seed, f"s{seed}.test").all():
-            options = list(BIND.values())[seed % len(BIND)]
-            try:
-                sign_by_bind(folder, zone.origin, options, zone.text() + "$TTL 3600\n")
-            except subprocess.CalledProcessError:
-                continue
-            files[zone.origin] = folder / f"{zone.origin}.signed"
-            questions += [question[:2] for question in zone.questions(ASKED)]
-    return files, questions
-
-
-def test_of_random_zones_nsd_and_knot_say_the_same(tmp_path):
-    with open_folder() as folder, open_folder() as elsewhere:
-        files, questions = random_zones(folder)
-        assert len(files) > ZONES / 2
-        copies = {origin: shutil.copy(file, elsewhere) for origin, file in files.items()}
-        node = Node(folder, {}, size="64M", tail="".join(
-            f'[[zone]]\norigin = "{origin}"\nid = "Z{number}"\nfile = "{files[origin].name}"\n'
-            for number, origin in enumerate(files)))
-        with reference_servers(elsewhere, copies, is_up) as (nsd, knot):
-            try:
-                node.start()
-                wrong = differences(questions, [Asker(port) for port in
-                                                (node.port, nsd.port, knot.port)])
-            finally:
-                node.close()
-        assert not wrong, f"{len(wrong)} of {len(questions)}:\n" + "\n".join(wrong[:SHOWN])

@@ -8,10 +8,15 @@ import random
 # Few, so that they meet each other.
 LABELS = ("a", "b", "c", "www", "x-1", "_tcp", "0", "under_score", "MiXed", "z" * 63, "\\000",
           "\\.dot", "\\255\\192", "sp\\032ace")
+LONGEST = 240  # characters, no fewer than octets
 TTLS = (0, 30, 60, 300, 3600)
 OUTSIDE = ("host.other.invalid.", "ns.example.net.")
-TYPES = ("A", "AAAA", "TXT", "MX", "NS", "SOA", "CNAME", "DS", "SRV", "DNAME", "TYPE65280", "CAA",
-         "HTTPS")
+DATA = ("A", "AAAA", "TXT", "MX", "SRV", "TYPE65280", "CAA", "HTTPS", "SVCB", "PTR", "NAPTR",
+        "TLSA", "SSHFP", "LOC", "URI", "HINFO", "AFSDB", "RP")
+TYPES = (*DATA, "NS", "SOA", "CNAME", "DS", "DNAME", "ANY", "DNSKEY", "NSEC", "RRSIG", "NSEC3PARAM",
+         "CDS", "TYPE65535")
+# Asked for more often than the others.
+COMMON = ("A", "AAAA", "TXT", "NS", "SOA", "CNAME", "DS", "ANY", "MX")
 
 
 class Zone:
@@ -39,9 +44,13 @@ class Zone:
         return f"192.0.2.{self.dice.randrange(1, 255)}"
 
     def owner(self, labels=None):
-        """A name of one to four labels, some of which may exist."""
-        count = labels or self.dice.choice((1, 1, 1, 2, 2, 3, 4))
-        return ".".join(self.dice.choice(LABELS) for _ in range(count))
+        """A name of one to four labels, some of which may exist, with room for a few labels below
+        it."""
+        while True:
+            count = labels or self.dice.choice((1, 1, 1, 2, 2, 3, 4))
+            made = ".".join(self.dice.choice(LABELS) for _ in range(count))
+            if len(made) + len(self.origin) < LONGEST:
+                return made
 
     @staticmethod
     def above(owner):
@@ -84,8 +93,7 @@ class Zone:
 
     def data(self, owner):
         dice = self.dice
-        for kind in dice.sample(("A", "AAAA", "TXT", "MX", "SRV", "TYPE65280", "CAA", "HTTPS"),
-                                dice.choice((1, 1, 2, 3))):
+        for kind in dice.sample((*DATA, "A", "A", "AAAA", "TXT", "MX"), dice.choice((1, 1, 2, 3))):
             for _ in range(dice.choice((1, 1, 2, 4))):
                 self.add(owner, kind, {
                     "A": self.address(), "AAAA": f"2001:db8::{dice.randrange(1, 0xffff):x}",
@@ -94,7 +102,17 @@ class Zone:
                     "SRV": f"0 {dice.randrange(3)} 53 {self.some_target()}",
                     "TYPE65280": f"\\# 3 0a0b{dice.randrange(256):02x}",
                     "CAA": f'0 issue "ca{dice.randrange(9)}.example"',
-                    "HTTPS": f"{dice.randrange(1, 9)} . alpn=h2"}[kind])
+                    "HTTPS": f"{dice.randrange(1, 9)} . alpn=h2",
+                    "SVCB": f"{dice.randrange(1, 9)} {self.some_target()} port=53",
+                    "PTR": self.some_target(),
+                    "NAPTR": f'{dice.randrange(9)} 0 "S" "SIP+D2U" "" {self.some_target()}',
+                    "TLSA": f"3 1 1 {dice.randrange(1 << 64):016x}{'cd' * 24}",
+                    "SSHFP": f"4 2 {dice.randrange(1 << 64):016x}{'ef' * 24}",
+                    "LOC": f"{dice.randrange(90)} 0 0.000 N 8 0 0.000 E 10.00m 1m 10000m 10m",
+                    "URI": f'{dice.randrange(9)} 1 "https://{dice.randrange(99)}.example/"',
+                    "HINFO": f'"cpu {dice.randrange(9)}" "os"',
+                    "AFSDB": f"{dice.randrange(3)} {self.some_target()}",
+                    "RP": f"{self.some_target()} {self.some_target()}"}[kind])
 
     def plain(self):
         owner = self.owner()
@@ -136,7 +154,8 @@ class Zone:
 
     def child(self):
         # Configuration files have their own ways with backslashes.
-        if self.depth < 2 and (owner := self.cut()) and "\\" not in owner:
+        if self.depth < 2 and (owner := self.cut()) and "\\" not in owner and \
+                len(owner) + len(self.origin) < LONGEST / 2:
             self.children.append(Zone(None, f"{owner}.{self.origin}", self.dice, self.depth + 1))
 
     def dname(self):
@@ -178,10 +197,10 @@ class Zone:
         return sorted(found)
 
     def questions(self, most):
-        """(name, type, EDNS size or 0): a sample of at most so many, a third in letters of either
-        case."""
-        every = [(name, kind) for name in self.names() for kind in TYPES]
+        """(name, type, EDNS size or 0, DO): at most so many, a third in letters of either case."""
+        every = [(name, kind) for name in self.names() for kind in (*TYPES, *COMMON, *COMMON)]
         for name, kind in self.dice.sample(every, min(most, len(every))):
             if self.dice.random() < 0.33:
                 name = "".join(self.dice.choice((one, one.upper())) for one in name)
-            yield name, kind, self.dice.choice((0, 0, 512, 1232, 4096))
+            size = self.dice.choice((0, 0, 512, 1232, 4096))
+            yield name, kind, size, bool(size) and self.dice.random() < 0.5

@@ -48,8 +48,7 @@ LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000", "HOLDFAST_SEE
         "HOLDFAST_KILLS": "500", "HOLDFAST_RESTARTS": "100", "HOLDFAST_CHECK_CHANGES": "200",
         "HOLDFAST_TLS_FAULTS": "100000", "HOLDFAST_DIFFERENTIAL_ZONES": "2000",
         "HOLDFAST_HOSTILE_MESSAGES": "1000000", "HOLDFAST_LOADS": "1000",
-        "HOLDFAST_SIGNED_ZONES": "200",
-        "HOLDFAST_LARGE": "1"}
+        "HOLDFAST_SAME_OCTETS": "100000", "HOLDFAST_LARGE": "1"}
 E2E_LONG_LIMIT_SECONDS = 60 * 60
 # Sanitizers stop at the first report, else a program could end with status 0 in spite of it.
 SANITIZER_OPTIONS = {"ASAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
