@@ -15,6 +15,7 @@ CompiledSettings SettingsOf(const NodeConfig& node, const std::string& kept) {
           .version = dns.version,
           .identity = dns.identity,
           .extended_errors = dns.extended_errors,
+          .udp_octets = dns.udp_octets,
           .unproven_octets = dns.udp_octets_without_cookie,
           .access = AccessTableOf(node.access),
           .rate = node.rate_limit};

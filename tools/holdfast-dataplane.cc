@@ -75,9 +75,6 @@ void Declare(CLI::App& app, Arguments& arguments, io::DataplaneOptions& options)
                  arguments.taps,
                  "PORT=TAP: hand what is no query to this tap interface, and send what the kernel "
                  "sends there (0000:3b:00.0=dns0)");
-  app.add_option("--udp-octets", options.udp_octets, "longest UDP reply")
-      ->check(CLI::Range(512, 4096))
-      ->capture_default_str();
   app.add_flag("--client-subnet,!--no-client-subnet",
                options.client_subnet,
                "go by EDNS Client Subnet and answer it (default; else clients count by their "

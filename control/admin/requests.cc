@@ -238,6 +238,28 @@ Json ChecksJson(const health::Monitor& monitor, const Model& model) {
   return checks;
 }
 
+Json LimitsJson(const NodeConfig& node) {
+  const table::RateLimit& rate = node.rate_limit;
+  Json access = Json::object();
+  for (const AccessRule& rule : node.access) {
+    Json& count = access[AccessText(rule.access)];
+    count = count.is_null() ? 1 : count.get<int>() + 1;
+  }
+  return {
+      {"access_networks", access},
+      {"udp_octets", node.dns.udp_octets},
+      {"udp_octets_without_cookie",
+       node.dns.udp_octets_without_cookie == 0 ? Json() : Json(node.dns.udp_octets_without_cookie)},
+      {"rate",
+       rate.answers_per_second == 0 ? Json()
+                                    : Json{{"answers_per_second", rate.answers_per_second},
+                                           {"burst", rate.burst},
+                                           {"slip", rate.slip},
+                                           {"ipv4_prefix", rate.ipv4_prefix},
+                                           {"ipv6_prefix", rate.ipv6_prefix},
+                                           {"dry_run", rate.dry_run != 0}}}};
+}
+
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms) {
   const TableUse use = core.publisher().Use();
   Json zones = Json::array();
@@ -276,6 +298,7 @@ Json StatusResult(Core& core, const Instruments& instruments, std::int64_t start
             {"waiting", use.waiting}}},
           {"scrub", ScrubJson(core.scrub(), core.node().tables.scrub_seconds)},
           {"transitions", TransitionsJson(core.publish_times())},
+          {"limits", LimitsJson(core.node())},
           {"zones", zones},
           {"ports", ports},
           {"readers", readers},
@@ -288,7 +311,7 @@ Result<Json> ExplainResult(const Model& model,
                            const std::string& name,
                            const std::string& type,
                            const std::string& client,
-                           bool client_subnet,
+                           const NodeConfig& node,
                            KeptRows& kept) {
   const auto prefix = ClientOf(client);
   if (!prefix) {
@@ -317,12 +340,16 @@ Result<Json> ExplainResult(const Model& model,
             {"answers", AnswersJson(explained->answers)}};
   if (!client.empty() || explained->asks_client) {
     json["client"] = ClientJson(*explained, client);
-    if (!client_subnet) {
+    if (!node.location.client_subnet) {
       json["client"]["scope"] = 0;
       json["client"]["note"] =
           "[location] client_subnet is false: so is a sender at this address answered, and no "
           "reply has a scope";
     }
+  }
+  if (const AccessRule* rule = AccessOf(node.access, {prefix->v6, prefix->address, prefix->length});
+      !client.empty() && rule != nullptr) {
+    json["access"] = {{"rule", AccessText(rule->access)}, {"network", ToText(rule->network)}};
   }
   for (const Explanation& glue : explained->glue) {
     json["glue"].push_back(GlueJson(glue, client));

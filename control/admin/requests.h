@@ -47,7 +47,7 @@ Json ChecksJson(const health::Monitor& monitor, const Model& model);
 /// The result of "status" without them. Control core.
 Json StatusResult(Core& core, const Instruments& instruments, std::int64_t started_ms);
 /// The result of "explain". Any thread, on copies. @param client  address of who asks; empty:
-/// anyone. @param client_subnet  [location] client_subnet: false leaves replies without a scope.
+/// anyone. @param node  says whether replies have a scope and which clients are answered.
 /// @param kept  as of Explain.
 Result<Json> ExplainResult(const Model& model,
                            std::span<const CompiledHealth> health,
@@ -55,7 +55,7 @@ Result<Json> ExplainResult(const Model& model,
                            const std::string& name,
                            const std::string& type,
                            const std::string& client,
-                           bool client_subnet,
+                           const NodeConfig& node,
                            KeptRows& kept);
 
 }  // namespace holdfast::control

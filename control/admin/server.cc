@@ -462,9 +462,9 @@ void Server::Explain(const Json& request, Reply reply) {
                   name = text("name"),
                   type = text("type"),
                   client = text("client"),
-                  client_subnet = core_.node().location.client_subnet] {
+                  node = core_.node()] {
                    const auto result = ExplainResult(
-                       *model, health, generation, name, type, client, client_subnet, kept_rows_);
+                       *model, health, generation, name, type, client, node, kept_rows_);
                    return result ? Success(*result) : Failure(result.error());
                  },
                  std::move(reply)));

@@ -133,6 +133,7 @@ struct CompiledSettings {
   std::string version;                      // at most 255 octets; empty: hidden
   std::string identity;                     // at most 255 octets; empty: hidden
   bool extended_errors = false;
+  std::uint16_t udp_octets = 0;       // 512..4096; 0: the reader's own choice
   std::uint16_t unproven_octets = 0;  // 512..4096, or 0: any
   TableBlob access;                   // of classes table::Access; null: all are answered
   table::RateLimit rate{};

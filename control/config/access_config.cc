@@ -15,17 +15,13 @@ using table::Access;
 constexpr std::array<const char*, table::kAccessClasses> kKeys = {
     "answer", "trust", "refuse", "drop"};
 
-constexpr const char* KeyOf(Access access) {
-  return kKeys[static_cast<std::size_t>(access)];
-}
-
 constexpr Range kAnswersPerSecond{1, 1'000'000};
 constexpr std::int64_t kSlip = 2;
 constexpr std::int64_t kIpv4Prefix = 24;
 constexpr std::int64_t kIpv6Prefix = 56;
 
 void ReadNetworks(Fields& fields, Access access, std::vector<AccessRule>& rules) {
-  const char* key = KeyOf(access);
+  const char* key = AccessText(access);
   for (const std::string& text : fields.Strings(key)) {
     const auto network = ParsePrefix(text);
     if (!network) {
@@ -46,8 +42,8 @@ std::vector<AccessRule> ReadAccessTable(Fields& fields) {
   std::ranges::stable_sort(rules, {}, &AccessRule::network);
   const auto twice = std::ranges::adjacent_find(rules, {}, &AccessRule::network);
   if (twice != rules.end()) {
-    const char* other = KeyOf(twice->access);
-    fields.Refuse(KeyOf(std::next(twice)->access),
+    const char* other = AccessText(twice->access);
+    fields.Refuse(AccessText(std::next(twice)->access),
                   "has " + ToText(twice->network) + ", which key '" + other +
                       "' has already; expected each network once");
   }
@@ -57,6 +53,20 @@ std::vector<AccessRule> ReadAccessTable(Fields& fields) {
                       " networks; expected at most " + std::to_string(kMaxAccessRules));
   }
   return rules;
+}
+
+const char* AccessText(Access access) noexcept {
+  return kKeys[static_cast<std::size_t>(access)];
+}
+
+const AccessRule* AccessOf(std::span<const AccessRule> rules, const Prefix& client) noexcept {
+  const AccessRule* found = nullptr;
+  for (const AccessRule& rule : rules) {
+    if (rule.network.v6 == client.v6 && rule.network.Contains(client)) {
+      found = &rule;  // those that lie in it come behind it
+    }
+  }
+  return found;
 }
 
 table::RateLimit ReadRateLimitTable(Fields& fields) {
@@ -71,6 +81,7 @@ table::RateLimit ReadRateLimitTable(Fields& fields) {
       static_cast<std::uint8_t>(fields.Integer("ipv4_prefix", {8, 32}).value_or(kIpv4Prefix));
   limit.ipv6_prefix =
       static_cast<std::uint8_t>(fields.Integer("ipv6_prefix", {16, 64}).value_or(kIpv6Prefix));
+  limit.dry_run = fields.Bool("dry_run").value_or(false) ? 1 : 0;
   return limit;
 }
 

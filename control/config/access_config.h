@@ -2,6 +2,7 @@
 // reload. Read by node.cc; control core only.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "control/config/fields.h"
@@ -24,6 +25,13 @@ inline constexpr std::size_t kMaxAccessRules = 100'000;
 /// smallest network it is in, and is answered where it is in none.
 /// @return ascending by network, none twice.
 std::vector<AccessRule> ReadAccessTable(Fields& fields);
+
+/// "answer", "trust", "refuse" or "drop".
+const char* AccessText(table::Access access) noexcept;
+
+/// The rule that a client goes by, of its smallest network; null: it is in none.
+/// @param rules  as ReadAccessTable gives them.
+const AccessRule* AccessOf(std::span<const AccessRule> rules, const Prefix& client) noexcept;
 
 /// Reads the table. @return answers_per_second 0 when it was refused.
 table::RateLimit ReadRateLimitTable(Fields& fields);

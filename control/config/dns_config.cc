@@ -104,8 +104,12 @@ void ReadDnsTable(Fields& fields, DnsConfig& dns) {
   ReadNsid(fields, dns);
   ReadText(fields, "version", dns.version);
   ReadText(fields, "identity", dns.identity);
-  dns.udp_octets_without_cookie = static_cast<std::uint16_t>(
-      fields.Integer("udp_octets_without_cookie", {512, 4096}).value_or(0));
+  const auto octets = [&fields](std::string_view name, std::uint16_t high) {
+    return fields.Integer(name, {512, high});
+  };
+  dns.udp_octets = static_cast<std::uint16_t>(octets("udp_octets", 4096).value_or(dns.udp_octets));
+  dns.udp_octets_without_cookie =
+      static_cast<std::uint16_t>(octets("udp_octets_without_cookie", dns.udp_octets).value_or(0));
   dns.extended_errors = fields.Bool("extended_errors").value_or(dns.extended_errors);
 }
 

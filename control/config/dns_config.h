@@ -17,7 +17,8 @@ struct DnsConfig {
   std::string version;                      // 1..255 octets; empty: hidden
   std::string identity;                     // 1..255 octets; empty: hidden
   bool extended_errors = true;
-  std::uint16_t udp_octets_without_cookie = 0;  // 512..4096; 0: as much as with one
+  std::uint16_t udp_octets = 1232;              // longest UDP reply, 512..4096
+  std::uint16_t udp_octets_without_cookie = 0;  // 512..udp_octets; 0: as much as with one
 };
 
 /// Reads the table's members; the caller refuses unknown ones. No message shows a secret.

@@ -233,6 +233,7 @@ void NodeReader::ReadSockets(Fields& fields) {
     into = static_cast<std::uint32_t>(fields.Integer(name, range).value_or(into));
   };
   number("tcp_max_connections", {1, 1'000'000}, sockets.tcp_max_connections);
+  number("tcp_max_per_client", {1, 1'000'000}, sockets.tcp_max_per_client);
   number("tcp_idle_ms", {100, 3'600'000}, sockets.tcp_idle_ms);
   number("tcp_total_ms", {100, 86'400'000}, sockets.tcp_total_ms);
   if (sockets.tcp_total_ms < sockets.tcp_idle_ms) {

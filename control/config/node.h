@@ -77,6 +77,7 @@ struct SocketsConfig {
   bool enabled = true;
   SocketsUdp udp = SocketsUdp::kAlways;      // default: fallback when the dataplane is enabled
   std::uint32_t tcp_max_connections = 1024;  // 1..1000000
+  std::uint32_t tcp_max_per_client = 100;    // of an IPv4 address or IPv6 /64, 1..1000000
   std::uint32_t tcp_idle_ms = 10'000;        // 100..3600000
   std::uint32_t tcp_total_ms = 60'000;       // 100..86400000, at least tcp_idle_ms
   std::uint16_t threads = 1;                 // 1..table::kMaxReaderThreads

@@ -68,13 +68,13 @@ std::string MandatoryFault(std::string_view value, const std::vector<std::uint16
   for (std::size_t at = 0; at + 2 <= value.size(); at += 2) {
     const std::uint16_t key = LoadBe16(value.data() + at);
     if (key == static_cast<std::uint16_t>(Key::kMandatory)) {
-      return "mandatory names itself";
+      return "has a key mandatory that names itself";
     }
     if (key <= last) {
-      return "mandatory names " + KeyText(key) + " twice or out of order";
+      return "has a key mandatory that names " + KeyText(key) + " twice or out of order";
     }
     if (std::ranges::find(present, key) == present.end()) {
-      return "mandatory names " + KeyText(key) + ", which is not there";
+      return "has a key mandatory that names " + KeyText(key) + ", which is not there";
     }
     last = key;
   }

@@ -224,6 +224,10 @@ void ZoneReader::ReadDirective(File& file, const TextEntry& entry) {
     Include(file, rest, at);
     return;
   }
+  if (directive != "$ORIGIN" && directive != "$TTL") {
+    findings_.AddError(at, "'" + directive + "' is not known; expected $ORIGIN, $TTL or $INCLUDE");
+    return;
+  }
   const std::string_view word = TakeWord(rest);
   if (!TakeWord(rest).empty()) {
     findings_.AddError(at, directive + " has more than one argument");
@@ -236,15 +240,13 @@ void ZoneReader::ReadDirective(File& file, const TextEntry& entry) {
       return;
     }
     file.origin = std::move(*origin);
-  } else if (directive == "$TTL") {
+  } else {
     const auto ttl = Seconds(word);
     if (!ttl || *ttl > kMaxTtl) {
       findings_.AddError(at, "$TTL is '" + std::string(word) + "'; expected 0..2147483647");
       return;
     }
     default_ttl_ = static_cast<std::uint32_t>(*ttl);
-  } else {
-    findings_.AddError(at, "'" + directive + "' is not known; expected $ORIGIN, $TTL or $INCLUDE");
   }
 }
 

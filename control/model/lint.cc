@@ -37,6 +37,7 @@ class Lint {
     LintSigned(zone_, WallMs() / 1000, findings_);
     LintWildcards();
     LintHidden();
+    LintTargets(zone_, findings_);
     for (const RecordSet& record : zone_.record_sets) {
       LintRecord(record);
     }

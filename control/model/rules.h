@@ -34,6 +34,10 @@ void CheckZone(const Zone& zone, Findings& findings);
 /// @param data  null: no file says where clients are.
 void CheckLocations(const Zone& zone, const LocationData* data, Findings& findings);
 
+/// Warnings about where the zone's own NS, MX, SRV, CNAME, DNAME and DS lead: loops, servers
+/// without an address, names that are aliases. O(records); part of LintZone.
+void LintTargets(const Zone& zone, Findings& findings);
+
 /// What spec/averting-problems.md advises against: unchecked records in a checked group, a TTL
 /// above 60 s with a check, EvaluateTargetHealth No above checked records, a HealthCheckId that no
 /// check has (the record then counts as unchecked), a check that resolves the name it decides

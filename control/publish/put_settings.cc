@@ -30,6 +30,7 @@ Settings Made(const CompiledSettings& from, std::uint32_t access_at) {
   made.nsid_octets = Fill(made.nsid, from.nsid);
   made.version_octets = Fill(made.version, from.version);
   made.identity_octets = Fill(made.identity, from.identity);
+  made.udp_octets = from.udp_octets;
   made.unproven_octets = from.unproven_octets;
   made.access_at = access_at;
   made.rate = from.rate;

@@ -14,12 +14,10 @@ using table::Access;
 using table::Settings;
 using wire::Rcode;
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
-
 // What networks are worth, for a burst.
 using Classes = std::array<Access, kMaxBurst>;
 
-bool IsDropped(const Query& query) noexcept {
+bool IsSilent(const Query& query) noexcept {
   return query.todo < Todo::kError;
 }
 
@@ -44,7 +42,7 @@ void JudgeNetworks(const table::Snapshot& snapshot,
     const auto located = table::Locate(networks, PrefixOf(q.job->client, q.job->client_is_v6));
     const auto access = static_cast<Access>(located.class_at);
     classes[i++] = access;
-    if (IsDropped(q)) {
+    if (IsSilent(q)) {
       continue;
     }
     if (access == Access::kRefuse) {
@@ -61,17 +59,21 @@ bool IsProven(const Query& query, Access access) noexcept {
   return query.cookie_valid || query.job->transport == Transport::kTcp || access == Access::kTrust;
 }
 
+// To come again, with the cookie that goes with the reply or else over TCP.
+void AskAgain(Query& query) noexcept {
+  if ((query.asked & kAskedCookie) != 0) {
+    Refuse(query, Rcode::kBadCookie, ExtendedError::kNone);
+  } else {
+    query.todo = Todo::kAskTcp;
+  }
+}
+
 // Turns away who might be anybody (RFC 7873 5.2.1, 5.2.3).
 void DemandCookies(std::span<Query> queries, const Classes& classes) noexcept {
   std::size_t i = 0;
   for (Query& q : queries) {
-    if (IsProven(q, classes[i++]) || !HasAnswer(q)) {
-      continue;
-    }
-    if ((q.asked & kAskedCookie) != 0) {
-      Refuse(q, Rcode::kBadCookie, ExtendedError::kNone);
-    } else {
-      q.todo = Todo::kAskTcp;
+    if (!IsProven(q, classes[i++]) && HasAnswer(q)) {
+      AskAgain(q);
     }
   }
 }
@@ -86,8 +88,9 @@ void LimitSizes(std::uint16_t octets, std::span<Query> queries, const Classes& c
   }
 }
 
-// What a network is not answered any more: nothing goes back, but for every `slip`-th something as
-// short as the query, from which an honest client learns to come over TCP or with a cookie.
+// What a network is not answered any more: nothing goes back, but for every `slip`-th something no
+// longer than the query (and a cookie), from which an honest client learns to come with that cookie
+// (RFC 7873 5.2.3) or over TCP.
 void TurnAway(Query& query, std::uint8_t slip, Scratch& scratch) noexcept {
   if (slip == 0 || scratch.random.Below(slip) != 0) {
     query.todo = Todo::kDropLimited;
@@ -95,8 +98,9 @@ void TurnAway(Query& query, std::uint8_t slip, Scratch& scratch) noexcept {
   }
   scratch.tally.Add(Counter::kRateSlipped);
   query.extended = ExtendedError::kNone;
+  query.asked &= kAskedCookie;
   if (HasAnswer(query)) {
-    query.todo = Todo::kAskTcp;
+    AskAgain(query);
   }
 }
 
@@ -106,7 +110,7 @@ void LimitRates(const table::RateLimit& limit,
                 Scratch& scratch) noexcept {
   std::array<RateCells, kMaxBurst> cells;
   const auto is_limited = [&](std::size_t i) {
-    return !IsDropped(queries[i]) && !IsProven(queries[i], classes[i]);
+    return !IsSilent(queries[i]) && !IsProven(queries[i], classes[i]);
   };
   for (std::size_t i = 0; i < queries.size(); ++i) {
     if (is_limited(i)) {
@@ -114,15 +118,30 @@ void LimitRates(const table::RateLimit& limit,
       cells[i] = scratch.rates->CellsOf(limit, job.client, job.client_is_v6);
     }
   }
-  const std::uint64_t now_ns = scratch.wall_ms * kNsPerMs;
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    if (is_limited(i) && !RateTable::Take(limit, cells[i], now_ns)) {
+    if (!is_limited(i) || RateTable::Take(limit, cells[i], scratch.time.ns)) {
+      continue;
+    }
+    scratch.tally.Add(Counter::kRateOver);
+    if (limit.dry_run == 0) {
       TurnAway(queries[i], limit.slip, scratch);
     }
   }
 }
 
 }  // namespace
+
+bool IsDropped(const table::Snapshot& snapshot,
+               const std::array<std::byte, 16>& client,
+               bool v6) noexcept {
+  const Settings* settings = snapshot.settings();
+  if (settings == nullptr || settings->access_at == 0) {
+    return false;
+  }
+  const auto networks = table::OpenLocation(snapshot.view(), settings->access_at);
+  return static_cast<Access>(table::Locate(networks, PrefixOf(client, v6)).class_at) ==
+         Access::kDrop;
+}
 
 void Admit(const table::Snapshot& snapshot, std::span<Query> queries, Scratch& scratch) noexcept {
   const Settings& settings = *snapshot.settings();

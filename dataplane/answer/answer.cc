@@ -22,8 +22,6 @@ using table::RrsetKind;
 using table::Snapshot;
 using wire::Rcode;
 
-constexpr std::uint64_t kMsPerSecond = 1000;
-
 void Prefetch(const void* at) noexcept {
   __builtin_prefetch(at);
 }
@@ -150,13 +148,18 @@ void DecideAll(const Snapshot& snapshot, std::span<Query> queries, Random& rando
   }
 }
 
-std::size_t LimitOf(const Job& job, const Query& query, const Scratch& scratch) noexcept {
+// RFC 9715 3.1: the longest UDP reply, which is also what we say we take.
+std::uint16_t UdpOctets(const table::Settings* settings, const Scratch& scratch) noexcept {
+  return settings != nullptr && settings->udp_octets != 0 ? settings->udp_octets
+                                                          : scratch.udp_octets;
+}
+
+std::size_t LimitOf(const Job& job, const Query& query, std::uint16_t udp_octets) noexcept {
   std::size_t limit = wire::kPlainUdpOctets;
   if (job.transport == Transport::kTcp) {
     limit = wire::kMaxMessageOctets;
   } else if (query.has_edns) {
-    limit = std::min<std::size_t>(scratch.udp_octets,
-                                  std::max<std::size_t>(query.client_octets, limit));
+    limit = std::min<std::size_t>(udp_octets, std::max<std::size_t>(query.client_octets, limit));
   }
   limit = std::min<std::size_t>(limit, job.room_octets);
   return query.has_edns ? limit - kOptOctets - query.option_octets : limit;
@@ -181,6 +184,9 @@ void CountReply(const Query& query, const Reply& reply, Tally& tally) noexcept {
       break;
     case Rcode::kRefused:
       tally.Add(Counter::kRefused);
+      break;
+    case Rcode::kYxDomain:
+      tally.Add(Counter::kYxDomain);
       break;
     case Rcode::kBadVers:
       tally.Add(Counter::kBadVers);
@@ -207,7 +213,8 @@ void Respond(const Snapshot& snapshot, Job& job, Query& query, Scratch& scratch)
   reply.message = job.message;
   reply.begin = wire::kHeaderOctets + (query.has_question ? query.key.octets + 4 : 0);
   reply.at = reply.begin;
-  reply.limit = LimitOf(job, query, scratch);
+  const std::uint16_t udp_octets = UdpOctets(snapshot.settings(), scratch);
+  reply.limit = LimitOf(job, query, udp_octets);
   if (query.todo == Todo::kLookUp) [[likely]] {
     Compose(snapshot, query, scratch, reply);
   } else if (query.todo == Todo::kServerName) {
@@ -219,7 +226,7 @@ void Respond(const Snapshot& snapshot, Job& job, Query& query, Scratch& scratch)
     reply.extended = query.extended;
   }
   job.reply_octets =
-      static_cast<std::uint32_t>(Close(query, scratch.udp_octets, snapshot.settings(), reply));
+      static_cast<std::uint32_t>(Close(query, udp_octets, snapshot.settings(), reply));
   job.outcome = Outcome::kReply;
   CountReply(query, reply, scratch.tally);
 }
@@ -270,8 +277,7 @@ void Answer(const Snapshot& snapshot, std::span<Job> jobs, Scratch& scratch) noe
     const std::span<Query> queries(scratch.query.data(), jobs.size());
     const unsigned asked = ParseAll(snapshot, jobs, scratch.client_subnet, queries.data());
     if ((asked & kAskedCookie) != 0) {
-      const auto seconds = static_cast<std::uint32_t>(scratch.wall_ms / kMsPerSecond);
-      CheckCookies(*snapshot.settings(), queries, seconds, scratch.tally);
+      CheckCookies(*snapshot.settings(), queries, scratch.time.wall_seconds, scratch.tally);
     }
     if (Limits(snapshot.settings())) [[unlikely]] {
       Admit(snapshot, queries, scratch);

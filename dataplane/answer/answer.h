@@ -52,6 +52,7 @@ enum class Counter : std::uint8_t {
   kNxDomain,
   kNotImp,
   kRefused,
+  kYxDomain,
   kBadVers,
   kBadCookie,
   kNodata,  // NOERROR replies without an answer that are no referrals
@@ -60,7 +61,8 @@ enum class Counter : std::uint8_t {
   kEdns,             // queries with an OPT record
   kValidCookie,      // queries with a server cookie of ours
   kAccessRefused,    // REFUSED by an access rule
-  kRateSlipped,      // over the rate of their network, and told so by TC
+  kRateOver,         // queries over the rate of their network
+  kRateSlipped,      // of these, answered all the same: TC, BADCOOKIE or an error, without records
   kLastResort,       // answers that a rule of last resort chose
   kDroppedShort,     // dropped: shorter than a DNS header
   kDroppedResponse,  // dropped: QR was set
@@ -74,7 +76,7 @@ enum class Counter : std::uint8_t {
 const char* CounterText(Counter counter) noexcept;
 
 struct Options {
-  std::uint16_t udp_octets = 1232;  // our UDP limit, 512..4096 (RFC 9715 3.1)
+  std::uint16_t udp_octets = 1232;  // our UDP limit where the tables set none, 512..4096
   bool client_subnet = true;   // EDNS Client Subnet of a query counts, and is answered (RFC 7871)
   std::uint64_t seed = 0;      // of the draws; 0: from the processor's own source
   RateTable* rates = nullptr;  // of the process, outlives the scratch; null: rates are not limited
@@ -92,10 +94,19 @@ using ScratchPtr = std::unique_ptr<Scratch, ScratchDelete>;
 ///                  written by this thread alone with relaxed stores.
 ScratchPtr MakeScratch(const Options& options, std::span<std::uint64_t> counters);
 
-/// Tells the time of the bursts to come, by which server cookies are made and judged and answers
-/// are counted. The answering thread calls it as often as it likes to; until then it is 1970.
-/// @param ms  since 1970-01-01 UTC, in milliseconds.
-void SetWallMs(Scratch& scratch, std::uint64_t ms) noexcept;
+/// What time it is for the bursts to come.
+struct Time {
+  std::uint32_t wall_seconds = 0;  // since 1970 UTC, low 32 bits; for server cookies
+  std::uint64_t ns = 0;            // of a clock that never jumps, the same for all that share rates
+};
+/// The answering thread calls it as often as it likes to; until then both are 0.
+void SetTime(Scratch& scratch, const Time& time) noexcept;
+
+/// Whether an access rule drops all that a client asks. Any thread that holds a snapshot.
+/// @param client  4 octets used for IPv4.
+bool IsDropped(const table::Snapshot& snapshot,
+               const std::array<std::byte, 16>& client,
+               bool v6) noexcept;
 
 /// Answers a burst, each job from the same snapshot, in stages over the whole burst (parse and
 /// hash, prefetch, look up, decide, write). A snapshot that is not ok() drops all of it.

@@ -13,7 +13,7 @@ using Cell = std::atomic<std::uint64_t>;
 static_assert(sizeof(Cell) == sizeof(std::uint64_t) && Cell::is_always_lock_free);
 
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-constexpr std::uint64_t kClockSlackNs = kNsPerSecond;  // by which threads' clocks may differ
+constexpr std::uint64_t kClockSlackNs = kNsPerSecond;  // by which cores' clocks may differ
 constexpr unsigned kTakeTries = 8;                     // against other threads at the same cell
 
 // The first `bits` bits, the rest zero.
@@ -73,7 +73,7 @@ bool RateTable::Take(const table::RateLimit& limit,
     }
     return true;
   }
-  return false;
+  return true;  // others took theirs meanwhile; a flood over the limit stores nothing
 }
 
 }  // namespace holdfast::answer

@@ -40,7 +40,9 @@ class RateTable {
 
   /// Counts an answer, unless the network has had its share: then it is false and nothing changes,
   /// so that a flood is read from shared lines and written to none.
-  /// @param now_ns  wall clock. Where it jumps back, cells from later on count as empty.
+  /// @param now_ns  of a clock that does not jump. Cells that another limit has filled further
+  /// ahead
+  ///                than this one's burst and a second count as empty.
   static bool Take(const table::RateLimit& limit,
                    const RateCells& cells,
                    std::uint64_t now_ns) noexcept;

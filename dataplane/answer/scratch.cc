@@ -22,8 +22,8 @@ void ScratchDelete::operator()(Scratch* scratch) const noexcept {
   delete scratch;
 }
 
-void SetWallMs(Scratch& scratch, std::uint64_t ms) noexcept {
-  scratch.wall_ms = ms;
+void SetTime(Scratch& scratch, const Time& time) noexcept {
+  scratch.time = time;
 }
 
 const char* CounterText(Counter counter) noexcept {
@@ -44,6 +44,8 @@ const char* CounterText(Counter counter) noexcept {
       return "notimp";
     case Counter::kRefused:
       return "refused";
+    case Counter::kYxDomain:
+      return "yxdomain";
     case Counter::kBadVers:
       return "badvers";
     case Counter::kBadCookie:
@@ -60,6 +62,8 @@ const char* CounterText(Counter counter) noexcept {
       return "valid_cookie";
     case Counter::kAccessRefused:
       return "access_refused";
+    case Counter::kRateOver:
+      return "rate_over";
     case Counter::kRateSlipped:
       return "rate_slipped";
     case Counter::kLastResort:

@@ -56,7 +56,7 @@ class alignas(64) Scratch {
   Proofs proofs;  // for the reply at hand; of no meaning without DO
   Tally tally;
   RateTable* rates;  // shared; null: rates are not limited
-  std::uint64_t wall_ms = 0;
+  Time time;
   std::uint16_t udp_octets;
   bool client_subnet;
 };

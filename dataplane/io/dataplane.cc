@@ -116,10 +116,10 @@ Result<std::unique_ptr<table::Attachment>> WaitForTables(const DataplaneOptions&
 // What the main thread tells the polling cores.
 struct Shared {
   std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> wall_ms{0};
+  std::atomic<std::uint32_t> wall_seconds{0};
 
   void TakeTime() noexcept {
-    wall_ms.store(static_cast<std::uint64_t>(WallMs()), std::memory_order_relaxed);
+    wall_seconds.store(static_cast<std::uint32_t>(WallMs() / 1000), std::memory_order_relaxed);
   }
 };
 
@@ -152,10 +152,9 @@ std::vector<Core> MakeCores(const DataplaneOptions& options,
   }
   for (unsigned i = 0; i < cores.size(); ++i) {
     Core& core = cores[i];
-    core.scratch = answer::MakeScratch(
-        {.udp_octets = options.udp_octets, .client_subnet = options.client_subnet, .rates = &rates},
-        tables.Counters(i));
-    core.work = {core.lanes, &tables, core.scratch.get(), i, options.burst, &shared.wall_ms};
+    core.scratch = answer::MakeScratch({.client_subnet = options.client_subnet, .rates = &rates},
+                                       tables.Counters(i));
+    core.work = {core.lanes, &tables, core.scratch.get(), i, options.burst, &shared.wall_seconds};
     core.stop = &shared.stop;
   }
   return cores;

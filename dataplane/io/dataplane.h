@@ -24,7 +24,6 @@ struct DataplaneOptions {
   std::string run_dir;                  // of `root` and `readers/`
   std::vector<PortRequest> ports;       // at least one
   std::chrono::seconds wait{0};         // for the first tables
-  std::uint16_t udp_octets = 1232;      // answer::Options
   bool client_subnet = true;            // answer::Options
   std::uint16_t burst = kMaxPollBurst;  // LcoreWork
   EalOptions eal;                       // its cpus: one lcore each; other_cpus and pci are set here

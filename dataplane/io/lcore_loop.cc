@@ -13,6 +13,7 @@
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/io/counters.h"
 #include "dataplane/io/exception_path.h"
 #include "dataplane/io/frame.h"
@@ -48,7 +49,9 @@ class Lcore {
     for (std::uint16_t i = 0; i < received; ++i) {
       Sort(lane, rx_[i]);
     }
-    answer::SetWallMs(*work_.scratch, work_.wall_ms->load(std::memory_order_relaxed));
+    answer::SetTime(*work_.scratch,
+                    {.wall_seconds = work_.wall_seconds->load(std::memory_order_relaxed),
+                     .ns = clock_.NowNs()});
     answer::Answer(snapshot, {jobs_.data(), queries_}, *work_.scratch);
     for (unsigned i = 0; i < queries_; ++i) {
       TurnRound(i);
@@ -178,6 +181,7 @@ class Lcore {
   }
 
   const LcoreWork& work_;
+  const TscClock clock_;
   const std::uint16_t burst_;
   std::span<std::uint64_t> counters_;
   table::Snapshot snapshot_;

@@ -39,9 +39,9 @@ struct LcoreWork {
   answer::Scratch* scratch = nullptr;
   unsigned thread = 0;                  // of the reader file: slot and counters
   std::uint16_t burst = kMaxPollBurst;  // frames per receive call, kMinPollBurst..kMaxPollBurst
-  // Wall clock as answer::SetWallMs takes it, kept by another thread: no call into the kernel
-  // here. Never null when the loop runs.
-  const std::atomic<std::uint64_t>* wall_ms = nullptr;
+  // As answer::Time has it, kept by another thread: no call into the kernel here. Never null when
+  // the loop runs.
+  const std::atomic<std::uint32_t>* wall_seconds = nullptr;
 };
 
 /// Polls the lanes in turn until `stop`, then answers what the queues still hold, for

@@ -55,12 +55,6 @@ constexpr std::array kNumbers = {
            table::kMaxReaderThreads,
            [](Arguments& a, Value v) { a.server.threads = static_cast<unsigned>(v); },
            "listener threads; each serves all sockets (1)"},
-    Number{
-        "--udp-octets",
-        512,
-        4096,
-        [](Arguments& a, Value v) { a.server.answer.udp_octets = static_cast<std::uint16_t>(v); },
-        "longest reply over UDP (1232)"},
     Number{"--wait",
            0,
            86'400,

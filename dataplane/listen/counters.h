@@ -22,12 +22,14 @@ enum class Counter : std::uint8_t {
   kTcpAcceptFailed,    // accept calls that failed for another reason than an empty queue
   kTcpRefusedTotal,    // refused: connection limit reached and no idle one to give way
   kTcpRefusedClient,   // refused: the client has its share of connections
+  kTcpRefusedDenied,   // refused: an access rule drops what its network asks
   kTcpClosedByClient,  // closed: the client was done or reset it
   kTcpClosedIdle,      // closed: idle deadline
   kTcpClosedTotal,     // closed: total deadline
   kTcpClosedLimit,     // closed: gave way to a new connection at the limit
   kTcpClosedMemory,    // closed: its thread holds too many octets of what clients do not read
-  kTcpClosedDenied,    // closed: an access rule drops what its network asks
+  kTcpClosedDenied,    // closed: an access rule drops what its network asks, which it did not at
+                       // first
   kTcpClosedStop,      // closed: the process was told to end
   kTcpBadLength,       // closed: a length below 12
   kTcpMessages,        // messages received whole

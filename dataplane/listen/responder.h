@@ -5,10 +5,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <span>
 
 #include "dataplane/answer/answer.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/listen/client.h"
 #include "dataplane/listen/counters.h"
 #include "dataplane/table/readers.h"
 
@@ -37,9 +39,17 @@ class Responder {
   /// were received. Replies lie in the buffers, so nothing of the tables is held afterwards.
   void Answer(unsigned jobs) noexcept {
     const table::Snapshot& snapshot = tables_->Take(snapshot_, published_);
-    answer::SetWallMs(*scratch_, static_cast<std::uint64_t>(WallMs()));
+    answer::SetTime(
+        *scratch_,
+        {.wall_seconds = static_cast<std::uint32_t>(std::time(nullptr)), .ns = MonotonicNs()});
     answer::Answer(snapshot, std::span(jobs_.data(), jobs), *scratch_);
     slot_.Passed(snapshot.generation());
+  }
+
+  /// Whether an access rule drops all that this client would ask, as published now. The thread is
+  /// online.
+  [[nodiscard]] bool Drops(const ClientAddress& client) noexcept {
+    return answer::IsDropped(tables_->Take(snapshot_, published_), client.octets, client.is_v6);
   }
 
   /// Around each wait in the kernel: a waiting thread holds back no reuse of memory.

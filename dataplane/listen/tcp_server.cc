@@ -62,6 +62,11 @@ bool TcpServer::Accept(int listener_fd, std::uint64_t now_ns) {
       continue;
     }
     const ClientAddress client = ClientOf(from);
+    if (responder_->Drops(client)) {
+      responder_->Count(Counter::kTcpRefusedDenied);
+      CloseAbortively(fd);
+      continue;
+    }
     ConnectionLimits::Ticket ticket;
     auto verdict = limits_->Take(client, ticket);
     if (verdict == ConnectionLimits::Verdict::kFull && MakeRoom(now_ns)) {

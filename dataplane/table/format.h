@@ -446,7 +446,8 @@ struct RateLimit {
   std::uint8_t slip;                 // of so many answers in excess one goes as TC; 0: none
   std::uint8_t ipv4_prefix;          // 1..32
   std::uint8_t ipv6_prefix;          // 1..64
-  std::uint8_t reserved[5];
+  std::uint8_t dry_run;              // 1: what is over it is counted and answered
+  std::uint8_t reserved[4];
 };
 static_assert(sizeof(RateLimit) == 16);
 
@@ -463,7 +464,8 @@ struct Settings {
   std::uint8_t identity_octets;   // 0: hostname.bind and id.server are refused
   std::uint16_t unproven_octets;  // 512..4096: longest UDP reply without a valid cookie; 0: any
   std::uint32_t access_at;        // LocationTable with classes of Access; none: all are answered
-  std::uint32_t reserved;
+  std::uint16_t udp_octets;       // 512..4096: longest UDP reply; 0: the reader's own choice
+  std::uint16_t reserved;
   RateLimit rate;
   // The first one makes cookies, all of them verify.
   std::uint8_t cookie_secret[kMaxCookieSecrets][kCookieSecretOctets];

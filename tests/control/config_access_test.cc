@@ -70,6 +70,22 @@ TEST(AccessTable, RefusesEachBadValue) {
   }
 }
 
+TEST(AccessTable, FindsTheSmallestNetworkOfAClient) {
+  const auto node = WithAccess(
+      "trust = [\"10.1.2.0/24\"]\nrefuse = [\"0.0.0.0/0\"]\ndrop = [\"10.0.0.0/8\", \"::/0\"]\n");
+  ASSERT_TRUE(node) << node.error().message;
+  const auto rule_of = [&](const char* client) -> std::string {
+    const AccessRule* rule = AccessOf(node->access, ParseClient(client).value());
+    return rule == nullptr ? "" : AccessText(rule->access) + (" " + ToText(rule->network));
+  };
+  EXPECT_EQ(rule_of("10.1.2.3"), "trust 10.1.2.0/24");
+  EXPECT_EQ(rule_of("10.1.3.3"), "drop 10.0.0.0/8");
+  EXPECT_EQ(rule_of("192.0.2.1"), "refuse 0.0.0.0/0");
+  EXPECT_EQ(rule_of("2001:db8::1"), "drop ::/0");
+  const auto one = WithAccess("drop = [\"10.0.0.0/8\"]\n");
+  EXPECT_EQ(AccessOf(one->access, ParseClient("11.0.0.1").value()), nullptr);
+}
+
 TEST(RateLimitTable, ReadsEveryKey) {
   const auto usual = WithRate("answers_per_second = 50\n");
   ASSERT_TRUE(usual) << usual.error().message;
@@ -78,14 +94,17 @@ TEST(RateLimitTable, ReadsEveryKey) {
   EXPECT_EQ(usual->rate_limit.slip, 2);
   EXPECT_EQ(usual->rate_limit.ipv4_prefix, 24);
   EXPECT_EQ(usual->rate_limit.ipv6_prefix, 56);
+  EXPECT_EQ(usual->rate_limit.dry_run, 0);
   const auto all = WithRate(
-      "answers_per_second = 1000000\nburst = 1\nslip = 0\nipv4_prefix = 32\nipv6_prefix = 64\n");
+      "answers_per_second = 1000000\nburst = 1\nslip = 0\nipv4_prefix = 32\nipv6_prefix = 64\n"
+      "dry_run = true\n");
   ASSERT_TRUE(all) << all.error().message;
   EXPECT_EQ(all->rate_limit.answers_per_second, 1'000'000U);
   EXPECT_EQ(all->rate_limit.burst, 1U);
   EXPECT_EQ(all->rate_limit.slip, 0);
   EXPECT_EQ(all->rate_limit.ipv4_prefix, 32);
   EXPECT_EQ(all->rate_limit.ipv6_prefix, 64);
+  EXPECT_EQ(all->rate_limit.dry_run, 1);
 }
 
 TEST(RateLimitTable, RefusesEachBadValue) {
@@ -102,6 +121,7 @@ TEST(RateLimitTable, RefusesEachBadValue) {
       {rate + "ipv4_prefix = 33", "key 'ipv4_prefix' is 33; expected 8..32"},
       {rate + "ipv6_prefix = 15", "key 'ipv6_prefix' is 15; expected 16..64"},
       {rate + "ipv6_prefix = 65", "key 'ipv6_prefix' is 65; expected 16..64"},
+      {rate + "dry_run = 1", "key 'dry_run' is 1; expected"},
       {rate + "rate = 5", "key 'rate'"}};
   for (const auto& [keys, said] : cases) {
     const auto node = WithRate(keys);

@@ -49,6 +49,11 @@ TEST(DnsTable, ReadsEveryKey) {
   EXPECT_EQ(node->dns.version, "1.2");
   EXPECT_EQ(node->dns.identity, "ns1");
   EXPECT_FALSE(node->dns.extended_errors);
+  EXPECT_EQ(node->dns.udp_octets, 1232);
+  const auto sizes = Parsed("udp_octets = 4096\nudp_octets_without_cookie = 4000\n");
+  ASSERT_TRUE(sizes) << sizes.error().message;
+  EXPECT_EQ(sizes->dns.udp_octets, 4096);
+  EXPECT_EQ(sizes->dns.udp_octets_without_cookie, 4000);
   EXPECT_EQ(Parsed("nsid = \"n\xc3\xa9\"")->dns.nsid, "n\xc3\xa9");
   EXPECT_EQ(Parsed("cookies = \"off\"")->dns.cookies, table::CookieMode::kOff);
 }
@@ -56,6 +61,10 @@ TEST(DnsTable, ReadsEveryKey) {
 TEST(DnsTable, RefusesEachBadValue) {
   const std::string secret(31, 'e');
   const std::vector<std::pair<std::string, const char*>> cases = {
+      {"udp_octets = 511", "key 'udp_octets' is 511; expected 512..4096"},
+      {"udp_octets = 4097", "key 'udp_octets' is 4097; expected 512..4096"},
+      {"udp_octets_without_cookie = 1233",
+       "key 'udp_octets_without_cookie' is 1233; expected 512..1232"},
       {"cookies = \"maybe\"",
        "key 'cookies' is \"maybe\"; expected \"off\", \"on\" or \"require\""},
       {"cookies = true", "key 'cookies' is true"},

@@ -68,6 +68,7 @@ device = "3b:00.0"
 [sockets]
 udp = "never"
 tcp_max_connections = 10
+tcp_max_per_client = 5
 tcp_idle_ms = 2000
 tcp_total_ms = 3000
 threads = 2
@@ -153,6 +154,7 @@ address_family = "any"
   EXPECT_EQ(dataplane.ports[1].addresses, (std::vector<std::string>{"192.0.2.53", "2001:db8::53"}));
   EXPECT_EQ(node->sockets.udp, SocketsUdp::kNever);
   EXPECT_EQ(node->sockets.tcp_max_connections, 10U);
+  EXPECT_EQ(node->sockets.tcp_max_per_client, 5U);
   EXPECT_EQ(node->sockets.tcp_idle_ms, 2000U);
   EXPECT_EQ(node->sockets.tcp_total_ms, 3000U);
   EXPECT_EQ(node->sockets.threads, 2);
@@ -176,10 +178,10 @@ address_family = "any"
             (std::vector<CidrCollectionConfig>{
                 {"6f2d-1",
                  "isps",
-                 {"/etc/holdfast/isps.json", "/etc/holdfast/holdfast.toml:58:10: key 'blocks'"}},
+                 {"/etc/holdfast/isps.json", "/etc/holdfast/holdfast.toml:59:10: key 'blocks'"}},
                 {"6f2d-2",
                  "",
-                 {"/etc/holdfast/b.json", "/etc/holdfast/holdfast.toml:55:10: key 'blocks'"}}}));
+                 {"/etc/holdfast/b.json", "/etc/holdfast/holdfast.toml:56:10: key 'blocks'"}}}));
   ASSERT_EQ(node->check_overlays.size(), 1U);
   const CheckOverlay& overlay = node->check_overlays[0];
   EXPECT_EQ(overlay.id, "abc-1");

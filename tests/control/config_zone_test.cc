@@ -257,9 +257,9 @@ TEST(ZoneFile, RefusesBadRdata) {
            {"HTTPS \\# 16 0001 00 0003 0002 0050 0001 0003 026832",
             "it has its keys out of order (alpn)"},  // R05
            {"SVCB 1 . mandatory=alpn port=1",
-            "it mandatory names alpn, which is not there"},  // R06
+            "it has a key mandatory that names alpn, which is not there"},  // R06
            {"SVCB 1 . mandatory=mandatory,port port=1", "is no SVCB"},
-           {"SVCB \\# 15 0001 00 0000 0002 0000 0003 0002 0050", "mandatory names itself"},
+           {"SVCB \\# 15 0001 00 0000 0002 0000 0003 0002 0050", "mandatory that names itself"},
            {"SVCB 1 . no-default-alpn", "has no-default-alpn without alpn"},
            {"SVCB \\# 9 0001 00 0001 0002 6832", "malformed value of alpn"},
            {"SVCB \\# 9 0001 00 0001 0003 6832", "a parameter that is cut short"},

@@ -28,7 +28,9 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 Zone Example(const std::string& records = "") {
-  Zone zone = kit::ZoneText("example.test.").zone;
+  kit::ZoneText text("example.test.");
+  text.Add("ns1", "A", {kit::V4("192.0.2.53")});
+  Zone zone = std::move(text.zone);
   zone.id = "Z1";
   zone.source = {.file = "example.zone", .line = 0};
   zone.texts = {{.path = "/zones/example.zone", .sha256 = {}}};

@@ -25,12 +25,14 @@ TEST(ReplySettings, AreThoseOfTheFile) {
   node.dns.version = "v";
   node.dns.identity = "i";
   node.dns.extended_errors = false;
+  node.dns.udp_octets = 700;
   node.dns.udp_octets_without_cookie = 600;
   node.rate_limit.answers_per_second = 7;
   const CompiledSettings settings = SettingsOf(node, std::string(16, 'k'));
   EXPECT_EQ(settings.cookies, table::CookieMode::kRequire);
   EXPECT_EQ(settings.nsid + settings.version + settings.identity, "nvi");
   EXPECT_FALSE(settings.extended_errors);
+  EXPECT_EQ(settings.udp_octets, 700);
   EXPECT_EQ(settings.unproven_octets, 600);
   EXPECT_EQ(settings.rate.answers_per_second, 7U);
   EXPECT_EQ(settings.access, nullptr);

@@ -68,7 +68,7 @@ TEST_F(EdnsOptions, conf_I07_AcceptsItsOwnAndSaysItAgain) {
 
 TEST_F(EdnsOptions, conf_I09_RenewsACookieOfFortyMinutes) {
   const std::string cookie = Learnt();
-  SetWallMs(client_.scratch(), (kNow + 2400) * std::uint64_t{1000});
+  SetTime(client_.scratch(), {.wall_seconds = kNow + 2400});
   const std::string renewed = Told(Option(kCookieOption, cookie))[kCookieOption];
   EXPECT_EQ(client_.Count(Counter::kValidCookie), 1U);
   EXPECT_NE(renewed, cookie);

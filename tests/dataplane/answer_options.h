@@ -54,7 +54,7 @@ class EdnsOptions : public testing::Test {
   }
   void Switch(const control::CompiledSettings& settings) {
     tables_->SetSettings(settings);
-    SetWallMs(client_.scratch(), kNow * std::uint64_t{1000});
+    SetTime(client_.scratch(), {.wall_seconds = kNow});
   }
   void SwitchCookies(table::CookieMode mode) {
     auto settings = AllOn();

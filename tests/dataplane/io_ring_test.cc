@@ -118,7 +118,7 @@ class RingTest : public testing::Test {
   void Run() { Run(lane_); }
   void Run(const Lane& lane, std::uint16_t burst = kMaxPollBurst) {
     const std::atomic<bool> stop{true};
-    RunLcore({{&lane, 1}, tables_.get(), scratch_.get(), 0, burst, &wall_ms_}, stop);
+    RunLcore({{&lane, 1}, tables_.get(), scratch_.get(), 0, burst, &wall_seconds_}, stop);
   }
   static std::vector<std::string> Replies(rte_ring* ring = out_) {
     std::vector<std::string> frames;
@@ -174,7 +174,7 @@ class RingTest : public testing::Test {
   static inline std::string folder_;
   std::unique_ptr<table::Attachment> tables_;
   answer::ScratchPtr scratch_;
-  std::atomic<std::uint64_t> wall_ms_{1'700'000'000'000};
+  std::atomic<std::uint32_t> wall_seconds_{1'700'000'000};
 };
 
 TEST_F(RingTest, AnswersOverIpv4AndIpv6WithRightFrames) {
@@ -422,7 +422,8 @@ TEST_F(RingTest, AnswersWhatTheQueueHoldsWhenItIsAskedToStop) {
 
 TEST_F(RingTest, TheSlotBeatsAndPassesGenerationsWhileItPolls) {
   std::atomic<bool> stop{false};
-  const LcoreWork work{{&lane_, 1}, tables_.get(), scratch_.get(), 0, kMaxPollBurst, &wall_ms_};
+  const LcoreWork work{
+      {&lane_, 1}, tables_.get(), scratch_.get(), 0, kMaxPollBurst, &wall_seconds_};
   std::thread lcore([&] { RunLcore(work, stop); });
   const Generation before = publisher_->generation();
   EXPECT_TRUE(publisher_->PutZone(

@@ -30,8 +30,7 @@ TEST(SocketsArguments, HaveDefaultsThatTheHelpNames) {
         {"--tcp-total-ms", tcp.total_ms},
         {"--tcp-max-connections", tcp.max_connections},
         {"--tcp-max-per-client", tcp.max_per_client},
-        {"--threads", parsed->server.threads},
-        {"--udp-octets", static_cast<unsigned>(parsed->server.answer.udp_octets)}}) {
+        {"--threads", parsed->server.threads}}) {
     const std::size_t at = help.find(name);
     ASSERT_NE(at, std::string::npos) << name;
     const std::string line = help.substr(at, help.find('\n', at) - at);
@@ -53,7 +52,6 @@ TEST(SocketsArguments, AreTakenInBothForms) {
                              "--wait",
                              "0",
                              "--user=nobody",
-                             "--udp-octets=512",
                              "--drain-ms=0"});
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(parsed->server.threads, 3U);
@@ -65,7 +63,6 @@ TEST(SocketsArguments, AreTakenInBothForms) {
   EXPECT_EQ(parsed->server.tcp.total_ms, 30U);
   EXPECT_EQ(parsed->wait_seconds, 0U);
   EXPECT_EQ(parsed->user, "nobody");
-  EXPECT_EQ(parsed->server.answer.udp_octets, 512U);
   EXPECT_EQ(parsed->server.drain_ms, 0U);
 }
 
@@ -84,7 +81,6 @@ TEST(SocketsArguments, AreRefusedByName) {
       {{"--threads", "-1"}, "--threads is \"-1\""},
       {{"--threads="}, "--threads is \"\""},
       {{"--tcp-idle-ms", "9"}, "--tcp-idle-ms is \"9\", expected a number from 10 to 3600000"},
-      {{"--udp-octets", "511"}, "--udp-octets is \"511\", expected a number from 512 to 4096"},
       {{"--wait", "99999999999999999999"}, "--wait is \"99999999999999999999\""},
   };
   for (const auto& [words, sentence] : cases) {

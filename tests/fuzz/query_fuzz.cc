@@ -28,7 +28,7 @@ constexpr std::uint8_t kRequireCookies = 4;
 constexpr std::size_t kFlips = 4;
 constexpr std::size_t kFlipOctets = kFlips * 4;
 constexpr std::uint16_t kUdpOctets = 1232;
-constexpr std::uint64_t kWallMs = 1'700'000'000'000;
+constexpr std::uint32_t kWallSeconds = 1'700'000'000;
 
 // Names that depend on where the client is, beside those of the example zone.
 control::Model Model() {
@@ -42,7 +42,7 @@ control::Model Model() {
 // Made once: tables as production makes them, and copies on the heap that end with their last
 // octet.
 struct Fixture {
-  Fixture() { answer::SetWallMs(*scratch, kWallMs); }
+  Fixture() { answer::SetTime(*scratch, {.wall_seconds = kWallSeconds}); }
 
   test::FrozenImage With(table::CookieMode cookies) {
     control::CompiledSettings settings;

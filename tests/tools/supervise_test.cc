@@ -545,10 +545,10 @@ TEST(Render, SaysWhatEachProcessNeedsToKnow) {
             "--kernel-interface net_tap0=dns0 --address net_tap0=192.0.2.53 --eal=--huge-dir "
             "--eal=/mnt/a b");
 
-  EXPECT_EQ(
-      Line(SocketsArguments(node, "dns")),
-      "--run-dir /run/x --user dns --threads 1 --tcp-max-connections 1024 --tcp-idle-ms 10000 "
-      "--tcp-total-ms 60000");
+  EXPECT_EQ(Line(SocketsArguments(node, "dns")),
+            "--run-dir /run/x --user dns --threads 1 --tcp-max-connections 1024 "
+            "--tcp-max-per-client 100 --tcp-idle-ms 10000 "
+            "--tcp-total-ms 60000");
   EXPECT_EQ(ControlArguments(node), (std::vector<std::string>{"--config", "/etc/node.toml"}));
   EXPECT_FALSE(Line(SocketsArguments(node, "")).contains("--user"));
   node.location.client_subnet = false;

@@ -146,6 +146,15 @@ std::string ExplainText(const json& result) {
   if (const json& client = Member(result, "client"); client.is_object()) {
     AddClient(client, text);
   }
+  if (const json& access = Member(result, "access"); access.is_object()) {
+    const std::string rule = Text(access, "rule");
+    text += "  [access] " + rule + " has " + Text(access, "network") + ": from there " +
+            (rule == "drop"     ? "a query gets no reply"
+             : rule == "refuse" ? "a query is refused"
+             : rule == "trust"  ? "no limit of rate or size holds"
+                                : "a query is answered within the limits") +
+            "\n";
+  }
   for (const json& rule : Elements(result, "rules")) {
     text += "  rule: " + Text(rule) + "\n";
   }

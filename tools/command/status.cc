@@ -148,6 +148,27 @@ std::string Scrub(const json& scrub, std::int64_t now_ms) {
          (problem.is_string() ? "; NOT THE LAST TIME: " + Text(problem) : "") + "\n";
 }
 
+// Empty where nobody is limited.
+std::string Limits(const json& limits) {
+  std::string text;
+  if (const json& rate = Member(limits, "rate"); rate.is_object()) {
+    text += "rate limit " + Text(rate, "answers_per_second") + "/s to each IPv4 /" +
+            Text(rate, "ipv4_prefix") + " and IPv6 /" + Text(rate, "ipv6_prefix") + ", " +
+            Text(rate, "burst") + " at once, " +
+            (IsTrue(rate, "dry_run")     ? std::string("dry run: counted alone")
+             : Number(rate, "slip") == 0 ? std::string("the rest is dropped")
+                                         : "one in " + Text(rate, "slip") + " of the rest slips") +
+            "\n";
+  }
+  std::string access;
+  if (const json& networks = Member(limits, "access_networks"); networks.is_object()) {
+    for (const auto& [rule, count] : networks.items()) {
+      access += (access.empty() ? "access " : ", ") + rule + " " + Text(count) + " networks";
+    }
+  }
+  return text + (access.empty() ? "" : access + "\n");
+}
+
 std::string Tables(const json& control, std::int64_t now_ms) {
   const json& tables = Member(control, "tables");
   const auto octets = [&tables](const char* name) {
@@ -161,7 +182,7 @@ std::string Tables(const json& control, std::int64_t now_ms) {
           octets("free_octets") + " free of " + octets("total_octets");
   const std::int64_t waiting = Number(tables, "waiting");
   return text + (waiting > 0 ? ", " + std::to_string(waiting) + " blocks wait for readers" : "") +
-         "\n" + Scrub(Member(control, "scrub"), now_ms) +
+         "\n" + Limits(Member(control, "limits")) + Scrub(Member(control, "scrub"), now_ms) +
          Transitions(Member(control, "transitions")) + Behind(Member(control, "behind"));
 }
 

@@ -91,6 +91,7 @@ std::vector<std::string> SocketsArguments(const control::NodeConfig& node,
   }
   words.Add("--threads", sockets.threads);
   words.Add("--tcp-max-connections", sockets.tcp_max_connections);
+  words.Add("--tcp-max-per-client", sockets.tcp_max_per_client);
   words.Add("--tcp-idle-ms", sockets.tcp_idle_ms);
   words.Add("--tcp-total-ms", sockets.tcp_total_ms);
   if (!node.location.client_subnet) {
