@@ -4,8 +4,6 @@
 // damaged one only sizes and header are promised.
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,7 +13,9 @@
 #include "tests/dataplane/example_zone.h"
 #include "tests/dataplane/located_zone.h"
 #include "tests/dataplane/reply_reader.h"
+#include "tests/dataplane/signed_zones.h"
 #include "tests/dataplane/test_tables.h"
+#include "tests/fuzz/fuzz_answer.h"
 
 namespace holdfast {
 namespace {
@@ -27,15 +27,18 @@ constexpr std::uint8_t kDamage = 2;
 constexpr std::uint8_t kRequireCookies = 4;
 constexpr std::size_t kFlips = 4;
 constexpr std::size_t kFlipOctets = kFlips * 4;
-constexpr std::uint16_t kUdpOctets = 1232;
 constexpr std::uint32_t kWallSeconds = 1'700'000'000;
 
-// Names that depend on where the client is, beside those of the example zone.
+// Names that depend on where the client is, and zones signed with NSEC and NSEC3, beside those of
+// the example zone.
 control::Model Model() {
   control::Model model = test::ExampleModel();
   control::Model located = test::LocatedModel("located.test.");
   model.zones.push_back(std::move(located.zones[0]));
   model.location = std::move(located.location);
+  for (control::Zone& zone : test::SignedModel().zones) {
+    model.zones.push_back(std::move(zone));
+  }
   return model;
 }
 
@@ -60,7 +63,8 @@ struct Fixture {
   test::FrozenImage required = With(table::CookieMode::kRequire);
   test::FrozenImage image = With(table::CookieMode::kOn);
   std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
-  answer::ScratchPtr scratch = answer::MakeScratch({.udp_octets = kUdpOctets, .seed = 1}, counters);
+  answer::ScratchPtr scratch =
+      answer::MakeScratch({.udp_octets = fuzz::kUdpOctets, .seed = 1}, counters);
 };
 Fixture& Fixed() {
   static Fixture fixture;
@@ -76,38 +80,9 @@ void Flip(std::string_view words) {
   }
 }
 
-// The reply; empty when there is none. The buffer ends where the contract lets it.
-std::string Ask(const test::FrozenImage& image, std::string_view message, bool tcp) {
-  const std::size_t limit = tcp ? 65535 : kUdpOctets;
-  const std::size_t room = std::max<std::size_t>(limit, message.size());
-  const auto buffer = std::make_unique<std::byte[]>(room);
-  std::memcpy(buffer.get(), message.data(), message.size());
-  answer::Job job;
-  job.message = buffer.get();
-  job.query_octets = static_cast<std::uint32_t>(message.size());
-  job.room_octets = static_cast<std::uint32_t>(room);
-  job.transport = tcp ? answer::Transport::kTcp : answer::Transport::kUdp;
-  answer::Answer(image.snapshot(), {&job, 1}, *Fixed().scratch);
-  if (job.outcome == answer::Outcome::kDrop) {
-    return {};
-  }
-  HF_CHECK(job.reply_octets <= limit);
-  return {reinterpret_cast<const char*>(buffer.get()), job.reply_octets};
-}
-
 bool IsQuery(std::string_view message) {
   return message.size() >= wire::kHeaderOctets &&
          (static_cast<unsigned char>(message[2]) & 0x80) == 0;
-}
-
-// What any reply holds: ID, opcode and RD of the query, QR set, RA, Z, AD and CD clear.
-void CheckHeader(std::string_view query, std::string_view reply) {
-  HF_CHECK(reply.size() >= wire::kHeaderOctets);
-  HF_CHECK(reply.substr(0, 2) == query.substr(0, 2));
-  const auto asked = static_cast<unsigned char>(query[2]);
-  const auto said = static_cast<unsigned char>(reply[2]);
-  HF_CHECK((said & 0x80U) != 0 && (said & 0x79U) == (asked & 0x79U));
-  HF_CHECK((static_cast<unsigned char>(reply[3]) & 0xF0U) == 0);
 }
 
 void CheckReply(std::string_view query, std::string_view reply, bool tcp) {
@@ -147,10 +122,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Flip(words);
   }
   const bool required = (switches & kRequireCookies) != 0 && !damage;
-  const std::string reply = Ask(required ? Fixed().required : Fixed().image, message, tcp);
+  const test::FrozenImage& image = required ? Fixed().required : Fixed().image;
+  const std::string reply = fuzz::Ask(image.snapshot(), message, tcp, *Fixed().scratch);
   HF_CHECK(IsQuery(message) || reply.empty());
   if (!reply.empty()) {
-    CheckHeader(message, reply);
+    fuzz::CheckHeader(message, reply);
   }
   if (damage) {
     Flip(words);
