@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 
 #include "dataplane/table/hash.h"
+#include "health/probe/child_process.h"
 
 namespace holdfast::control {
 namespace {
@@ -74,7 +75,12 @@ ImagePlace PlaceOf(const NodeConfig& node) {
   const std::string run_dir = WholeRunDir(node.run_dir);
   char text[9];
   std::snprintf(text, sizeof(text), "%08x", table::Crc32c(run_dir.data(), run_dir.size()));
-  return {node.tables.directory, node.tables.size_octets, std::string("holdfast-") + text};
+  ImagePlace place{node.tables.directory, node.tables.size_octets, std::string("holdfast-") + text};
+  // One that does not exist is refused by whoever starts holdfast-sockets.
+  if (const auto reader = health::FindRunAs(node.user); reader && *reader) {
+    place.group = (*reader)->gid;
+  }
+  return place;
 }
 
 std::vector<std::string> FoldersOf(const TablesConfig& tables) {

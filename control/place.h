@@ -11,7 +11,7 @@
 namespace holdfast::control {
 
 /// The folder that [tables] names, if any, the size, and a name of the run folder's own, so that
-/// two nodes of one machine never meet in a folder.
+/// two nodes of one machine never meet in a folder; under root, for the group of [node] user.
 ImagePlace PlaceOf(const NodeConfig& node);
 
 /// `run_dir` by its one name, however it was typed: absolute, without links, dots and a slash at

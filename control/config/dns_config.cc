@@ -72,7 +72,7 @@ void ReadNsid(Fields& fields, DnsConfig& dns) {
   }
   const auto octets = text->starts_with(kHexPrefix)
                           ? OctetsOf(std::string_view(*text).substr(kHexPrefix.size()))
-                          : std::optional(*text);
+                          : text;
   if (!octets || octets->empty() || octets->size() > table::kMaxNsidOctets) {
     fields.Expected("nsid",
                     *fields.Find("nsid"),

@@ -102,6 +102,17 @@ void RemoveOldImage(const ImagePlace& place, const std::string& path) {
   }
 }
 
+// A reader of another user is of that group; the umask of who started us must not keep it out.
+Status CloseToOthers(int fd, const ImagePlace& place, const std::string& path) {
+  if (fchown(fd, static_cast<uid_t>(-1), place.group.value_or(static_cast<gid_t>(-1))) != 0 ||
+      fchmod(fd, 0640) != 0) {
+    return Fail(
+        ErrorCode::kIo,
+        "cannot let the group of its readers alone read " + path + ": " + std::strerror(errno));
+  }
+  return {};
+}
+
 Result<std::uint64_t> PageOctets(const std::string& directory) {
   struct statfs fs{};
   if (statfs(directory.c_str(), &fs) != 0) {
@@ -130,7 +141,7 @@ Result<ImageFile> CreateImage(const ImagePlace& place,
     made.seq = seq;
     made.path = place.directory + "/" + StemOf(place) + std::to_string(seq);
     RemoveIfFits(made.path, false, notes);
-    fd = open(made.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    fd = open(made.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 && errno != EEXIST) {
       return Fail(ErrorCode::kIo, "cannot make " + made.path + ": " + std::strerror(errno));
     }
@@ -149,8 +160,11 @@ Result<ImageFile> CreateImage(const ImagePlace& place,
     return Fail(ErrorCode::kConflict, "image files of that name exist already up to " + made.path);
   }
   made.lock = std::move(*lock);
-  // Readers are other users; the umask of who started us must not keep them out.
-  if (fchmod(fd, 0644) != 0 || ftruncate(fd, static_cast<off_t>(octets)) != 0 ||
+  if (const auto closed = CloseToOthers(fd, place, made.path); !closed) {
+    unlink(made.path.c_str());
+    return std::unexpected(closed.error());
+  }
+  if (ftruncate(fd, static_cast<off_t>(octets)) != 0 ||
       fallocate(fd, 0, 0, static_cast<off_t>(octets)) != 0) {
     const int error = errno;
     unlink(made.path.c_str());

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <unordered_map>
 #include <vector>
 
@@ -119,7 +120,12 @@ struct ImagePlace {
   std::string directory;  // hugetlbfs mount, or any folder (plain shared memory when it is tmpfs)
   std::uint64_t octets = 0;  // rounded up to the page size of the folder
   std::string stem;          // file name without the number: "holdfast-ns1"
+  // Who reads it beside its owner: it holds the cookie secrets. Nothing: the owner's group.
+  std::optional<gid_t> group = std::nullopt;
 };
+
+/// Lets owner and group read an image, and nobody else.
+Status CloseToOthers(int fd, const ImagePlace& place, const std::string& path);
 
 /// Removes the images of this place's stem that nothing leads to any more: those that nobody has
 /// locked and that fit this format. For a run folder whose root block is new, or goes.

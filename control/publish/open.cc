@@ -147,6 +147,8 @@ Status Publisher::AdoptImage(std::vector<std::string>& notes) {
   if (!lock) {
     return std::unexpected(lock.error());
   }
+  // Made by a version that let everybody read it, or for readers of another group.
+  HF_TRY(CloseToOthers(lock->fd(), options_.image, path));
   auto mapping = table::Mapping::Of(lock->fd(), path, true);
   if (!mapping) {
     return std::unexpected(mapping.error());

@@ -31,6 +31,10 @@ std::string Closed(const std::string& path, bool writable) {
     }
   }
   const std::string who = "; user id " + std::to_string(getuid());
+  struct stat st{};
+  if (!writable && stat(path.c_str(), &st) == 0 && (st.st_mode & S_IRGRP) != 0) {
+    return who + " may not read it: its owner and its group may, whom `ls -l " + path + "` names";
+  }
   return writable
              ? who + " may not write it: run this as its owner, whom `ls -l " + path + "` names"
              : who + " may not read it: `chmod o+r " + path + "` lets it";

@@ -1,4 +1,4 @@
-// The rules of an OrderedTable beyond its place and checksum. For verify.cc alone.
+// The rules of an OrderedTable beyond its place and checksum. For verify_answers.cc alone.
 #pragma once
 
 #include "dataplane/table/ordered.h"

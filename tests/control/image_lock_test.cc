@@ -7,6 +7,7 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <sstream>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "tests/control/publish_kit.h"
@@ -82,6 +83,36 @@ TEST(ImageLock, IsOnesAloneInEveryKindOfFolderAndGoesWithItsHolder) {
 TEST(ImageLock, IsNotGivenForWhatIsNoFileOfThisUser) {
   EXPECT_EQ(ImageLock::Take("/dev/null", false).error().code, ErrorCode::kInvalid);
   EXPECT_EQ(ImageLock::Take("/dev/shm/holdfast-no-such", false).error().code, ErrorCode::kNotFound);
+}
+
+struct stat StatOf(const std::string& path) {
+  struct stat st{};
+  EXPECT_EQ(stat(path.c_str(), &st), 0);
+  return st;
+}
+
+// It holds the secrets of cookies.
+TEST_F(PublishTest, AnImageIsReadByItsOwnerAndItsReadersGroup) {
+  constexpr gid_t kReaders = 12'345;
+  if (geteuid() == 0) {
+    options_.image.group = kReaders;
+  }
+  const mode_t before = umask(0);
+  Open();
+  umask(before);
+  ASSERT_TRUE(PublishState(*publisher_, 1));
+  const std::string path = publisher_->image_path();
+  const auto is_closed = [&] {
+    const struct stat st = StatOf(path);
+    return (st.st_mode & 07777U) == 0640U && st.st_gid == options_.image.group.value_or(getegid());
+  };
+  EXPECT_TRUE(is_closed());
+  publisher_.reset();
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);  // as a version before made it
+  ASSERT_EQ(chown(path.c_str(), static_cast<uid_t>(-1), getegid()), 0);
+  Open();
+  EXPECT_EQ(publisher_->image_path(), path);
+  EXPECT_TRUE(is_closed());
 }
 
 // A node whose run folder has the same path in a mount namespace of its own.

@@ -9,6 +9,7 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/check.h"
+#include "dataplane/listen/rights.h"
 #include "dataplane/wire/name.h"
 
 namespace holdfast::listen {
@@ -135,10 +136,13 @@ TestTables::TestTables(std::size_t image_octets) {
   HF_CHECK(mkdtemp(folder.data()) != nullptr);
   run_dir_ = folder;
   std::vector<std::string> notes;
-  auto publisher = control::Publisher::Open(
-      {.run_dir = run_dir_,
-       .image = {.directory = run_dir_, .octets = image_octets, .stem = "listen"}},
-      notes);
+  control::PublisherOptions options;
+  options.run_dir = run_dir_;
+  options.image = {.directory = run_dir_, .octets = image_octets, .stem = "listen"};
+  if (geteuid() == 0) {
+    options.image.group = FindUser("nobody").value().gid;  // some tests' readers are that user
+  }
+  auto publisher = control::Publisher::Open(options, notes);
   if (!publisher) {
     std::fprintf(stderr, "%s\n", publisher.error().message.c_str());
   }

@@ -179,6 +179,51 @@ def test_another_user_is_told_whom_control_answers(make_one):
     assert "readers are not shown: this user may not look" in hidden.stdout
 
 
+def image_of(node):
+    image, = node.folder.glob("holdfast-*-image-*")
+    return image
+
+
+def may_read(path, user):
+    who = pwd.getpwnam(user)
+    return as_user(who.pw_uid, who.pw_gid, lambda: int(os.access(path, os.R_OK))) == 1
+
+
+@needs_root
+def test_the_tables_are_read_by_their_readers_alone(make_one):
+    node = make_one.node({"a.test": (ZONE, ())}).start()
+    assert answers(node)
+
+    def is_closed():
+        image = image_of(node)
+        return (stat.S_IMODE(image.stat().st_mode) == 0o640 and may_read(image, "nobody") and
+                not may_read(image, "daemon"))
+    assert is_closed()
+    # A restarted control closes what a version before it had left open.
+    image = image_of(node)
+    image.chmod(0o644)
+    os.chown(image, 0, 0)
+    before = node.kill("control")
+    until(lambda: node.pid("control") not in (0, before))
+    until(is_closed)
+    assert image_of(node) == image
+    # Moved to another size they are new, and no less closed.
+    node.config.write_text(node.config.read_text().replace('size = "8M"', 'size = "16M"'))
+    before = node.kill("control")
+    until(lambda: node.pid("control") not in (0, before))
+    until(lambda: not image.exists())
+    assert is_closed() and answers(node)
+    before = node.kill("sockets")
+    until(lambda: node.pid("sockets") not in (0, before))
+    until(lambda: answers(node))
+    assert ": whole" in node.call("tables", "verify").stdout
+    done = subprocess.run([BINARIES / "holdfast", "tables", "verify", "--run-dir",
+                           node.folder / "run"], capture_output=True, text=True, timeout=60,
+                          check=False, user="daemon", group="daemon", extra_groups=[])
+    assert done.returncode != 0
+    assert f"its owner and its group may, whom `ls -l {image_of(node)}` names" in done.stderr
+
+
 @needs_root
 def test_a_root_block_closed_to_the_user_is_said(make_one):
     node = make_one.node({"a.test": (ZONE, ())}).start()

@@ -1,21 +1,23 @@
-// Answer on arbitrary messages over the example zone, where cookies may be required or not, and
-// over an image with flipped bits. Input: one octet of switches, up to four places to damage when
-// it says so, then the message. On the sound image every reply must pass the strict reader; on a
-// damaged one only sizes and header are promised.
+// Answer on arbitrary messages over the example zone, where cookies may be required or not, or the
+// client over its rate, and over an image with flipped bits. Input: one octet of switches, up to
+// four places to damage when it says so, then the message. On the sound image every reply must pass
+// the strict reader; on a damaged one only sizes and header are promised.
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 
+#include "control/compile/access.h"
 #include "dataplane/answer/answer.h"
+#include "dataplane/answer/rate_table.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/check.h"
 #include "tests/dataplane/example_zone.h"
 #include "tests/dataplane/located_zone.h"
 #include "tests/dataplane/reply_reader.h"
+#include "tests/dataplane/signed_zones.h"
 #include "tests/dataplane/test_tables.h"
+#include "tests/fuzz/fuzz_answer.h"
 
 namespace holdfast {
 namespace {
@@ -25,27 +27,41 @@ using answer::Counter;
 constexpr std::uint8_t kTcp = 1;
 constexpr std::uint8_t kDamage = 2;
 constexpr std::uint8_t kRequireCookies = 4;
+constexpr std::uint8_t kLimited = 8;
+constexpr std::size_t kFreshCookie = 16;  // octets that a reply has more than its query
 constexpr std::size_t kFlips = 4;
 constexpr std::size_t kFlipOctets = kFlips * 4;
-constexpr std::uint16_t kUdpOctets = 1232;
 constexpr std::uint32_t kWallSeconds = 1'700'000'000;
 
-// Names that depend on where the client is, beside those of the example zone.
+// Names that depend on where the client is, and zones signed with NSEC and NSEC3, beside those of
+// the example zone.
 control::Model Model() {
   control::Model model = test::ExampleModel();
   control::Model located = test::LocatedModel("located.test.");
   model.zones.push_back(std::move(located.zones[0]));
   model.location = std::move(located.location);
+  for (control::Zone& zone : test::SignedModel().zones) {
+    model.zones.push_back(std::move(zone));
+  }
   return model;
 }
 
 // Made once: tables as production makes them, and copies on the heap that end with their last
 // octet.
 struct Fixture {
-  Fixture() { answer::SetTime(*scratch, {.wall_seconds = kWallSeconds}); }
+  Fixture() {
+    answer::SetTime(*scratch, {.wall_seconds = kWallSeconds});
+    // The one answer that the limit leaves; time stands still.
+    fuzz::Ask(limited.snapshot(), std::string(wire::kHeaderOctets, '\0'), false, *scratch);
+  }
 
-  test::FrozenImage With(table::CookieMode cookies) {
+  test::FrozenImage With(table::CookieMode cookies, const table::RateLimit& rate = {}) {
     control::CompiledSettings settings;
+    settings.rate = rate;
+    settings.unproven_octets = rate.answers_per_second == 0 ? 0 : 512;
+    const control::AccessRule other{control::ParsePrefix("10.0.0.0/8").value(),
+                                    table::Access::kRefuse};
+    settings.access = control::AccessTableOf({&other, 1});
     settings.cookies = cookies;
     settings.cookie_secrets = {"0123456789abcdef", "fedcba9876543210"};
     settings.nsid = std::string(table::kMaxNsidOctets, 'n');
@@ -58,9 +74,19 @@ struct Fixture {
 
   test::TestTables tables{Model()};
   test::FrozenImage required = With(table::CookieMode::kRequire);
+  test::FrozenImage limited = With(table::CookieMode::kOn,
+                                   {.answers_per_second = 1,
+                                    .burst = 1,
+                                    .slip = 1,
+                                    .ipv4_prefix = 24,
+                                    .ipv6_prefix = 56,
+                                    .dry_run = 0,
+                                    .reserved = {}});
   test::FrozenImage image = With(table::CookieMode::kOn);
   std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
-  answer::ScratchPtr scratch = answer::MakeScratch({.udp_octets = kUdpOctets, .seed = 1}, counters);
+  std::unique_ptr<answer::RateTable> rates = std::move(answer::RateTable::Make().value());
+  answer::ScratchPtr scratch = answer::MakeScratch(
+      {.udp_octets = fuzz::kUdpOctets, .seed = 1, .rates = rates.get()}, counters);
 };
 Fixture& Fixed() {
   static Fixture fixture;
@@ -76,38 +102,9 @@ void Flip(std::string_view words) {
   }
 }
 
-// The reply; empty when there is none. The buffer ends where the contract lets it.
-std::string Ask(const test::FrozenImage& image, std::string_view message, bool tcp) {
-  const std::size_t limit = tcp ? 65535 : kUdpOctets;
-  const std::size_t room = std::max<std::size_t>(limit, message.size());
-  const auto buffer = std::make_unique<std::byte[]>(room);
-  std::memcpy(buffer.get(), message.data(), message.size());
-  answer::Job job;
-  job.message = buffer.get();
-  job.query_octets = static_cast<std::uint32_t>(message.size());
-  job.room_octets = static_cast<std::uint32_t>(room);
-  job.transport = tcp ? answer::Transport::kTcp : answer::Transport::kUdp;
-  answer::Answer(image.snapshot(), {&job, 1}, *Fixed().scratch);
-  if (job.outcome != answer::Outcome::kReply) {
-    return {};
-  }
-  HF_CHECK(job.reply_octets <= limit);
-  return {reinterpret_cast<const char*>(buffer.get()), job.reply_octets};
-}
-
 bool IsQuery(std::string_view message) {
   return message.size() >= wire::kHeaderOctets &&
          (static_cast<unsigned char>(message[2]) & 0x80) == 0;
-}
-
-// What any reply holds: ID, opcode and RD of the query, QR set, RA, Z, AD and CD clear.
-void CheckHeader(std::string_view query, std::string_view reply) {
-  HF_CHECK(reply.size() >= wire::kHeaderOctets);
-  HF_CHECK(reply.substr(0, 2) == query.substr(0, 2));
-  const auto asked = static_cast<unsigned char>(query[2]);
-  const auto said = static_cast<unsigned char>(reply[2]);
-  HF_CHECK((said & 0x80U) != 0 && (said & 0x79U) == (asked & 0x79U));
-  HF_CHECK((static_cast<unsigned char>(reply[3]) & 0xF0U) == 0);
 }
 
 void CheckReply(std::string_view query, std::string_view reply, bool tcp) {
@@ -147,10 +144,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Flip(words);
   }
   const bool required = (switches & kRequireCookies) != 0 && !damage;
-  const std::string reply = Ask(required ? Fixed().required : Fixed().image, message, tcp);
+  const bool limited = (switches & kLimited) != 0 && !required && !damage;
+  const test::FrozenImage& image = required  ? Fixed().required
+                                   : limited ? Fixed().limited
+                                             : Fixed().image;
+  const std::string reply = fuzz::Ask(image.snapshot(), message, tcp, *Fixed().scratch);
   HF_CHECK(IsQuery(message) || reply.empty());
   if (!reply.empty()) {
-    CheckHeader(message, reply);
+    fuzz::CheckHeader(message, reply);
   }
   if (damage) {
     Flip(words);
@@ -158,6 +159,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else if (IsQuery(message)) {
     HF_CHECK(!reply.empty());
     CheckReply(message, reply, tcp);
+    HF_CHECK(!limited || tcp || reply.size() <= message.size() + kFreshCookie ||
+             Fixed().counters[static_cast<std::size_t>(Counter::kValidCookie)] != 0);
+    Fixed().counters = {};
   }
   return 0;
 }

@@ -48,7 +48,8 @@ json ReadersOf(const std::string& run_dir) {
 }
 
 // From the page that control leaves behind, so it is the truth also of one that was killed. The
-// clock counts from the boot, and so does the image's life: none is there after another boot.
+// clock counts from the boot. So do tables in memory; those in a folder on a disk, which are for
+// tests, outlive a boot, and would tell of the one before until control starts.
 json HealthDataOf(const std::string& run_dir) {
   const std::string path = run_dir + "/root";
   const auto page = table::Mapping::Map(path, false);
