@@ -17,6 +17,10 @@ namespace holdfast::listen {
 namespace {
 
 constexpr int kMaxPassed = 1024;
+// Twice that is what the kernel holds of one connection's replies, its own part included. By itself
+// it grows to net.ipv4.tcp_wmem, 4 MB, and one turn of a connection to the time that filling it
+// takes: a hundred slow readers then hold up UDP and others for half a second.
+constexpr int kTcpSendOctets = 128 << 10;
 
 Result<int> Number(const char* variable, const char* text, int least, int most) {
   int value = 0;
@@ -85,7 +89,9 @@ Status PrepareTcp(const Listener& listener) {
   // net.ipv4.tcp_fastopen lets servers. A kernel without it serves as before.
   setsockopt(
       listener.fd, IPPROTO_TCP, TCP_FASTOPEN, &kFastOpenConnections, sizeof(kFastOpenConnections));
-  // Connections inherit it: a reply burst leaves at once.
+  // Connections inherit both: a reply burst leaves at once, and the kernel does not let the send
+  // buffer grow to megabytes for a client that reads slowly.
+  HF_TRY(Set(listener, SOL_SOCKET, SO_SNDBUF, "SO_SNDBUF", kTcpSendOctets));
   return Set(listener, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY", 1);
 }
 

@@ -13,8 +13,8 @@ import dns.rcode
 import dns.resolver
 import pytest
 from conftest import open_folder
-from holdfast_node import ADDRESSES, Node, free_port, needs_programs, until
-from reference_servers import found
+from holdfast_node import ADDRESSES, Node, needs_programs
+from reference_servers import found, unbound
 
 NEEDED = ("dig", "kdig", "drill", "unbound")
 ORIGIN = "people.test"
@@ -61,26 +61,8 @@ def fixture_node():
 @pytest.fixture(name="resolver", scope="module")
 def fixture_resolver(node):
     """The port of an unbound that asks the node for its zone."""
-    port = free_port()
-    with open_folder() as folder, (folder / "log").open("w") as log:
-        config = folder / "unbound.conf"
-        config.write_text(
-            f"server:\n interface: {ADDRESSES[0]}\n port: {port}\n do-daemonize: no\n"
-            f' username: ""\n chroot: ""\n directory: "{folder}"\n pidfile: "{folder}/pid"\n'
-            ' use-syslog: no\n module-config: "iterator"\n do-not-query-localhost: no\n'
-            ' local-zone: "test." nodefault\n qname-minimisation: yes\n use-caps-for-id: yes\n'
-            f'remote-control:\n control-enable: no\nstub-zone:\n name: "{ORIGIN}"\n'
-            f" stub-addr: {ADDRESSES[0]}@{node.port}\n")
-        process = subprocess.Popen([found("unbound"), "-d", "-c", config], stdout=log, stderr=log)
-        try:
-            def is_up():
-                with contextlib.suppress(dns.exception.Timeout, OSError):
-                    return ask(port, f"www.{ORIGIN}.", "A").rcode() == dns.rcode.NOERROR
-            until(is_up, seconds=20)
-            yield port
-        finally:
-            process.terminate()
-            process.wait(10)
+    with unbound([ORIGIN], f"{ADDRESSES[0]}@{node.port}", ' module-config: "iterator"\n') as port:
+        yield port
 
 
 def ask(port, name, kind, way=dns.query.udp):

@@ -1,11 +1,17 @@
-"""NSD and Knot DNS, each with the zones of a folder, on loopback and in the foreground; ended by
-pid. Both keep to themselves: no remote control, no files elsewhere.
+"""NSD and Knot DNS, each with the zones of a folder, and unbound as a caching resolver, on loopback
+and in the foreground; ended by pid. All keep to themselves: no remote control, no files elsewhere.
 """
 
 import contextlib
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
 from holdfast_node import free_port, until
 
 ADDRESS = "127.0.0.1"
@@ -88,3 +94,34 @@ def reference_servers(folder, zones, is_up):
             until(lambda s=server: is_up(s.port) or s.process.poll() is not None, seconds=60)
             assert server.process.poll() is None, server.log()
         yield servers
+
+
+@contextlib.contextmanager
+def unbound(origins, server, more):
+    """Its port. It asks `server` (ADDRESS@PORT) for those zones, with letters of random case and
+    minimised names. @param more  of its `server:` part."""
+    port = free_port()
+    stubs = "".join(f'stub-zone:\n name: "{origin}"\n stub-addr: {server}\n'
+                    for origin in origins)
+    with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w") as log:
+        config = Path(folder, "unbound.conf")
+        config.write_text(
+            f"server:\n interface: {ADDRESS}\n port: {port}\n do-daemonize: no\n"
+            f' username: ""\n chroot: ""\n directory: "{folder}"\n pidfile: "{folder}/pid"\n'
+            ' use-syslog: no\n do-not-query-localhost: no\n local-zone: "test." nodefault\n'
+            f" qname-minimisation: yes\n use-caps-for-id: yes\n{more}"
+            f"remote-control:\n control-enable: no\n{stubs}")
+        process = subprocess.Popen([found("unbound"), "-d", "-c", config], stdout=log, stderr=log)
+
+        def is_up():
+            query = dns.message.make_query(origins[0], "SOA")
+            with contextlib.suppress(dns.exception.Timeout, OSError):
+                return dns.query.udp(query, ADDRESS, port=port, timeout=2).rcode() == \
+                    dns.rcode.NOERROR
+
+        try:
+            until(is_up)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(10)
