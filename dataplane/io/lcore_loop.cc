@@ -13,7 +13,6 @@
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 
-#include "dataplane/base/clock.h"
 #include "dataplane/io/counters.h"
 #include "dataplane/io/exception_path.h"
 #include "dataplane/io/frame.h"
@@ -51,7 +50,7 @@ class Lcore {
     }
     answer::SetTime(*work_.scratch,
                     {.wall_seconds = work_.wall_seconds->load(std::memory_order_relaxed),
-                     .ns = clock_.NowNs()});
+                     .ns = work_.clock.NowNs()});
     answer::Answer(snapshot, {jobs_.data(), queries_}, *work_.scratch);
     for (unsigned i = 0; i < queries_; ++i) {
       TurnRound(i);
@@ -181,7 +180,6 @@ class Lcore {
   }
 
   const LcoreWork& work_;
-  const TscClock clock_;
   const std::uint16_t burst_;
   std::span<std::uint64_t> counters_;
   table::Snapshot snapshot_;

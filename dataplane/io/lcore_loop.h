@@ -8,6 +8,7 @@
 #include <span>
 
 #include "dataplane/answer/answer.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/limits.h"
 #include "dataplane/io/address.h"
 #include "dataplane/io/classify.h"
@@ -42,6 +43,7 @@ struct LcoreWork {
   // As answer::Time has it, kept by another thread: no call into the kernel here. Never null when
   // the loop runs.
   const std::atomic<std::uint32_t>* wall_seconds = nullptr;
+  TscClock clock;  // made where the work is, since that takes a while
 };
 
 /// Polls the lanes in turn until `stop`, then answers what the queues still hold, for
