@@ -48,13 +48,33 @@ void Measure(benchmark::State& state, F burst) {
   state.SetItemsProcessed(static_cast<std::int64_t>(queries));
 }
 
-void AnswerBursts(benchmark::State& state, const LoadKind& kind) {
+// A row's tables: what is in them, and how many answers each /32 gets, without slip.
+struct Kind {
+  LoadKind load;
+  std::uint32_t answers_per_second = 0;  // 0: not limited
+  bool operator==(const Kind&) const = default;
+};
+
+void Limit(control::Publisher& publisher, std::uint32_t answers_per_second) {
+  if (answers_per_second == 0) {
+    return;
+  }
+  control::CompiledSettings settings;
+  settings.rate.answers_per_second = settings.rate.burst = answers_per_second;
+  settings.rate.ipv4_prefix = 32;
+  settings.rate.ipv6_prefix = 64;
+  Must(publisher.PutSettings(settings));
+  Must(publisher.Commit());
+}
+
+void AnswerBursts(benchmark::State& state, const Kind& kind) {
   // Google Benchmark calls each row several times; the tables of the last row asked for are kept.
   static std::unique_ptr<Load> load;
-  static LoadKind loaded{.names = 0};
+  static Kind loaded{.load = {.names = 0}};
   if (loaded != kind) {
     load.reset();
-    load = std::make_unique<Load>(kind);
+    load = std::make_unique<Load>(
+        kind.load, [&](auto& publisher) { Limit(publisher, kind.answers_per_second); });
     loaded = kind;
   }
   std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
@@ -71,9 +91,9 @@ void AnswerBursts(benchmark::State& state, const LoadKind& kind) {
   // A row that answered something else than it says would be no measurement.
   const auto counted = [&](Counter counter) { return counters[static_cast<std::size_t>(counter)]; };
   const bool is_over = kind.answers_per_second == kNextToNone;
-  const auto right = is_over      ? Counter::kDroppedLimited
-                     : kind.exist ? Counter::kNoError
-                                  : Counter::kNxDomain;
+  const auto right = is_over           ? Counter::kDroppedLimited
+                     : kind.load.exist ? Counter::kNoError
+                                       : Counter::kNxDomain;
   const std::size_t others = is_over ? load->clients().size() : 0;  // each is answered once
   if (counted(right) > next || counted(right) + others < next || counted(Counter::kNodata) != 0) {
     state.SkipWithError("replies of another kind than the row's");
@@ -90,21 +110,21 @@ void CopyAlone(benchmark::State& state) {
 void RegisterRows() {
   struct Row {
     const char* name;
-    LoadKind kind;
+    Kind kind;
   };
   static constexpr Row kRows[] = {
-      {"hit/1", {.names = 1}},
-      {"hit/1k", {.names = 1000}},
-      {"hit/100k", {.names = 100'000}},
-      {"hit/1M", {.names = 1'000'000}},
-      {"nxdomain/1M", {.names = 1'000'000, .exist = false}},
-      {"weighted/1k", {.names = 1000, .policy = Policy::kWeighted}},
-      {"multivalue/1k", {.names = 1000, .policy = Policy::kMultivalue}},
-      {"geo/1k", {.names = 1000, .policy = Policy::kGeolocation}},
-      {"latency/1k", {.names = 1000, .policy = Policy::kLatency}},
-      {"cidr/1k", {.names = 1000, .policy = Policy::kCidr}},
-      {"limited/1k", {.names = 1000, .answers_per_second = kNeverReached}},
-      {"over/1k", {.names = 1000, .answers_per_second = kNextToNone}},
+      {"hit/1", {{.names = 1}}},
+      {"hit/1k", {{.names = 1000}}},
+      {"hit/100k", {{.names = 100'000}}},
+      {"hit/1M", {{.names = 1'000'000}}},
+      {"nxdomain/1M", {{.names = 1'000'000, .exist = false}}},
+      {"weighted/1k", {{.names = 1000, .policy = Policy::kWeighted}}},
+      {"multivalue/1k", {{.names = 1000, .policy = Policy::kMultivalue}}},
+      {"geo/1k", {{.names = 1000, .policy = Policy::kGeolocation}}},
+      {"latency/1k", {{.names = 1000, .policy = Policy::kLatency}}},
+      {"cidr/1k", {{.names = 1000, .policy = Policy::kCidr}}},
+      {"limited/1k", {{.names = 1000}, kNeverReached}},
+      {"over/1k", {{.names = 1000}, kNextToNone}},
   };
   for (const Row& row : kRows) {
     benchmark::RegisterBenchmark(row.name, AnswerBursts, row.kind);

@@ -125,9 +125,9 @@ std::string MakeQuery(const std::string& owner, std::uint16_t id, bool edns) {
 
 }  // namespace
 
-Load::Load(const LoadKind& kind) {
+Load::Load(const LoadKind& kind, const More& more) {
   const auto labels = RandomLabels(kind.names, 1);
-  Publish(labels, kind);
+  Publish(labels, kind, more);
   const auto others = kind.exist ? std::vector<std::string>() : RandomLabels(kQueries, 2);
   const auto& asked = kind.exist ? labels : others;
   const std::string origin = Must(wire::FromText(kOrigin));
@@ -156,18 +156,13 @@ Load::~Load() {
   ::munmap(image_, image_octets_);
 }
 
-void Load::Publish(const std::vector<std::string>& labels, const LoadKind& kind) {
+void Load::Publish(const std::vector<std::string>& labels, const LoadKind& kind, const More& more) {
   const std::uint64_t octets =
       (64U << 20U) + (kind.names * (kind.policy == Policy::kSimple ? 512 : 4096));
   PublishedTables tables(
       MakeModel(labels, kind.policy), std::filesystem::temp_directory_path().string(), octets);
-  if (kind.answers_per_second != 0) {
-    control::CompiledSettings settings;
-    settings.rate.answers_per_second = settings.rate.burst = kind.answers_per_second;
-    settings.rate.ipv4_prefix = 32;
-    settings.rate.ipv6_prefix = 64;
-    Must(tables.publisher().PutSettings(settings));
-    Must(tables.publisher().Commit());
+  if (more) {
+    more(tables.publisher());
   }
   generation_ = tables.publisher().generation();
   const auto file = Must(table::Mapping::Map(tables.publisher().image_path(), false));

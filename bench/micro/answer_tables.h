@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "control/model/model.h"
+#include "control/publish/publisher.h"
 #include "dataplane/table/view.h"
 
 namespace holdfast::bench {
@@ -19,14 +21,16 @@ struct LoadKind {
   // Each name has a rule of its own: three weighted records, ten multivalue ones, or ten places and
   // the default among 250 classes of clients in 100,000 networks (IP-based: among 1,000 blocks).
   control::Policy policy = control::Policy::kSimple;
-  std::uint32_t answers_per_second = 0;  // to each /32, as many at once, no slip; 0: not limited
   bool operator==(const LoadKind&) const = default;
 };
 
 class Load {
  public:
   /// Stops the program with a sentence when the tables cannot be made.
-  explicit Load(const LoadKind& kind);
+  /// @param more  publishes what else is wanted. `tools/bench guard` builds this file with older
+  ///              commits too, which know nothing of what is new.
+  using More = std::function<void(control::Publisher&)>;
+  explicit Load(const LoadKind& kind, const More& more = {});
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -40,7 +44,7 @@ class Load {
   [[nodiscard]] const std::vector<Client>& clients() const noexcept { return clients_; }
 
  private:
-  void Publish(const std::vector<std::string>& labels, const LoadKind& kind);
+  void Publish(const std::vector<std::string>& labels, const LoadKind& kind, const More& more);
 
   std::byte* image_ = nullptr;  // a copy in memory of its own, on huge pages where the kernel gives
   std::size_t image_octets_ = 0;  // them: production's image lies in hugetlbfs
