@@ -254,7 +254,9 @@ int ScriptedServer::OnServerName(ssl_st* ssl, int* alert, void* self) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   {
     const std::lock_guard lock(server.mutex_);
-    server.names_.emplace_back(name != nullptr ? name : "");
+    if (server.names_.size() < kNamesKept) {
+      server.names_.emplace_back(name != nullptr ? name : "");
+    }
   }
   if (name == nullptr && server.setup_.needs_sni) {
     *alert = SSL_AD_HANDSHAKE_FAILURE;

@@ -81,7 +81,9 @@ class ScriptedServer {
   [[nodiscard]] milliseconds lateness() const { return milliseconds(lateness_ms_); }
   /// Its own certificate in PEM; of TLS servers only.
   [[nodiscard]] std::string certificate() const;
-  /// One per TLS handshake that got as far as its server name.
+  /// One per TLS handshake that got as far as its server name, of the first kNamesKept: a test of
+  /// thousands looks at what it holds itself.
+  static constexpr std::size_t kNamesKept = 1000;
   [[nodiscard]] std::vector<std::string> names();
   /// What the clients asked, for scripts that call Note.
   void Note(std::string text);
