@@ -198,7 +198,8 @@ class Standing:
     supervisor, which would replace it."""
 
     def __init__(self, node):
-        self.pids = [node.process.pid, node.pid("control")]
+        # Control may be on its way up again; 0 would be this whole process group.
+        self.pids = [node.process.pid, until(lambda: node.pid("control"))]
 
     def __enter__(self):
         for pid in self.pids:
