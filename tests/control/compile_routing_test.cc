@@ -232,6 +232,7 @@ TEST(RoutingOverTime, routing_092_ADeletedCheckCountsAsNoneWithAWarning) {
   EXPECT_TRUE(compiled->warnings.empty());  // the lint's is the one
   Findings findings;
   LintZone(trees.model.zones[0], trees.model.checks, findings);
+  EXPECT_EQ(findings.WarningCount(), 2U);  // and of its server, which has no address
   EXPECT_EQ(std::ranges::count_if(findings.Warnings(),
                                   [](const std::string& one) {
                                     return one.contains(
