@@ -2,6 +2,7 @@
 #include "bench/micro/answer_tables.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,7 +23,9 @@ namespace {
 
 using control::Policy;
 
-constexpr std::size_t kQueries = 1U << 16U;
+// As many as there are names, so that all of a large table is asked for, within reason.
+constexpr std::size_t kFewestQueries = 1U << 16U;
+constexpr std::size_t kMostQueries = 1U << 20U;
 constexpr auto kTypeA = static_cast<std::uint16_t>(wire::Type::kA);
 constexpr const char* kOrigin = "bench.test.";
 
@@ -126,14 +129,16 @@ std::string MakeQuery(const std::string& owner, std::uint16_t id, bool edns) {
 }  // namespace
 
 Load::Load(const LoadKind& kind, const More& more) {
+  const std::size_t count =
+      std::clamp(std::bit_ceil(kind.names), kFewestQueries, kMostQueries);
   const auto labels = RandomLabels(kind.names, 1);
   Publish(labels, kind, more);
-  const auto others = kind.exist ? std::vector<std::string>() : RandomLabels(kQueries, 2);
+  const auto others = kind.exist ? std::vector<std::string>() : RandomLabels(count, 2);
   const auto& asked = kind.exist ? labels : others;
   const std::string origin = Must(wire::FromText(kOrigin));
   std::mt19937_64 random(3);
   std::vector<std::size_t> ends;
-  for (std::size_t i = 0; i < kQueries; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const auto draw = random();
     octets_ += MakeQuery(OwnerOf(asked[random() % asked.size()], origin),
                          static_cast<std::uint16_t>(draw),
@@ -146,7 +151,7 @@ Load::Load(const LoadKind& kind, const More& more) {
     start = end;
   }
   const std::uint32_t clients = LastClient({}) - kFirstClient + 1;
-  for (std::size_t i = 0; i < kQueries; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     StoreBe32(clients_.emplace_back().data(),
               kFirstClient + static_cast<std::uint32_t>(random() % clients));
   }
@@ -177,7 +182,8 @@ void Load::Publish(const std::vector<std::string>& labels, const LoadKind& kind,
   image_ = static_cast<std::byte*>(memory);
   const table::View view(file.data(), file.size());
   const auto used = view.header().used_units.load(std::memory_order_relaxed);
-  std::memcpy(image_, file.data(), std::min<std::size_t>(image_octets_, used * kOffsetUnit));
+  used_octets_ = std::min<std::size_t>(image_octets_, used * kOffsetUnit);
+  std::memcpy(image_, file.data(), used_octets_);
 }
 
 table::Snapshot Load::snapshot() const {

@@ -36,6 +36,8 @@ class Load {
   Load& operator=(const Load&) = delete;
 
   [[nodiscard]] table::Snapshot snapshot() const;
+  /// What is filled of the image.
+  [[nodiscard]] std::size_t used_octets() const noexcept { return used_octets_; }
   /// Type A, uniform over the names, half of them with EDNS; a power of two of them. They lie one
   /// behind the other, so that the copy is measured and no misses of the bench's own.
   [[nodiscard]] const std::vector<std::string_view>& queries() const noexcept { return queries_; }
@@ -48,6 +50,7 @@ class Load {
 
   std::byte* image_ = nullptr;  // a copy in memory of its own, on huge pages where the kernel gives
   std::size_t image_octets_ = 0;  // them: production's image lies in hugetlbfs
+  std::size_t used_octets_ = 0;
   Generation generation_;
   std::string octets_;  // of the queries, one behind the other
   std::vector<std::string_view> queries_;
