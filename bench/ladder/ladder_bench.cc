@@ -113,6 +113,7 @@ class Lane {
     if constexpr (kRung >= kHeaders) {
       for (unsigned i = 0; i < count; ++i) {
         rte_prefetch0(rte_pktmbuf_mtod(mbuf_[i], void*));
+        rte_prefetch0(rte_pktmbuf_mtod_offset(mbuf_[i], void*, RTE_CACHE_LINE_SIZE));
       }
       for (unsigned i = 0; i < count; ++i) {
         Receive(i);
@@ -289,8 +290,8 @@ class Frames {
   std::unique_ptr<io::Port> port_;
 };
 
-// What one cache line from anywhere costs when as many are under way as the core can have: no address
-// depends on what was read before.
+// What one cache line from anywhere costs when as many are under way as the core can have: no
+// address depends on what was read before.
 class RandomLines {
  public:
   explicit RandomLines(std::size_t octets) : lines_(static_cast<std::uint32_t>(octets / 64)) {

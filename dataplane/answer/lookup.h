@@ -51,6 +51,9 @@ constexpr bool AsksTheName(std::uint16_t qtype) noexcept {
 inline const table::RrsetEntry* EntryFor(const table::Snapshot& snapshot,
                                          const table::NameRecord& record,
                                          std::uint16_t qtype) noexcept {
+  if (record.rrset[0].type == qtype && record.rrsets - 1U < 2U) [[likely]] {
+    return record.rrset;
+  }
   const auto entries = snapshot.Rrsets(record);
   for (const auto& entry : entries) {
     if (entry.type == qtype) {

@@ -3,6 +3,7 @@
 #include "dataplane/answer/parse.h"
 
 #include <algorithm>
+#include <array>
 #include <emmintrin.h>
 
 #include "dataplane/answer/options.h"
@@ -22,8 +23,17 @@ struct Counts {
   unsigned questions, answers, authorities, additionals;
 };
 
+// The header from its flags to NSCOUNT, read little-endian: QR, opcode and the counts of an
+// ordinary query.
+constexpr std::uint64_t kPlainMask = 0xFFFFFFFFFFFF00F8;
+constexpr std::uint64_t kPlainHeader = 0x0000000001000000;
+
 unsigned Octet(const std::byte* m, std::size_t at) noexcept {
   return std::to_integer<unsigned>(m[at]);
+}
+
+Counts CountsOf(const std::byte* m) noexcept {
+  return {LoadBe16(m + 4), LoadBe16(m + 6), LoadBe16(m + 8), LoadBe16(m + 10)};
 }
 
 bool IsType(unsigned type, Type wanted) noexcept {
@@ -225,6 +235,27 @@ void Fail(Query& query, Rcode rcode, ExtendedError extended = ExtendedError::kNo
   }
 }
 
+// A header that is not the ordinary query's. False: what is to be done with it is settled.
+[[gnu::cold, gnu::noinline]] bool JudgeHeader(const std::byte* m,
+                                              std::size_t size,
+                                              Query& query) noexcept {
+  const unsigned flags = Octet(m, 2);
+  if ((flags & 0x80U) != 0) {
+    query.todo = Todo::kDropResponse;
+    return false;
+  }
+  const Counts counts = CountsOf(m);
+  if ((flags & 0x78U) != 0) {
+    FailWholly(m, size, counts, Rcode::kNotImp, query);
+    return false;
+  }
+  if (counts.questions != 1) {
+    FailWholly(m, size, counts, Rcode::kFormErr, query);
+    return false;
+  }
+  return true;
+}
+
 // Fails a query for a type that is no data (RFC 6895 3.1). False: it is none of them.
 [[gnu::cold, gnu::noinline]] bool FailMetaType(Query& query) noexcept {
   if (query.qtype == 0) {
@@ -275,34 +306,36 @@ std::size_t QnameOctets(const std::byte* m, std::size_t size) noexcept {
   return 0;
 }
 
-// The one way an OPT stands in nearly every query: alone and last, without options.
-bool TakePlainOpt(const std::byte* m, std::size_t size, std::size_t at, Query& query) noexcept {
-  constexpr std::uint32_t kRootAndType = 0x00290000;  // root, type 41, read little-endian
-  if (size - at != 1 + kRecordTail ||
-      (LoadAs<std::uint32_t>(m + at) & 0x00FFFFFFU) != (kRootAndType & 0x00FFFFFFU) ||
-      LoadAs<std::uint16_t>(m + at + 9) != 0) {
+// Nothing behind the question, or the one way an OPT stands in nearly every query: alone, last and
+// without options. Without a branch between the two, which no core could foresee. Octets behind the
+// message are read, and not used: the buffer is longer than any question and that OPT.
+bool TakePlainRest(const std::byte* m, std::size_t size, std::size_t at, Query& query) noexcept {
+  constexpr std::uint64_t kOneAdditional = 0x010000000000;  // ANCOUNT to ARCOUNT, little-endian
+  constexpr std::uint32_t kRootAndType = 0x00290000;        // root, type 41
+  static_assert(wire::kHeaderOctets + wire::kMaxNameOctets + kQuestionTail + 1 + kRecordTail <
+                wire::kPlainUdpOctets);
+  const std::uint64_t counts = LoadAs<std::uint64_t>(m + 4) >> 16U;
+  const std::byte* opt = m + at;
+  const bool nothing = (counts == 0) & (size == at);
+  const bool plain = (counts == kOneAdditional) & (size - at == 1 + kRecordTail) &
+                     ((LoadAs<std::uint32_t>(opt) & 0x00FFFFFFU) == kRootAndType) &
+                     (LoadAs<std::uint16_t>(opt + 9) == 0);
+  if (!(nothing | plain)) [[unlikely]] {
     return false;
   }
-  query.has_edns = true;
-  query.client_octets = LoadBe16(m + at + 3);
-  query.edns_version = static_cast<std::uint8_t>(Octet(m, at + 6));
-  query.dnssec_ok = (Octet(m, at + 7) & 0x80U) != 0;
+  query.has_edns = plain;
+  query.client_octets = LoadBe16(opt + 3);
+  query.edns_version = static_cast<std::uint8_t>(Octet(opt, 6) & (0U - (plain ? 1U : 0U)));
+  query.dnssec_ok = plain & ((Octet(opt, 7) & 0x80U) != 0);
   return true;
 }
 
 // Everything behind the question, and what it says about answering it.
-bool ReadRest(const std::byte* m,
-              std::size_t size,
-              std::size_t at,
-              const Counts& counts,
-              Query& query) noexcept {
-  if (counts.answers + counts.authorities + counts.additionals == 0) {
-    return at == size;
-  }
-  if (counts.answers + counts.authorities == 0 && counts.additionals == 1 &&
-      TakePlainOpt(m, size, at, query)) [[likely]] {
-    return true;
-  }
+[[gnu::noinline]] bool TakeRest(const std::byte* m,
+                                std::size_t size,
+                                std::size_t at,
+                                Query& query) noexcept {
+  const Counts counts = CountsOf(m);
   // RFC 1035 4.1: a query holds no answers; only IXFR carries a SOA in authority.
   const bool is_plain = counts.answers + counts.authorities == 0;
   const bool is_ixfr = IsType(query.qtype, Type::kIxfr) && counts.answers == 0;
@@ -315,34 +348,16 @@ bool ReadRest(const std::byte* m,
 void Parse(const Job& job, Query& query, Accepts accepts) noexcept {
   const std::byte* m = job.message;
   const std::size_t size = job.query_octets;
-  query.has_question = false;
-  query.has_edns = false;
-  query.dnssec_ok = false;
-  query.edns_version = 0;
-  query.asked = 0;
-  query.cookie_valid = false;
-  query.option_octets = 0;
-  query.record = nullptr;
-  query.entry = nullptr;
-  query.choice.kind = ChoiceKind::kNone;
-  query.job = &job;
-  query.accepts = accepts;
-  query.subnet.family = 0;
+  query.Clear(job, accepts);
   if (size < wire::kHeaderOctets) [[unlikely]] {
     query.todo = Todo::kDropShort;
     return;
   }
-  const unsigned flags = Octet(m, 2);
-  if ((flags & 0x80U) != 0) [[unlikely]] {
-    query.todo = Todo::kDropResponse;
-    return;
-  }
-  const Counts counts{LoadBe16(m + 4), LoadBe16(m + 6), LoadBe16(m + 8), LoadBe16(m + 10)};
-  if ((flags & 0x78U) != 0) [[unlikely]] {
-    return FailWholly(m, size, counts, Rcode::kNotImp, query);
-  }
-  if (counts.questions != 1) [[unlikely]] {
-    return FailWholly(m, size, counts, Rcode::kFormErr, query);
+  // Nearly always a query of opcode 0 with one question and nothing in the two sections behind it.
+  if ((LoadAs<std::uint64_t>(m + 2) & kPlainMask) != kPlainHeader) [[unlikely]] {
+    if (!JudgeHeader(m, size, query)) {
+      return;
+    }
   }
   const std::size_t octets = QnameOctets(m, size);
   std::size_t at = wire::kHeaderOctets + octets;
@@ -355,7 +370,7 @@ void Parse(const Job& job, Query& query, Accepts accepts) noexcept {
   query.qtype = LoadBe16(m + at);
   const unsigned qclass = LoadBe16(m + at + 2);
   at += kQuestionTail;
-  if (!ReadRest(m, size, at, counts, query)) [[unlikely]] {
+  if (!TakePlainRest(m, size, at, query) && !TakeRest(m, size, at, query)) [[unlikely]] {
     return Fail(query, Rcode::kFormErr);
   }
   if (query.edns_version != 0) [[unlikely]] {
@@ -378,27 +393,44 @@ void Parse(const Job& job, Query& query, Accepts accepts) noexcept {
 }
 
 void FoldName(const std::byte* from, std::size_t octets, std::byte* to) noexcept {
-  const __m128i iota = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  // A length octet is at most 63 and so is never taken for a letter. Octets from 0x80 on are
-  // negative here and lie outside the range too.
-  const auto fold = [&](std::size_t at) {
-    const __m128i raw = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
-    const __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(raw, _mm_set1_epi8('A' - 1)),
-                                        _mm_cmplt_epi8(raw, _mm_set1_epi8('Z' + 1)));
-    const __m128i lower = _mm_or_si128(raw, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
-    const auto left = static_cast<int>(octets) - static_cast<int>(at);
-    const auto keep = static_cast<char>(std::clamp(left, 0, 16));
-    const __m128i mask = _mm_cmpgt_epi8(_mm_set1_epi8(keep), iota);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), _mm_and_si128(lower, mask));
+  // What a name keeps of two vectors: ones where it is, zeros behind it.
+  alignas(64) static constexpr auto kKeep = [] {
+    std::array<std::uint8_t, 64> keep{};
+    std::fill_n(keep.begin(), 32, std::uint8_t{0xFF});
+    return keep;
+  }();
+  const auto load = [](const void* at) { return _mm_loadu_si128(static_cast<const __m128i*>(at)); };
+  const auto store = [&](std::size_t at, __m128i vector) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), vector);
   };
+  // A length octet is at most 63 and so is never taken for a letter. 'A'..'Z' become the 26
+  // greatest signed values.
+  const auto lower = [&](std::size_t at) {
+    const __m128i raw = load(from + at);
+    const __m128i moved = _mm_add_epi8(raw, _mm_set1_epi8(127 - 'Z'));
+    const __m128i upper = _mm_cmpgt_epi8(moved, _mm_set1_epi8(127 - 26));
+    return _mm_or_si128(raw, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
+  };
+  const __m128i zero = _mm_setzero_si128();
   // Two vectors hold most names: no branch on the length for those.
-  fold(0);
-  fold(16);
-  std::size_t at = 32;
-  for (; at < octets; at += 16) {
-    fold(at);
+  if (octets <= 32) [[likely]] {
+    const std::uint8_t* keep = kKeep.data() + 32 - octets;
+    store(0, _mm_and_si128(lower(0), load(keep)));
+    store(16, _mm_and_si128(lower(16), load(keep + 16)));
+    store(32, zero);
+    store(48, zero);
+    return;
   }
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), _mm_setzero_si128());
+  std::size_t at = 0;
+  for (; at + 16 <= octets; at += 16) {
+    store(at, lower(at));
+  }
+  if (at < octets) {
+    store(at, _mm_and_si128(lower(at), load(kKeep.data() + 32 - (octets - at))));
+    at += 16;
+  }
+  store(at, zero);
+  store(at + 16, zero);
 }
 
 void FoldNameScalar(const std::byte* from, std::size_t octets, std::byte* to) noexcept {

@@ -49,25 +49,48 @@ inline constexpr std::size_t kFoldedOctets = 288;
 static_assert(kFoldedOctets >= 256 + table::kHashPadding);
 
 struct alignas(64) Query {
-  // Set by Parse.
+  // Set by Parse. First what Clear sets to nothing, side by side.
   Todo todo = Todo::kDropShort;
   bool has_question = false;  // the question section could be read and is echoed
   bool has_edns = false;      // a well-formed OPT header was seen: the reply carries one
   bool dnssec_ok = false;     // DO
+  std::uint8_t edns_version = 0;
+  std::uint8_t asked = 0;          // Asked bits
+  bool cookie_valid = false;       // a server cookie of ours came with it; set by the stage after
+  std::uint8_t cookie_octets = 0;  // kAskedCookie: of the option's data, as IsCookieLength says ...
+  std::uint16_t cookie_at = 0;     // ... which stands here in the message
+  std::uint16_t option_octets = 0;  // of the options that the reply must have
   wire::Rcode rcode = wire::Rcode::kNoError;
+  ExtendedError extended{};  // why, unless kLookUp
+  // Set by the stages after it, for kLookUp.
+  const table::NameRecord* record = nullptr;  // of the exact name, or null
+  const table::RrsetEntry* entry = nullptr;   // what answers at `record`; null: see compose
+  Choice choice;                              // of a pool; kNone until decided
+
+  const Job* job = nullptr;
+  table::NameKey key;  // of `folded`; octets are set by Parse, the hash by the stage after it
   std::uint16_t qtype = 0;
   std::uint16_t client_octets = 0;  // UDP size of the OPT, as sent
-  std::uint8_t edns_version = 0;
-  std::uint8_t asked = 0;           // Asked bits
-  bool cookie_valid = false;        // a server cookie of ours came with it; set by the stage after
-  ExtendedError extended{};         // why, unless kLookUp
-  std::uint16_t option_octets = 0;  // of the options that the reply must have
-  table::NameKey key;  // of `folded`; octets are set by Parse, the hash by the stage after it
-  const Job* job = nullptr;
   Accepts accepts;
-  Subnet subnet;                   // its address is set only when it has a family
-  std::uint16_t cookie_at = 0;     // kAskedCookie: the option's data in the message ...
-  std::uint8_t cookie_octets = 0;  // ... as IsCookieLength says
+  Subnet subnet;  // its address is set only when it has a family
+
+  /// Before the next message.
+  void Clear(const Job& next, Accepts takes) noexcept {
+    todo = Todo::kDropShort;
+    has_question = has_edns = dnssec_ok = false;
+    edns_version = asked = 0;
+    cookie_valid = false;
+    cookie_octets = 0;
+    cookie_at = option_octets = 0;
+    rcode = wire::Rcode::kNoError;
+    extended = {};
+    record = nullptr;
+    entry = nullptr;
+    choice = {};
+    job = &next;
+    accepts = takes;
+    subnet.family = 0;
+  }
 
   /// Who asks. For decisions that depend on it.
   [[nodiscard]] table::ClientPrefix Client() const noexcept {
@@ -75,11 +98,6 @@ struct alignas(64) Query {
   }
 
   Cookie cookie;  // of the reply; set for kAskedCookie by the stage after Parse
-
-  // Set by the stages after it, for kLookUp.
-  const table::NameRecord* record = nullptr;  // of the exact name, or null
-  const table::RrsetEntry* entry = nullptr;   // what answers at `record`; null: see compose
-  Choice choice;                              // of a pool; kNone until decided
 
   alignas(16) std::array<std::byte, kFoldedOctets> folded;
 };

@@ -11,6 +11,7 @@
 #include "dataplane/answer/decide.h"
 #include "dataplane/answer/lookup.h"
 #include "dataplane/answer/parse.h"
+#include "dataplane/answer/plain.h"
 #include "dataplane/answer/scratch.h"
 #include "dataplane/answer/server_names.h"
 #include "dataplane/answer/write.h"
@@ -41,10 +42,12 @@ inline unsigned ParseAll(const table::Snapshot& snapshot,
   return asked;
 }
 
+// Sends for the records that may be the exact names'.
 inline void PrefetchRecords(const table::Snapshot& snapshot, std::span<Query> queries) noexcept {
-  for (const Query& q : queries) {
+  for (Query& q : queries) {
     if (q.todo == Todo::kLookUp) [[likely]] {
-      Prefetch(snapshot.Candidate(q.key.hash));
+      q.record = snapshot.Candidate(q.key.hash);
+      Prefetch(q.record);
     }
   }
 }
@@ -56,7 +59,9 @@ inline unsigned FindAll(const table::Snapshot& snapshot, std::span<Query> querie
     if (q.todo != Todo::kLookUp) [[unlikely]] {
       continue;
     }
-    q.record = snapshot.Find(q.key);
+    if (!snapshot.IsFound(q.record, q.key)) [[unlikely]] {
+      q.record = snapshot.Find(q.key);
+    }
     if (q.record == nullptr || (q.record->flags & table::kNameCut) != 0 || AsksTheName(q.qtype)) {
       continue;  // compose finds out
     }
@@ -184,15 +189,15 @@ inline void CountReply(const Query& query, const Reply& reply, Tally& tally) noe
   tally.Add(Counter::kNodata, nodata ? 1 : 0);
 }
 
-inline void Respond(const table::Snapshot& snapshot,
-                    Job& job,
-                    Query& query,
-                    Scratch& scratch) noexcept {
+[[gnu::noinline]] inline void Respond(const table::Snapshot& snapshot,
+                                      Job& job,
+                                      Query& query,
+                                      std::uint16_t udp_octets,
+                                      Scratch& scratch) noexcept {
   Reply reply;
   reply.message = job.message;
   reply.begin = wire::kHeaderOctets + (query.has_question ? query.key.octets + 4 : 0);
   reply.at = reply.begin;
-  const std::uint16_t udp_octets = UdpOctets(snapshot.settings(), scratch);
   reply.limit = LimitOf(job, query, udp_octets);
   if (query.todo == Todo::kLookUp) [[likely]] {
     Compose(snapshot, query, scratch, reply);
@@ -234,13 +239,17 @@ inline void Drop(Job& job, Todo why, Tally& tally) noexcept {
 inline void FinishAll(const table::Snapshot& snapshot,
                       std::span<Job> jobs,
                       Scratch& scratch) noexcept {
+  const std::uint16_t udp_octets = UdpOctets(snapshot.settings(), scratch);
   Query* query = scratch.query.data();
   for (Job& job : jobs) {
     Query& q = *query++;
-    if (q.todo < Todo::kError) [[unlikely]] {
+    if (RespondPlainly(snapshot, job, q, udp_octets, scratch.tally)) [[likely]] {
+      continue;
+    }
+    if (q.todo < Todo::kError) {
       Drop(job, q.todo, scratch.tally);
     } else {
-      Respond(snapshot, job, q, scratch);
+      Respond(snapshot, job, q, udp_octets, scratch);
     }
   }
 }

@@ -65,7 +65,9 @@ Counter OpenIpv4(ByteSpan frame, const OwnAddresses& own, Packet& packet) noexce
   if (total > room) {
     return Counter::kShortFrame;
   }
-  if (wire::Ip4HeaderChecksum(ip, header) != 0) {
+  // Without options nearly always: a length that is known takes no loop.
+  if ((header == kIpv4Octets ? wire::Ip4HeaderChecksum(ip, kIpv4Octets)
+                             : wire::Ip4HeaderChecksum(ip, header)) != 0) {
     return Counter::kIpChecksum;
   }
   if ((LoadBe16(ip + 6) & 0x3FFFU) != 0) {  // more fragments, or an offset

@@ -2,6 +2,8 @@
 // both may overlap when options were skipped. Called per reply, any lcore.
 #include "dataplane/io/frame.h"
 
+#include <array>
+#include <bit>
 #include <cstring>
 
 #include "dataplane/wire/checksum.h"
@@ -12,44 +14,55 @@ namespace {
 constexpr std::uint8_t kProtocolUdp = 17;
 constexpr std::uint16_t kDontFragment = 0x4000;
 
+// The header of a reply behind its addresses, which are swapped in place before. `sum` is that of
+// the addresses: the same in both orders.
 struct Ipv4 {
   static constexpr std::size_t kHeader = kIpv4Octets;
-  static constexpr std::size_t kAddress = 4;
   static constexpr std::size_t kSourceAt = 12;
-  static void Write(std::byte* ip, std::uint32_t udp_octets) noexcept {
-    StoreBe32(ip, 0x45000000U | (kHeader + udp_octets));
-    StoreBe32(ip + 4, kDontFragment);
-    StoreBe32(ip + 8, (std::uint32_t{kReplyTtl} << 24U) | (std::uint32_t{kProtocolUdp} << 16U));
-    StoreAs(ip + 10, wire::Ip4HeaderChecksum(ip, kHeader));
+  using Address = std::uint32_t;
+  static void Write(std::byte* ip, std::uint32_t udp_octets, std::uint64_t sum) noexcept {
+    // Read little-endian: version, length of the header, total length; don't fragment.
+    const std::uint64_t head =
+        0x45U |
+        (std::uint64_t{__builtin_bswap16(static_cast<std::uint16_t>(kHeader + udp_octets))}
+         << 16U) |
+        (std::uint64_t{__builtin_bswap16(kDontFragment)} << 48U);
+    const std::uint32_t tail = kReplyTtl | (std::uint32_t{kProtocolUdp} << 8U);
+    const std::uint16_t folded = wire::FoldSum(wire::AddSums(wire::AddSums(sum, head), tail));
+    StoreAs(ip, head);
+    StoreAs(ip + 8, tail | (std::uint32_t{static_cast<std::uint16_t>(~folded)} << 16U));
   }
 };
 
 struct Ipv6 {
   static constexpr std::size_t kHeader = kIpv6Octets;
-  static constexpr std::size_t kAddress = 16;
   static constexpr std::size_t kSourceAt = 8;
-  static void Write(std::byte* ip, std::uint32_t udp_octets) noexcept {
+  using Address = std::array<std::uint64_t, 2>;
+  static void Write(std::byte* ip, std::uint32_t udp_octets, std::uint64_t /*sum*/) noexcept {
     StoreBe32(ip, 0x60000000U);
     StoreBe32(ip + 4, (udp_octets << 16U) | (std::uint32_t{kProtocolUdp} << 8U) | kReplyTtl);
   }
 };
 
-void WriteUdp(std::byte* udp,
-              std::uint32_t octets,
-              const std::byte* addresses,
-              std::size_t address_octets) noexcept {
+// Ports change places; the checksum covers what is written here and the message behind it.
+void WriteUdp(std::byte* udp, std::uint32_t octets, std::uint64_t address_sum) noexcept {
   const auto ports = LoadAs<std::uint32_t>(udp);
-  StoreAs(udp, (ports << 16U) | (ports >> 16U));
-  StoreBe32(udp + 4, octets << 16U);  // and no checksum yet
-  StoreAs(udp + 6, wire::UdpChecksum(addresses, address_octets, udp, octets));
+  const std::uint64_t head =
+      std::uint64_t{std::rotl(ports, 16)} |
+      (std::uint64_t{__builtin_bswap16(static_cast<std::uint16_t>(octets))} << 32U);
+  const std::uint64_t pseudo = wire::AddSums(address_sum, wire::UdpLengthSum(octets));
+  const std::uint64_t sum =
+      wire::AddToSum(wire::AddSums(pseudo, head), udp + kUdpOctets, octets - kUdpOctets);
+  StoreAs(udp, head | (std::uint64_t{wire::CloseUdpSum(sum)} << 48U));
 }
 
 template <class Ip>
 ReplyFrame Turn(std::byte* frame, const QueryFrame& query, std::uint32_t message_octets) noexcept {
-  std::byte addresses[2 * Ip::kAddress];
+  using Address = typename Ip::Address;
   const std::byte* from = frame + query.l3_at + Ip::kSourceAt;
-  std::memcpy(addresses, from + Ip::kAddress, Ip::kAddress);
-  std::memcpy(addresses + Ip::kAddress, from, Ip::kAddress);
+  const auto source = LoadAs<Address>(from);
+  const auto destination = LoadAs<Address>(from + sizeof(Address));
+  const std::uint64_t address_sum = wire::AddToSum(0, from, 2 * sizeof(Address));
 
   std::byte* ip = frame + query.udp_at - Ip::kHeader;
   std::byte* start = ip - query.l3_at;
@@ -59,10 +72,11 @@ ReplyFrame Turn(std::byte* frame, const QueryFrame& query, std::uint32_t message
   const auto to = LoadAs<MacAddress>(start + 6);
   std::memcpy(start + 6, start, 6);
   StoreAs(start, to);
-  std::memcpy(ip + Ip::kSourceAt, addresses, sizeof(addresses));
+  StoreAs(ip + Ip::kSourceAt, destination);
+  StoreAs(ip + Ip::kSourceAt + sizeof(Address), source);
   const std::uint32_t udp_octets = kUdpOctets + message_octets;
-  Ip::Write(ip, udp_octets);
-  WriteUdp(frame + query.udp_at, udp_octets, addresses, sizeof(addresses));
+  Ip::Write(ip, udp_octets, address_sum);
+  WriteUdp(frame + query.udp_at, udp_octets, address_sum);
   return {static_cast<std::uint16_t>(start - frame),
           static_cast<std::uint32_t>(query.l3_at + Ip::kHeader + udp_octets)};
 }

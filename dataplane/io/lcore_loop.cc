@@ -44,6 +44,7 @@ class Lcore {
     queries_ = replies_ = freed_ = excepted_ = 0;
     for (std::uint16_t i = 0; i < received; ++i) {
       rte_prefetch0(FrameOf(rx_[i]));
+      rte_prefetch0(FrameOf(rx_[i]) + RTE_CACHE_LINE_SIZE);  // where most messages end
     }
     for (std::uint16_t i = 0; i < received; ++i) {
       Sort(lane, rx_[i]);

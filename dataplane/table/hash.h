@@ -11,7 +11,7 @@
 namespace holdfast::table {
 
 /// Octets that must be readable and zero behind a name given to HashName.
-inline constexpr std::size_t kHashPadding = 16;
+inline constexpr std::size_t kHashPadding = 32;
 
 struct HashKey {
   std::uint64_t word[2]{};
@@ -32,9 +32,15 @@ inline std::uint64_t MixProduct(std::uint64_t a, std::uint64_t b) noexcept {
 inline std::uint64_t HashName(const void* name, std::size_t octets, const HashKey& key) noexcept {
   const auto* at = static_cast<const unsigned char*>(name);
   std::uint64_t hash = key.word[0] ^ (octets * 0x9E3779B97F4A7C15U);
-  for (std::size_t done = 0; done < octets; done += 16) {
+  const auto mix = [&](std::size_t done) {
     hash = MixProduct(LoadAs<std::uint64_t>(at + done) ^ key.word[1],
                       LoadAs<std::uint64_t>(at + done + 8) ^ hash);
+  };
+  // 32 octets of any name, so that no core has to foresee how long the next one is.
+  mix(0);
+  mix(16);
+  for (std::size_t done = 32; done < octets; done += 16) {
+    mix(done);
   }
   return MixProduct(hash ^ 0xA0761D6478BD642FU, key.word[1] | 1U);
 }

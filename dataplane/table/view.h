@@ -27,9 +27,18 @@ class View {
   /// The T at `at` with `octets` octets behind its start, or null when that is not inside the image
   /// (or is the header, which offset 0 means "none" for).
   template <class T>
-  [[nodiscard]] const T* At(std::uint32_t at, std::uint64_t octets = sizeof(T)) const noexcept {
+  [[nodiscard]] const T* At(std::uint32_t at, std::uint64_t octets) const noexcept {
     const std::uint64_t start = std::uint64_t{at} * kOffsetUnit;
     if (start < sizeof(ImageHeader) || octets > octets_ || start > octets_ - octets) [[unlikely]] {
+      return nullptr;
+    }
+    return reinterpret_cast<const T*>(base_ + start);
+  }
+  template <class T>
+  [[nodiscard]] const T* At(std::uint32_t at) const noexcept {
+    constexpr std::uint32_t kHeaderUnits = sizeof(ImageHeader) / kOffsetUnit;
+    const std::uint64_t start = std::uint64_t{at} * kOffsetUnit;
+    if (at < kHeaderUnits || start + sizeof(T) > octets_) [[unlikely]] {
       return nullptr;
     }
     return reinterpret_cast<const T*>(base_ + start);
@@ -183,6 +192,26 @@ inline ImageParts OpenImage(const View& view, std::uint32_t at) noexcept {
   return parts;
 }
 
+/// The wire octets of the image at `at` when it is an rrset of one record that is placed as it
+/// stands where its owner is the question; empty for any other, and for one that is damaged.
+inline std::span<const std::byte> OpenSingle(const View& view, std::uint32_t at) noexcept {
+  constexpr std::size_t kRecordHead = 12;             // pointer, type, class, TTL, RDLENGTH
+  constexpr std::uint16_t kQuestionPointer = 0x0CC0;  // C0 0C, read little-endian
+  const auto* image = view.At<RrImage>(at);
+  if (image == nullptr || image->kind != ImageKind::kRrset || image->records != 1 ||
+      image->additional != 0 || image->relocations != 0) {
+    return {};
+  }
+  const std::size_t octets = image->octets;
+  const auto* wire = reinterpret_cast<const std::byte*>(image + 1);
+  if (octets < kRecordHead || !view.Holds(wire, octets) ||
+      LoadAs<std::uint16_t>(wire) != kQuestionPointer ||
+      LoadBe16(wire + kRecordHead - 2) != octets - kRecordHead) [[unlikely]] {
+    return {};
+  }
+  return {wire, octets};
+}
+
 /// A name as the index looks it up: folded, zero-padded by kHashPadding octets, hashed.
 struct NameKey {
   const std::byte* name = nullptr;
@@ -265,9 +294,17 @@ class Snapshot {
     return nullptr;
   }
 
+  /// Whether `record` is what Find(key) returns, for what Candidate gave; may be null.
+  [[nodiscard]] bool IsFound(const NameRecord* record, const NameKey& key) const noexcept {
+    return record != nullptr && Visible(*record) && HasName(*record, key);
+  }
+
   [[nodiscard]] bool Visible(const NameRecord& record) const noexcept {
     const std::uint32_t born = __atomic_load_n(&record.born, __ATOMIC_RELAXED);
     const std::uint32_t died = __atomic_load_n(&record.died, __ATOMIC_RELAXED);
+    if ((born | died) == 0) [[likely]] {
+      return true;
+    }
     const auto g = static_cast<std::uint32_t>(generation_.value());
     return (born == 0 || static_cast<std::int32_t>(g - born) >= 0) &&
            (died == 0 || static_cast<std::int32_t>(g - died) < 0);
@@ -328,7 +365,13 @@ class Snapshot {
       return false;
     }
     if (key.octets <= kInlineNameOctets) [[likely]] {
-      return std::memcmp(record.name, key.name, key.octets) == 0;
+      // Both are zero behind the name.
+      const auto same = [&](std::size_t at) {
+        return _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(record.name + at)),
+                              _mm_loadu_si128(reinterpret_cast<const __m128i*>(key.name + at)));
+      };
+      static_assert(kInlineNameOctets == 32 && kHashPadding >= 32);
+      return _mm_movemask_epi8(_mm_and_si128(same(0), same(16))) == 0xFFFF;
     }
     const auto* blob =
         view_.At<NameBlob>(LoadAs<std::uint32_t>(record.name), kNameBlobName + key.octets);

@@ -12,46 +12,55 @@
 
 namespace holdfast::wire {
 
+/// Ones-complement addition of sums: the carry comes round.
+inline std::uint64_t AddSums(std::uint64_t a, std::uint64_t b) noexcept {
+  a += b;
+  return a + (a < b ? 1 : 0);
+}
+
 /// Adds the octets at `data`, read as 16-bit words in memory order, to a running sum. An odd last
 /// octet counts as if a zero followed. Sums of stretches that begin at even offsets may be added
-/// up.
+/// up by AddSums.
 /// @return the sum, to be closed by FoldSum.
 inline std::uint64_t AddToSum(std::uint64_t sum, const void* data, std::size_t octets) noexcept {
   const auto* at = static_cast<const unsigned char*>(data);
-  // 32-bit words into 64-bit sums: no carry can be lost before 2^32 words. Two sums, so that the
-  // additions of one need not wait for the other's.
+  // Eight octets at a time: 2^64 - 1 is a multiple of 2^16 - 1. Two sums, so that the additions of
+  // one need not wait for the other's.
   std::uint64_t even = sum;
   std::uint64_t odd = 0;
+  const bool reaches_back = octets >= 8;
   for (; octets >= 16; octets -= 16, at += 16) {
-    even += std::uint64_t{LoadAs<std::uint32_t>(at)} + LoadAs<std::uint32_t>(at + 4);
-    odd += std::uint64_t{LoadAs<std::uint32_t>(at + 8)} + LoadAs<std::uint32_t>(at + 12);
+    even = AddSums(even, LoadAs<std::uint64_t>(at));
+    odd = AddSums(odd, LoadAs<std::uint64_t>(at + 8));
   }
   if ((octets & 8U) != 0) {
-    even += std::uint64_t{LoadAs<std::uint32_t>(at)} + LoadAs<std::uint32_t>(at + 4);
+    even = AddSums(even, LoadAs<std::uint64_t>(at));
     at += 8;
   }
-  if ((octets & 4U) != 0) {
-    odd += LoadAs<std::uint32_t>(at);
-    at += 4;
+  octets &= 7U;
+  if (octets != 0) {
+    if (reaches_back) [[likely]] {
+      // The eight octets that end where these do; those that were added already fall out.
+      odd = AddSums(odd, LoadAs<std::uint64_t>(at + octets - 8) >> (64 - (8 * octets)));
+    } else {
+      std::uint64_t last = 0;
+      std::memcpy(&last, at, octets);
+      odd = AddSums(odd, last);
+    }
   }
-  if ((octets & 2U) != 0) {
-    even += LoadAs<std::uint16_t>(at);
-    at += 2;
-  }
-  if ((octets & 1U) != 0) {
-    odd += *at;
-  }
-  return even + odd;
+  return AddSums(even, odd);
 }
 
 /// Folds a sum of AddToSum to 16 bits with end-around carry; in memory order.
 inline std::uint16_t FoldSum(std::uint64_t sum) noexcept {
-  sum = (sum & 0xFFFFFFFFU) + (sum >> 32U);
-  sum = (sum & 0xFFFFFFFFU) + (sum >> 32U);
-  sum = (sum & 0xFFFFU) + (sum >> 16U);
-  sum = (sum & 0xFFFFU) + (sum >> 16U);
-  sum = (sum & 0xFFFFU) + (sum >> 16U);
-  return static_cast<std::uint16_t>(sum);
+  const auto upper = static_cast<std::uint32_t>(sum >> 32U);
+  auto words = static_cast<std::uint32_t>(sum);
+  words += upper;
+  words += words < upper ? 1 : 0;
+  const auto high = static_cast<std::uint16_t>(words >> 16U);
+  auto folded = static_cast<std::uint16_t>(words);
+  folded = static_cast<std::uint16_t>(folded + high);
+  return static_cast<std::uint16_t>(folded + (folded < high ? 1 : 0));
 }
 
 /// Checksum of an IPv4 header whose checksum field is zero. Store it as it is (memory order). Over
@@ -61,6 +70,13 @@ inline std::uint16_t Ip4HeaderChecksum(const void* header, std::size_t octets) n
   return static_cast<std::uint16_t>(~FoldSum(AddToSum(0, header, octets)));
 }
 
+/// What the pseudo-header of UDP says beside the addresses.
+constexpr std::uint64_t UdpLengthSum(std::size_t udp_octets) noexcept {
+  constexpr std::uint16_t kUdp = 17;
+  return std::uint64_t{__builtin_bswap16(kUdp)} +
+         __builtin_bswap16(static_cast<std::uint16_t>(udp_octets));
+}
+
 /// Sum of the pseudo-header of UDP (RFC 768, RFC 8200 8.1).
 /// @param addresses       source and destination, one behind the other as in the IP header.
 /// @param address_octets  of both: 8 for IPv4, 32 for IPv6.
@@ -68,9 +84,13 @@ inline std::uint16_t Ip4HeaderChecksum(const void* header, std::size_t octets) n
 inline std::uint64_t PseudoHeaderSum(const void* addresses,
                                      std::size_t address_octets,
                                      std::size_t udp_octets) noexcept {
-  constexpr std::uint16_t kUdp = 17;
-  return AddToSum(0, addresses, address_octets) + __builtin_bswap16(kUdp) +
-         __builtin_bswap16(static_cast<std::uint16_t>(udp_octets));
+  return AddSums(AddToSum(0, addresses, address_octets), UdpLengthSum(udp_octets));
+}
+
+/// A UDP checksum from the sum of pseudo-header, header and payload: see UdpChecksum.
+inline std::uint16_t CloseUdpSum(std::uint64_t sum) noexcept {
+  const std::uint16_t folded = FoldSum(sum);
+  return folded == 0xFFFF ? folded : static_cast<std::uint16_t>(~folded);
 }
 
 /// Checksum of a UDP datagram, to be stored as it is (memory order): 0xFFFF where 0 was computed,
@@ -81,9 +101,8 @@ inline std::uint16_t UdpChecksum(const void* addresses,
                                  std::size_t address_octets,
                                  const void* udp,
                                  std::size_t udp_octets) noexcept {
-  const std::uint16_t sum =
-      FoldSum(AddToSum(PseudoHeaderSum(addresses, address_octets, udp_octets), udp, udp_octets));
-  return sum == 0xFFFF ? sum : static_cast<std::uint16_t>(~sum);
+  return CloseUdpSum(
+      AddToSum(PseudoHeaderSum(addresses, address_octets, udp_octets), udp, udp_octets));
 }
 
 /// Whether a received datagram with its checksum in place adds up. The caller has dealt with a

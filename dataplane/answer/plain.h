@@ -1,0 +1,60 @@
+// The reply that nearly every query gets: one record as it stands in its image, by UDP, without
+// signatures or options. What Compose and Close would write, octet for octet, with nothing that a
+// branch could be foreseen wrongly for; tests hold the two equal. Any core.
+#pragma once
+
+#include "dataplane/answer/copy.h"
+#include "dataplane/answer/query.h"
+#include "dataplane/answer/scratch.h"
+#include "dataplane/answer/write.h"
+#include "dataplane/base/bytes.h"
+
+namespace holdfast::answer {
+
+/// Where the image of a plain reply is; 0: the query wants more than that.
+inline std::uint32_t PlainImageAt(const Query& query) noexcept {
+  if (query.entry == nullptr || query.entry->type != query.qtype || query.dnssec_ok ||
+      query.asked != 0 || query.qtype == static_cast<std::uint16_t>(wire::Type::kDs)) {
+    return 0;
+  }
+  if (query.entry->kind == table::RrsetKind::kImage) {
+    return query.entry->at;
+  }
+  return query.choice.kind == ChoiceKind::kImage && query.choice.take == 0 ? query.choice.at : 0;
+}
+
+/// Writes the reply when it is a plain one and says so; else leaves everything as it was.
+/// @param query       kLookUp, decided.
+/// @param udp_octets  what we say we take over UDP.
+inline bool RespondPlainly(const table::Snapshot& snapshot,
+                           Job& job,
+                           const Query& query,
+                           std::uint16_t udp_octets,
+                           Tally& tally) noexcept {
+  const auto wire = table::OpenSingle(snapshot.view(), PlainImageAt(query));
+  const std::size_t begin = wire::kHeaderOctets + query.key.octets + 4;
+  const std::size_t end = begin + wire.size();
+  if (wire.empty() || end + kOptOctets > wire::kPlainUdpOctets) {
+    return false;  // and any reply of up to 512 octets fits: RFC 1035 4.2.1
+  }
+  std::byte* m = job.message;
+  CopyOctets(m + begin, wire.data(), wire.size());
+  // QR and AA, opcode and RD as asked; one question, one answer.
+  const std::uint64_t flags = 0x84U | (std::to_integer<unsigned>(m[2]) & 0x79U);
+  StoreAs(m + 2, flags | (std::uint64_t{1} << 24U) | (std::uint64_t{1} << 40U));
+  const unsigned edns = query.has_edns ? 1 : 0;
+  StoreBe16(m + 10, static_cast<std::uint16_t>(edns));
+  // An OPT without options, whether it counts or not.
+  constexpr std::uint64_t kRootAndType = 0x290000;
+  StoreAs(m + end, kRootAndType | (std::uint64_t{__builtin_bswap16(udp_octets)} << 24U));
+  StoreAs(m + end + 7, std::uint32_t{0});
+  job.reply_octets = static_cast<std::uint32_t>(end + (edns * kOptOctets));
+  job.outcome = Outcome::kReply;
+  tally.Add(Counter::kNoError);
+  tally.Add(Counter::kReplies);
+  tally.Add(Counter::kEdns, edns);
+  tally.Add(Counter::kLastResort, query.choice.last_resort ? 1 : 0);
+  return true;
+}
+
+}  // namespace holdfast::answer
