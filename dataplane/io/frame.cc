@@ -52,7 +52,7 @@ void WriteUdp(std::byte* udp, std::uint32_t octets, std::uint64_t address_sum) n
       (std::uint64_t{__builtin_bswap16(static_cast<std::uint16_t>(octets))} << 32U);
   const std::uint64_t pseudo = wire::AddSums(address_sum, wire::UdpLengthSum(octets));
   const std::uint64_t sum =
-      wire::AddToSum(wire::AddSums(pseudo, head), udp + kUdpOctets, octets - kUdpOctets);
+      wire::AddToSumInRoom(wire::AddSums(pseudo, head), udp + kUdpOctets, octets - kUdpOctets);
   StoreAs(udp, head | (std::uint64_t{wire::CloseUdpSum(sum)} << 48U));
 }
 

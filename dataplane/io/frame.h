@@ -27,7 +27,8 @@ constexpr std::uint32_t MessageRoom(std::uint32_t mtu, bool v6) noexcept {
 /// Writes the reply's headers: MAC addresses, IP addresses and ports swapped, VLAN tags kept, IP
 /// options and extension headers left out, TTL 64, no ECN, IPv4 with DF and identification 0 (RFC
 /// 6864 4.1), lengths, both checksums computed afresh over what is sent.
-/// @param frame           the query's frame; the reply's message lies at query.udp_at + 8.
+/// @param frame           the query's frame; the reply's message lies at query.udp_at + 8, where
+///                        wire::kSumRoom octets can be read whatever its length.
 /// @param query           what Classify said of it.
 /// @param message_octets  of the reply, 0..65,507; no more than MessageRoom of the link.
 ReplyFrame TurnIntoReply(std::byte* frame,

@@ -3,10 +3,12 @@
 // and the benches; any core.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <emmintrin.h>
 
 #include "dataplane/base/bytes.h"
 
@@ -49,6 +51,41 @@ inline std::uint64_t AddToSum(std::uint64_t sum, const void* data, std::size_t o
     }
   }
   return AddSums(even, odd);
+}
+
+/// Octets that AddToSumInRoom reads whatever the length.
+inline constexpr std::size_t kSumRoom = 96;
+
+/// As AddToSum, where kSumRoom octets can be read: no branch depends on a length up to that, which
+/// no core could foresee.
+inline std::uint64_t AddToSumInRoom(std::uint64_t sum,
+                                    const void* data,
+                                    std::size_t octets) noexcept {
+  alignas(64) static constexpr auto kKeep = [] {
+    std::array<std::uint8_t, 2 * kSumRoom> keep{};
+    std::fill_n(keep.begin(), kSumRoom, std::uint8_t{0xFF});
+    return keep;
+  }();
+  if (octets > kSumRoom) [[unlikely]] {
+    return AddToSum(sum, data, octets);
+  }
+  const auto* at = static_cast<const unsigned char*>(data);
+  const unsigned char* keep = kKeep.data() + kSumRoom - octets;
+  const auto load = [](const unsigned char* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  };
+  const __m128i lower_words = _mm_set1_epi32(0xFFFF);
+  __m128i even = _mm_setzero_si128();
+  __m128i odd = _mm_setzero_si128();
+  for (std::size_t i = 0; i < kSumRoom; i += 16) {
+    const __m128i words = _mm_and_si128(load(at + i), load(keep + i));
+    even = _mm_add_epi32(even, _mm_and_si128(words, lower_words));
+    odd = _mm_add_epi32(odd, _mm_srli_epi32(words, 16));
+  }
+  __m128i all = _mm_add_epi32(even, odd);
+  all = _mm_add_epi32(all, _mm_srli_si128(all, 8));
+  all = _mm_add_epi32(all, _mm_srli_si128(all, 4));
+  return AddSums(sum, static_cast<std::uint32_t>(_mm_cvtsi128_si32(all)));
 }
 
 /// Folds a sum of AddToSum to 16 bits with end-around carry; in memory order.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dataplane/io/frame.h"
+#include "dataplane/wire/checksum.h"
 #include "tests/dataplane/frame_builder.h"
 
 namespace holdfast::io {
@@ -23,12 +24,13 @@ std::string Reply(const FrameBuilder& query, const std::string& message) {
   test::Octets frame = query.Build();
   QueryFrame found;
   EXPECT_EQ(Classify(frame, mac, own, UdpChecksum::kTrust, found), Counter::kQuery);
-  // Exactly what the reply needs, so that the address sanitizer sees an octet too many.
-  frame.resize(found.udp_at + kUdpOctets + message.size());
+  // Exactly what the contract asks for, so that the address sanitizer sees an octet too many.
+  const std::size_t octets = found.udp_at + kUdpOctets + message.size();
+  frame.resize(found.udp_at + kUdpOctets + std::max(message.size(), wire::kSumRoom));
   std::memcpy(&frame[found.udp_at + kUdpOctets], message.data(), message.size());
   const ReplyFrame reply =
       TurnIntoReply(frame.data(), found, static_cast<std::uint32_t>(message.size()));
-  EXPECT_EQ(reply.start + reply.octets, frame.size());
+  EXPECT_EQ(reply.start + reply.octets, octets);
   return test::TextOf(&frame[reply.start], reply.octets);
 }
 

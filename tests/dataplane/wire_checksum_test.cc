@@ -1,4 +1,5 @@
 // The checksum against the plain reading of RFC 1071 and against packets whose sums are known.
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <random>
 #include <string>
@@ -30,6 +31,21 @@ TEST(Checksum, EqualsThePlainSumForEveryLengthAndAlignment) {
       const std::vector<unsigned char> exact(data.begin() + static_cast<long>(shift), data.end());
       const std::uint16_t sum = FoldSum(AddToSum(0, data.data() + shift, octets));
       EXPECT_EQ(__builtin_bswap16(sum), PlainSum(exact)) << octets << " at " << shift;
+    }
+  }
+}
+
+TEST(Checksum, IsTheSameWithRoomBehindWhateverStandsThere) {
+  std::mt19937 random(9);
+  for (std::size_t octets = 0; octets < kSumRoom + 20; ++octets) {
+    for (const std::uint64_t before : {std::uint64_t{0}, ~std::uint64_t{0} - 5}) {
+      std::vector<unsigned char> data(std::max(octets, kSumRoom));
+      for (auto& octet : data) {
+        octet = octets % 3 == 0 ? 0xFF : static_cast<unsigned char>(random());
+      }
+      EXPECT_EQ(FoldSum(AddToSumInRoom(before, data.data(), octets)),
+                FoldSum(AddToSum(before, data.data(), octets)))
+          << octets;
     }
   }
 }
