@@ -21,10 +21,12 @@ const Outcome& Draw(std::span<const Outcome> outcomes, Random& random) noexcept 
   }
   const std::uint32_t draw = random.Draw();
   if (outcomes.size() <= 8) {
-    while (first < last && first->upto < draw) {
-      ++first;
+    // All of them are compared: no branch that depends on the draw.
+    std::size_t before = 0;
+    for (const Outcome* outcome = first; outcome != last; ++outcome) {
+      before += outcome->upto < draw ? 1 : 0;
     }
-    return *first;
+    return first[before];
   }
   return *std::lower_bound(
       first, last, draw, [](const Outcome& o, std::uint32_t d) { return o.upto < d; });
