@@ -129,11 +129,13 @@ std::string MakeQuery(const std::string& owner, std::uint16_t id, bool edns) {
 }  // namespace
 
 Load::Load(const LoadKind& kind, const More& more) {
-  const std::size_t count =
-      std::clamp(std::bit_ceil(kind.names), kFewestQueries, kMostQueries);
+  const std::size_t count = std::clamp(std::bit_ceil(kind.names), kFewestQueries, kMostQueries);
   const auto labels = RandomLabels(kind.names, 1);
   Publish(labels, kind, more);
-  const auto others = kind.exist ? std::vector<std::string>() : RandomLabels(count, 2);
+  auto others = kind.exist ? std::vector<std::string>() : RandomLabels(count, 2);
+  for (std::string& label : others) {
+    label.back() = '0';  // as no name that is there
+  }
   const auto& asked = kind.exist ? labels : others;
   const std::string origin = Must(wire::FromText(kOrigin));
   std::mt19937_64 random(3);

@@ -10,6 +10,7 @@ import benchcompile
 import benchfailover
 import benchguard
 import benchhealth
+import benchladder
 import benchmicro
 import benchreport
 import benchwire
@@ -33,6 +34,36 @@ def test_answer_prints_one_object_with_every_row():
         assert set(row) == {"name", "value", "unit", "min", "max", "runs"}
         assert row["unit"] == "cycles/query" and row["runs"] == 1
         assert 10 < row["min"] <= row["value"] <= row["max"]
+
+
+@pytest.mark.skipif("HOLDFAST_LADDER_BENCH" not in os.environ or os.geteuid() != 0,
+                    reason="built without benchmarks, or not root")
+def test_ladder_has_a_row_for_each_rung_and_they_add_up():
+    done = subprocess.run([ROOT / "tools" / "bench", "ladder", "--quick", "--json", "--program",
+                           os.environ["HOLDFAST_LADDER_BENCH"]], capture_output=True, text=True,
+                          timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row["value"] for row in json.loads(done.stdout)["rows"]}
+    for table in ("1k", "weighted/1k"):
+        rungs = [rows[f"{table}/+{rung}"] for rung in benchladder.RUNGS]
+        assert sum(rungs) == pytest.approx(rows[f"{table}/sum"])
+        assert 0 < rows[f"{table}/clock"] < rows[f"{table}/random-line"] < rows[f"{table}/sum"]
+        assert rows[f"{table}/product"] > 20
+
+
+def test_ladder_says_what_is_bound_by_memory():
+    rungs = dict.fromkeys(("+" + rung for rung in benchladder.RUNGS), 10.0)
+    small = {**rungs, "sum": 80.0, "product": 80.0, "random-line": 5.0}
+    large = {**rungs, "+look-up": 60.0, "sum": 130.0, "product": 100.0, "random-line": 40.0}
+    text = "\n".join(benchladder.remarks({"1k": small, "1M": large}))
+    assert "1k: the stages add up to 1.000" in text and "1M: the stages add up to 1.300" in text
+    assert "look-up (60 of 10)" in text and "parse" not in text
+
+
+def test_ladder_refuses_a_report_without_a_rung():
+    report = {rung: [1.0] for rung in benchladder.RUNGS[:-1]}
+    with pytest.raises(benchreport.BenchError, match="no row 'counters'"):
+        benchladder.rows_of("1k", report)
 
 
 @pytest.mark.skipif("HOLDFAST_RECOMPILE_BENCH" not in os.environ, reason="built without benchmarks")

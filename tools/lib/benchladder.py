@@ -62,8 +62,10 @@ def remarks(figures):
 
 def run(options):
     where = benchreport.machine()
-    benchreport.build(options.build, ["bench/ladder_bench"])
-    program = options.build / "bench" / "ladder_bench"
+    program = options.program
+    if program is None:
+        benchreport.build(options.build, ["bench/ladder_bench"])
+        program = options.build / "bench" / "ladder_bench"
     tables = [one for one in TABLES if one[1] <= options.names]
     if not tables:
         raise BenchError(f"--names is {options.names}; expected at least {TABLES[0][1]}")
