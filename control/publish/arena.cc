@@ -42,9 +42,12 @@ std::uint32_t Arena::Allocate(std::uint32_t units) {
     free_units_ -= units;
     return at;
   }
-  if (units <= end_ - bump_) {
-    const std::uint32_t at = bump_;
-    bump_ += units;
+  if (const std::uint32_t gap = GapBefore(units); gap + units <= end_ - bump_) {
+    if (gap != 0) {
+      Put(bump_, gap);
+    }
+    const std::uint32_t at = bump_ + gap;
+    bump_ = at + units;
     return at;
   }
   if (const std::uint32_t at = TakeLarge(units); at != 0) {

@@ -49,6 +49,12 @@ class Arena {
   static constexpr std::uint32_t kLineUnits = 4;
   static constexpr std::uint32_t kLinesAtATime = 64;
   void Put(std::uint32_t at, std::uint32_t units);
+  // Units to be left free so that a run which fits into a cache line lies in one: readers send for
+  // one line.
+  [[nodiscard]] std::uint32_t GapBefore(std::uint32_t units) const noexcept {
+    const std::uint32_t left = kLineUnits - (bump_ % kLineUnits);
+    return units <= kLineUnits && units > left ? left : 0;
+  }
   std::uint32_t TakeLarge(std::uint32_t units);
   void Consolidate();
 

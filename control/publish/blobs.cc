@@ -49,18 +49,6 @@ void Seal(std::string& blob) {
 
 }  // namespace
 
-std::uint16_t OnesComplementSum(std::string_view octets) noexcept {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < octets.size(); ++i) {
-    const auto octet = static_cast<unsigned char>(octets[i]);
-    sum += i % 2 == 0 ? std::uint64_t{octet} << 8U : octet;
-  }
-  while (sum >> 16U != 0) {
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-  }
-  return static_cast<std::uint16_t>(sum);
-}
-
 Result<std::pair<std::uint32_t, bool>> Blobs::Intern(BlobKind kind, std::string_view octets) {
   const std::uint32_t hash = ContentHash(kind, octets);
   const auto same = [&](const BlobTable::Blob& blob) {
@@ -170,20 +158,19 @@ Result<std::string> Blobs::Render(const ImageSpec& spec) {
   table::RrImage image{};
   image.octets = static_cast<std::uint16_t>(spec.wire.size());
   image.records = static_cast<std::uint16_t>(spec.record_ends.size());
-  image.type = spec.type;
-  image.sum = OnesComplementSum(spec.wire);
-  image.ttl = spec.ttl;
   image.kind = spec.kind;
   image.additional = static_cast<std::uint8_t>(spec.additional.size());
   image.relocations = static_cast<std::uint16_t>(spec.relocations.size());
-  image.authority = spec.authority;
-  image.required = spec.required;
   std::string blob;
   Append(blob, image);
+  if (spec.kind == table::ImageKind::kReferral) {
+    Append(blob, table::ReferralHead{.authority = spec.authority, .required = spec.required});
+  }
+  const std::size_t head = blob.size();
   // The references gathered so far stand in `blob` behind a header that counts all of them.
   const auto give_back = [&](Error error) {
     image.additional =
-        static_cast<std::uint8_t>((blob.size() - sizeof(image)) / sizeof(table::AdditionalRef));
+        static_cast<std::uint8_t>((blob.size() - head) / sizeof(table::AdditionalRef));
     std::memcpy(blob.data(), &image, sizeof(image));
     ReleaseReferencesOf(BlobKind::kImage, blob);
     return std::unexpected(std::move(error));
@@ -290,6 +277,8 @@ void Blobs::ReleaseEntry(const RrsetEntry& entry) {
     case RrsetKind::kImage:
     case RrsetKind::kReferral:
       return Release(BlobKind::kImage, entry.at);
+    case RrsetKind::kAddress:
+      return;
   }
   writer_.Damaged(table::Rule::kRecordRrsets, entry.at);
 }
@@ -303,11 +292,13 @@ void Blobs::ReleaseReferencesOf(BlobKind kind, std::string_view octets) {
     }
   };
   if (kind == BlobKind::kImage) {
-    if (const std::uint32_t sigs_at = LoadAs<table::RrImage>(octets.data()).sigs_at; sigs_at != 0) {
-      Release(BlobKind::kImage, sigs_at);
+    const auto image = LoadAs<table::RrImage>(octets.data());
+    if (image.sigs_at != 0) {
+      Release(BlobKind::kImage, image.sigs_at);
     }
-    each(sizeof(table::RrImage),
-         LoadAs<table::RrImage>(octets.data()).additional,
+    const bool is_referral = image.kind == table::ImageKind::kReferral;
+    each(sizeof(image) + (is_referral ? sizeof(table::ReferralHead) : 0),
+         image.additional,
          table::AdditionalRef{});
   } else if (kind == BlobKind::kRrsetTable) {
     each(sizeof(table::RrsetTable), LoadAs<table::RrsetTable>(octets.data()).count, RrsetEntry{});

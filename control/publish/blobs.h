@@ -63,7 +63,4 @@ class Blobs {
   BlobTable blobs_;
 };
 
-/// Ones-complement sum of octets for an even start, folded to 16 bits, in network order's value.
-std::uint16_t OnesComplementSum(std::string_view octets) noexcept;
-
 }  // namespace holdfast::control

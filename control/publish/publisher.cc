@@ -9,6 +9,7 @@
 
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/wire/types.h"
 
 namespace holdfast::control {
 
@@ -63,6 +64,26 @@ Result<RrsetEntry> Publisher::EntryOf(const CompiledRrset& rrset) {
   return entry;
 }
 
+// Whether an rrset is one A record that needs nothing beside it: see table::InlineAddress.
+bool IsAddress(const CompiledRrset& rrset) {
+  if (rrset.kind != RrsetKind::kImage || rrset.type != static_cast<std::uint16_t>(wire::Type::kA)) {
+    return false;
+  }
+  const ImageSpec& image = *std::get<ImageSpecPtr>(rrset.answer);
+  return image.record_ends.size() == 1 && image.wire.size() == table::AddressImage::kOctets &&
+         image.additional.empty() && image.relocations.empty() && image.sigs == nullptr;
+}
+
+void PutAddress(const ImageSpec& image, NameRecord& record) {
+  table::InlineAddress address{.ttl = LoadBe32(image.wire.data() + 6), .address = {}};
+  std::memcpy(address.address, image.wire.data() + table::kRecordHead, sizeof(address.address));
+  StoreAs(&record.rrset[1], address);
+  record.rrset[0] = {static_cast<std::uint16_t>(wire::Type::kA),
+                     RrsetKind::kAddress,
+                     0,
+                     table::ChecksumOfAddress(record)};
+}
+
 // The record as it should stand, with its references counted; `born` and `died` are zero.
 Result<NameRecord> Publisher::RecordOf(std::uint32_t zone_at, const CompiledName& name) {
   NameRecord record{};
@@ -76,14 +97,18 @@ Result<NameRecord> Publisher::RecordOf(std::uint32_t zone_at, const CompiledName
     std::ranges::for_each(entries, [this](const RrsetEntry& e) { blobs_->ReleaseEntry(e); });
     return std::unexpected(std::move(error));
   };
-  for (const CompiledRrset& rrset : name.rrsets) {
+  const bool is_address = name.rrsets.size() == 1 && IsAddress(name.rrsets[0]);
+  if (is_address) {
+    PutAddress(*std::get<ImageSpecPtr>(name.rrsets[0].answer), record);
+  }
+  for (const CompiledRrset& rrset : std::span(name.rrsets).subspan(is_address ? 1 : 0)) {
     const auto entry = EntryOf(rrset);
     if (!entry) {
       return give_back(entry.error());
     }
     entries.push_back(*entry);
   }
-  record.rrsets = static_cast<std::uint8_t>(entries.size());
+  record.rrsets = static_cast<std::uint8_t>(name.rrsets.size());
   if (name.name.size() <= table::kInlineNameOctets) {
     std::memcpy(record.name, name.name.data(), name.name.size());
   } else {
@@ -115,6 +140,10 @@ void Publisher::ReleaseRecord(const NameRecord& record) {
   const bool has_table = record.rrsets > 0 && record.rrset[0].kind == RrsetKind::kTable;
   if (has_table != (record.rrsets > 2)) {
     writer_->Damaged(table::Rule::kRecordRrsets, record.zone_at);
+  }
+  if (record.rrsets == 1 && record.rrset[0].kind == RrsetKind::kAddress &&
+      record.rrset[0].at != table::ChecksumOfAddress(record)) {
+    writer_->Damaged(table::Rule::kRecordAddress, record.zone_at);
   }
   const unsigned inline_entries = record.rrsets > 2 ? 1 : record.rrsets;
   for (unsigned i = 0; i < inline_entries; ++i) {

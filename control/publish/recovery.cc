@@ -178,8 +178,14 @@ Status Recovery::AdoptRecord(std::uint32_t at) {
     p_.blobs_->Adopt(BlobKind::kName, LoadAs<std::uint32_t>(record.name));
   }
   const unsigned entries = record.rrsets > 2 ? 1 : record.rrsets;
-  for (unsigned i = 0; i < entries; ++i) {
-    HF_TRY(AdoptEntry(record.rrset[i]));
+  if (entries == 1 && record.rrset[0].kind == RrsetKind::kAddress) {
+    if (record.rrset[0].at != table::ChecksumOfAddress(record)) {
+      return Damaged("an address", at);
+    }
+  } else {
+    for (unsigned i = 0; i < entries; ++i) {
+      HF_TRY(AdoptEntry(record.rrset[i]));
+    }
   }
   if (record.died != 0) {
     waiting_.push_back({full(record.died), Kind::kRecordEnd, at});
@@ -212,6 +218,8 @@ Status Recovery::AdoptEntry(const RrsetEntry& entry) {
       }
       return {};
     }
+    case RrsetKind::kAddress:
+      break;
   }
   return Damaged("an rrset entry", entry.at);
 }

@@ -19,7 +19,7 @@ using table::Snapshot;
 using wire::Rcode;
 using wire::Type;
 
-constexpr std::size_t kRecordHead = 12;  // pointer, type, class, TTL, RDLENGTH
+using table::kRecordHead;
 
 constexpr std::uint16_t Number(Type type) noexcept {
   return static_cast<std::uint16_t>(type);
@@ -113,6 +113,9 @@ class Composer {
         return AnswerAbsent(record);
       }
     }
+    if (entry->kind == RrsetKind::kAddress) {
+      return PlaceImage(address_.Open(record, *entry), {}, record.zone_at, false);
+    }
     if (choice.kind == ChoiceKind::kNone) {
       choice = Choose(snapshot_, entry->kind, entry->at, query_.Client(), scratch_.random);
     }
@@ -131,7 +134,13 @@ class Composer {
   }
 
   Step PlaceAnswer(const Choice& choice, std::uint32_t zone_at, bool is_alias) noexcept {
-    const ImageParts image = table::OpenImage(snapshot_.view(), choice.at);
+    return PlaceImage(table::OpenImage(snapshot_.view(), choice.at), choice, zone_at, is_alias);
+  }
+
+  Step PlaceImage(const ImageParts& image,
+                  const Choice& choice,
+                  std::uint32_t zone_at,
+                  bool is_alias) noexcept {
     Runs runs;
     const std::size_t at = reply_.at;
     reply_.authoritative = true;
@@ -399,6 +408,7 @@ class Composer {
   Reply& reply_;
   Secure secure_;  // for queries with DO
   Answered name_;  // the one being answered
+  table::AddressImage address_;
   std::size_t target_at_ = 0, target_octets_ = 0;
   unsigned links_ = 0;   // CNAMEs followed
   unsigned dnames_ = 0;  // DNAMEs placed

@@ -11,34 +11,53 @@
 
 namespace holdfast::answer {
 
-/// Where the image of a plain reply is; 0: the query wants more than that.
-inline std::uint32_t PlainImageAt(const Query& query) noexcept {
-  if (query.entry == nullptr || query.entry->type != query.qtype || query.dnssec_ok ||
-      query.asked != 0 || query.qtype == static_cast<std::uint16_t>(wire::Type::kDs)) {
+/// Puts the one record of a plain reply at `to`. @return its octets; 0: the query wants more than
+/// that, or the image is damaged, and nothing was put.
+/// @param room  octets there are, 16 at least.
+inline std::size_t PutPlainRecord(const table::Snapshot& snapshot,
+                                  const Query& query,
+                                  std::byte* to,
+                                  std::size_t room) noexcept {
+  const table::RrsetEntry& entry = *query.entry;
+  if (entry.kind == table::RrsetKind::kAddress && &entry == query.record->rrset) [[likely]] {
+    table::AddressImage::Write(*query.record, to);
+    return table::AddressImage::kOctets;
+  }
+  std::uint32_t at = entry.at;
+  if (entry.kind != table::RrsetKind::kImage) {
+    if (query.choice.kind != ChoiceKind::kImage || query.choice.take != 0) {
+      return 0;
+    }
+    at = query.choice.at;
+  }
+  const auto wire = table::OpenSingle(snapshot.view(), at);
+  if (wire.size() > room) {
     return 0;
   }
-  if (query.entry->kind == table::RrsetKind::kImage) {
-    return query.entry->at;
-  }
-  return query.choice.kind == ChoiceKind::kImage && query.choice.take == 0 ? query.choice.at : 0;
+  CopyOctets(to, wire.data(), wire.size());
+  return wire.size();
 }
 
 /// Writes the reply when it is a plain one and says so; else leaves everything as it was.
-/// @param query       kLookUp, decided.
 /// @param udp_octets  what we say we take over UDP.
 inline bool RespondPlainly(const table::Snapshot& snapshot,
                            Job& job,
                            const Query& query,
                            std::uint16_t udp_octets,
                            Tally& tally) noexcept {
-  const auto wire = table::OpenSingle(snapshot.view(), PlainImageAt(query));
-  const std::size_t begin = wire::kHeaderOctets + query.key.octets + 4;
-  const std::size_t end = begin + wire.size();
-  if (wire.empty() || end + kOptOctets > wire::kPlainUdpOctets) {
-    return false;  // and any reply of up to 512 octets fits: RFC 1035 4.2.1
+  if (query.entry == nullptr || query.entry->type != query.qtype || query.dnssec_ok ||
+      query.asked != 0 || query.qtype == static_cast<std::uint16_t>(wire::Type::kDs)) {
+    return false;
   }
+  // Any reply of up to 512 octets fits (RFC 1035 4.2.1), and so does a question and an address.
+  const std::size_t begin = wire::kHeaderOctets + query.key.octets + 4;
+  constexpr std::size_t kMost = wire::kPlainUdpOctets - kOptOctets;
   std::byte* m = job.message;
-  CopyOctets(m + begin, wire.data(), wire.size());
+  const std::size_t octets = PutPlainRecord(snapshot, query, m + begin, kMost - begin);
+  if (octets == 0) {
+    return false;
+  }
+  const std::size_t end = begin + octets;
   // QR and AA, opcode and RD as asked; one question, one answer.
   const std::uint64_t flags = 0x84U | (std::to_integer<unsigned>(m[2]) & 0x79U);
   StoreAs(m + 2, flags | (std::uint64_t{1} << 24U) | (std::uint64_t{1} << 40U));

@@ -66,7 +66,7 @@ inline unsigned FindAll(const table::Snapshot& snapshot, std::span<Query> querie
       continue;  // compose finds out
     }
     q.entry = EntryFor(snapshot, *q.record, q.qtype);
-    if (q.entry != nullptr) [[likely]] {
+    if (q.entry != nullptr && q.entry->kind != table::RrsetKind::kAddress) {
       Prefetch(snapshot.view().At<table::RrImage>(q.entry->at));
       pools += q.entry->kind == table::RrsetKind::kPool ? 1U : 0U;
     }

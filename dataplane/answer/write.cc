@@ -18,7 +18,7 @@ using table::ImageParts;
 using table::Relocation;
 using table::RelocationBase;
 
-constexpr std::size_t kRecordHead = 12;  // pointer, type, class, TTL, RDLENGTH
+using table::kRecordHead;
 constexpr std::uint16_t kQuestionPointer = 0xC00C;
 constexpr std::uint16_t kPointerBits = 0xC000;
 
@@ -297,7 +297,7 @@ Put PutNegative(const ImageParts& image, const Place& owner, Reply& reply) noexc
 }
 
 std::size_t AuthorityOctets(const ImageParts& image) noexcept {
-  const unsigned authority = image.image == nullptr ? 0U : image.image->authority;
+  const unsigned authority = image.referral.authority;
   return authority == 0 || authority > Units(image) ? 0 : UnitEnd(image, authority - 1);
 }
 
@@ -310,8 +310,8 @@ Put PutReferral(const ImageParts& image,
   if (image.image == nullptr || image.image->kind != ImageKind::kReferral) [[unlikely]] {
     return Put::kUnreadable;
   }
-  const unsigned authority = image.image->authority;
-  const unsigned required = std::max<unsigned>(authority, image.image->required);
+  const unsigned authority = image.referral.authority;
+  const unsigned required = std::max<unsigned>(authority, image.referral.required);
   unsigned records = Units(image);
   if (authority == 0 || required > records) [[unlikely]] {
     return Put::kUnreadable;

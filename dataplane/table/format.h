@@ -15,7 +15,7 @@ namespace holdfast::table {
 inline constexpr std::uint64_t kRootMagic = 0x31544F4F52464848;    // "HHFROOT1"
 inline constexpr std::uint64_t kImageMagic = 0x31474D4946464848;   // "HHFFIMG1"
 inline constexpr std::uint64_t kReaderMagic = 0x3152445246464848;  // "HHFFRDR1"
-inline constexpr std::uint32_t kFormatVersion = 5;
+inline constexpr std::uint32_t kFormatVersion = 6;
 inline constexpr std::uint32_t kEndianMark = 0x01020304;
 
 // Limits that bound every loop of a reader, whatever the octets say.
@@ -114,6 +114,7 @@ enum class RrsetKind : std::uint8_t {
   kImage = 1,     // static: `at` is an RrImage
   kPool = 2,      // routed: `at` is a PoolSlot
   kReferral = 3,  // NS at a cut: `at` is an RrImage of kind kReferral
+  kAddress = 4,   // one A record, the only rrset of its name: see InlineAddress
   kTable = 255    // first inline entry of a name with more than two rrsets: `at` is an RrsetTable
 };
 
@@ -125,6 +126,14 @@ struct RrsetEntry {
   std::uint32_t at;
 };
 static_assert(sizeof(RrsetEntry) == 8);
+
+/// What most names have, without an image of its own: in place of the second entry of a NameRecord
+/// whose first and only one is of kind kAddress; the `at` of that is the CRC32C of this.
+struct InlineAddress {
+  std::uint32_t ttl;        // seconds
+  std::uint8_t address[4];  // network order
+};
+static_assert(sizeof(InlineAddress) == sizeof(RrsetEntry));
 
 enum NameFlags : std::uint8_t {
   kNameApex = 1,      // apex of its zone
@@ -365,27 +374,27 @@ struct AdditionalRef {
 static_assert(sizeof(AdditionalRef) == 12);
 
 /// A pre-rendered rrset (or referral, or SOA of negative answers) in wire form. Immutable. Behind
-/// the 32 octets follow, without gaps: AdditionalRef[additional], Relocation[relocations], uint16
-/// record_end[records] when records > 1 (offset in the wire octets just past each record), and the
-/// wire octets (`octets`). Wire octets hold zero where a relocation goes, except that kRrset images
-/// start every record with C0 0C: right as it stands when the name being answered is the question,
-/// to be rewritten at each record's start when it is not (no relocations are listed for these).
+/// the 16 octets follow, without gaps: ReferralHead (kReferral alone), AdditionalRef[additional],
+/// Relocation[relocations], uint16 record_end[records] when records > 1 (offset in the wire octets
+/// just past each record), and the wire octets (`octets`). Wire octets hold zero where a relocation
+/// goes, except that kRrset images start every record with C0 0C: right as it stands when the name
+/// being answered is the question, to be rewritten at each record's start when it is not (no
+/// relocations are listed for these).
 struct RrImage {
   std::uint32_t crc32c;   // of everything after it
   std::uint16_t octets;   // wire octets
   std::uint16_t records;  // 1..
-  std::uint16_t type;
-  std::uint16_t sum;      // ones-complement sum of the wire octets as they are, for an even start
-  std::uint32_t ttl;      // seconds, of every record (referrals: of the NS rrset)
-  std::uint32_t sigs_at;  // RrImage of kind kRrset: the RRSIGs over it, for DO; none when unsigned
   ImageKind kind;
   std::uint8_t additional;  // 0..kMaxAdditional
   std::uint16_t relocations;
-  std::uint16_t authority;  // kReferral: so many first records go into authority, the rest is glue
-  std::uint16_t required;   // kReferral: so many first records must fit, else TC (RFC 9471 3.1)
-  std::uint32_t reserved;
+  std::uint32_t sigs_at;  // RrImage of kind kRrset: the RRSIGs over it, for DO; none when unsigned
 };
-static_assert(sizeof(RrImage) == 32);
+static_assert(sizeof(RrImage) == 16);
+
+struct ReferralHead {
+  std::uint16_t authority;  // so many first records go into authority, the rest is glue
+  std::uint16_t required;   // so many first records must fit, else TC (RFC 9471 3.1)
+};
 
 /// State of one check at a generation. Written in place in an order that leaves the values of the
 /// published generation readable at every moment: current ones when born <= G, else the previous.

@@ -7,6 +7,7 @@
 
 #include "dataplane/table/readers.h"
 #include "dataplane/table/verifier.h"
+#include "dataplane/wire/types.h"
 
 namespace holdfast::table {
 
@@ -142,6 +143,13 @@ void Verifier::Rrsets(const NameRecord& record, std::uint32_t at) {
       return;
     }
     First(record.rrset[0].at, octets);
+  }
+  if (record.rrsets == 1 && record.rrset[0].kind == RrsetKind::kAddress) {
+    if (record.rrset[0].type != static_cast<std::uint16_t>(wire::Type::kA) ||
+        record.rrset[0].at != ChecksumOfAddress(record)) {
+      Broken(Rule::kRecordAddress, at);
+    }
+    return;
   }
   std::uint32_t before = 0;
   for (const RrsetEntry& entry : snapshot_.Rrsets(record)) {

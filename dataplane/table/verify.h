@@ -18,6 +18,7 @@ enum class Rule : std::uint8_t {
   kRecordName,        // the name is not a well-formed, folded, zero-padded name
   kRecordBucket,      // a record does not lie where its hash and the spill counts say
   kRecordRrsets,      // entries are not ascending by type, or of unknown kind
+  kRecordAddress,     // checksum of an address in a record, or beside other rrsets
   kRecordZone,        // the zone is missing or does not enclose the name
   kRecordLabels,      // the name has more labels than the image says any has
   kTableChecksum,     // a table of rrsets
@@ -25,7 +26,6 @@ enum class Rule : std::uint8_t {
   kImageChecksum,     //
   kImageRecords,      // its records do not fill its wire octets
   kImageRelocation,   // a relocation lies outside, or points outside
-  kImageSum,          // the pre-computed internet checksum
   kImageKind,         // kind or type does not fit the reference
   kPoolPlace,         //
   kDecisionPlace,     //

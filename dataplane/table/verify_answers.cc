@@ -14,17 +14,6 @@ namespace {
 
 constexpr unsigned kMaxDepth = 64;
 
-std::uint32_t Sum(std::span<const std::byte> octets) {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < octets.size(); ++i) {
-    sum += std::to_integer<std::uint64_t>(octets[i]) << (i % 2 == 0 ? 8U : 0U);
-  }
-  while (sum >> 16U != 0) {
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-  }
-  return static_cast<std::uint32_t>(sum);
-}
-
 }  // namespace
 
 void Verifier::Entry(const RrsetEntry& entry, std::uint32_t from) {
@@ -35,6 +24,7 @@ void Verifier::Entry(const RrsetEntry& entry, std::uint32_t from) {
       return Image(entry.at, ImageKind::kReferral, entry.type);
     case RrsetKind::kPool:
       return Pool(entry.at, entry.type);
+    case RrsetKind::kAddress:  // of a record alone
     case RrsetKind::kTable:
       break;
   }
@@ -47,7 +37,7 @@ void Verifier::Image(std::uint32_t at, ImageKind kind, std::uint16_t type) {
     Broken(Rule::kImagePlace, at);
     return;
   }
-  if (parts.image->kind != kind || parts.image->type != type) {
+  if (parts.image->kind != kind || (kind != ImageKind::kNegative && TypeOf(parts) != type)) {
     Broken(Rule::kImageKind, at);
   }
   const auto octets = static_cast<std::size_t>(parts.wire.data() + parts.wire.size() -
@@ -72,8 +62,8 @@ void Verifier::ImageInside(const ImageParts& parts, std::uint32_t at) {
     }
     before = end;
   }
-  if (parts.image->records == 0 || parts.image->authority > parts.image->records ||
-      parts.image->required > parts.image->records ||
+  if (parts.image->records == 0 || parts.referral.authority > parts.image->records ||
+      parts.referral.required > parts.image->records ||
       (parts.image->records > 1 && before != parts.wire.size())) {
     Broken(Rule::kImageRecords, at);
   }
@@ -85,9 +75,6 @@ void Verifier::ImageInside(const ImageParts& parts, std::uint32_t at) {
         (base == RelocationBase::kSuffix && addend > 255)) {
       Broken(Rule::kImageRelocation, at);
     }
-  }
-  if (Sum(parts.wire) != parts.image->sum) {
-    Broken(Rule::kImageSum, at);
   }
   if (++depth_ > kMaxDepth) {
     Broken(Rule::kDepth, at);

@@ -17,6 +17,8 @@ const char* RuleText(Rule rule) noexcept {
       return "a record does not lie where its hash says";
     case Rule::kRecordRrsets:
       return "a record's rrsets are not ascending by type or of unknown kind";
+    case Rule::kRecordAddress:
+      return "an address in a record has a wrong checksum, or is not all the name has";
     case Rule::kRecordZone:
       return "a record's zone does not enclose its name";
     case Rule::kRecordLabels:
@@ -31,8 +33,6 @@ const char* RuleText(Rule rule) noexcept {
       return "an rrset image's records do not fill its wire octets";
     case Rule::kImageRelocation:
       return "a relocation lies or points outside its image";
-    case Rule::kImageSum:
-      return "an rrset image's internet checksum is wrong";
     case Rule::kImageKind:
       return "an rrset image's kind or type does not fit the reference";
     case Rule::kPoolPlace:

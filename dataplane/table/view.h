@@ -155,6 +155,7 @@ inline std::span<const std::uint16_t> OpenRowMap(const View& view, std::uint32_t
 /// The parts behind an RrImage's header, each checked to lie inside the image file.
 struct ImageParts {
   const RrImage* image = nullptr;  // null: not a readable image
+  ReferralHead referral{};         // of kind kReferral
   std::span<const AdditionalRef> additional;
   std::span<const Relocation> relocations;
   std::span<const std::uint16_t> record_ends;  // empty when there is one record
@@ -174,14 +175,19 @@ inline ImageParts OpenImage(const View& view, std::uint32_t at) noexcept {
   const std::size_t relocations = image->relocations;
   const std::size_t ends = image->records > 1 ? image->records : 0U;
   const std::size_t octets = image->octets;
-  const std::size_t before = sizeof(RrImage) + (additional * sizeof(AdditionalRef)) +
+  const bool is_referral = image->kind == ImageKind::kReferral;
+  const std::size_t head = sizeof(RrImage) + (is_referral ? sizeof(ReferralHead) : 0);
+  const std::size_t before = head + (additional * sizeof(AdditionalRef)) +
                              (relocations * sizeof(Relocation)) + (ends * sizeof(std::uint16_t));
   if (view.At<RrImage>(at, before + octets) == nullptr || additional > kMaxAdditional)
       [[unlikely]] {
     return parts;
   }
-  const auto* p = reinterpret_cast<const std::byte*>(image + 1);
+  const auto* p = reinterpret_cast<const std::byte*>(image) + head;
   parts.image = image;
+  if (is_referral) {
+    parts.referral = LoadAs<ReferralHead>(image + 1);
+  }
   parts.additional = {reinterpret_cast<const AdditionalRef*>(p), additional};
   p += additional * sizeof(AdditionalRef);
   parts.relocations = {reinterpret_cast<const Relocation*>(p), relocations};
@@ -192,10 +198,61 @@ inline ImageParts OpenImage(const View& view, std::uint32_t at) noexcept {
   return parts;
 }
 
+inline constexpr std::size_t kRecordHead = 12;  // pointer, type, class, TTL, RDLENGTH
+
+/// Type and TTL of the first record of an rrset or referral; 0 when the image holds no record.
+inline std::uint16_t TypeOf(const ImageParts& parts) noexcept {
+  return parts.wire.size() < kRecordHead ? std::uint16_t{0} : LoadBe16(parts.wire.data() + 2);
+}
+inline std::uint32_t TtlOf(const ImageParts& parts) noexcept {
+  return parts.wire.size() < kRecordHead ? 0 : LoadBe32(parts.wire.data() + 6);
+}
+
+/// The record of a kAddress entry as an image holds it, made where it is wanted.
+class AddressImage {
+ public:
+  /// @param entry  of `record`. @return an image that cannot be read when the two do not agree.
+  ImageParts Open(const NameRecord& record, const RrsetEntry& entry) noexcept {
+    static constexpr RrImage kImage{.crc32c = 0,
+                                    .octets = kOctets,
+                                    .records = 1,
+                                    .kind = ImageKind::kRrset,
+                                    .additional = 0,
+                                    .relocations = 0,
+                                    .sigs_at = 0};
+    ImageParts parts;
+    if (&entry == record.rrset && record.rrsets == 1) [[likely]] {
+      Write(record, wire_.data());
+      parts.image = &kImage;
+      parts.wire = wire_;
+    }
+    return parts;
+  }
+  static constexpr std::uint16_t kOctets = 16;
+  /// Puts kOctets octets at `to`.
+  static void Write(const NameRecord& record, std::byte* to) noexcept {
+    const auto address = LoadAs<InlineAddress>(&record.rrset[1]);
+    const std::uint32_t ttl = __builtin_bswap32(address.ttl);
+    constexpr std::uint64_t kOwnerTypeClass = 0x010001000CC0;  // C0 0C, A, IN, read little-endian
+    constexpr std::uint64_t kAddressOctets = 0x0400;
+    StoreAs(to, kOwnerTypeClass | (std::uint64_t{ttl} << 48U));
+    StoreAs(to + 8,
+            (ttl >> 16U) | (kAddressOctets << 16U) |
+                (std::uint64_t{LoadAs<std::uint32_t>(address.address)} << 32U));
+  }
+
+ private:
+  std::array<std::byte, kOctets> wire_;
+};
+
+/// The checksum that a record's kAddress entry has.
+inline std::uint32_t ChecksumOfAddress(const NameRecord& record) noexcept {
+  return Crc32c(&record.rrset[1], sizeof(InlineAddress));
+}
+
 /// The wire octets of the image at `at` when it is an rrset of one record that is placed as it
 /// stands where its owner is the question; empty for any other, and for one that is damaged.
 inline std::span<const std::byte> OpenSingle(const View& view, std::uint32_t at) noexcept {
-  constexpr std::size_t kRecordHead = 12;             // pointer, type, class, TTL, RDLENGTH
   constexpr std::uint16_t kQuestionPointer = 0x0CC0;  // C0 0C, read little-endian
   const auto* image = view.At<RrImage>(at);
   if (image == nullptr || image->kind != ImageKind::kRrset || image->records != 1 ||

@@ -17,11 +17,13 @@ CompiledZone Zone(std::uint32_t serial) {
   for (const std::uint16_t type : {std::uint16_t{16}, std::uint16_t{28}, std::uint16_t{257}}) {
     auto image = std::make_shared<ImageSpec>(*AddressImage(last));
     image->type = type;
+    StoreBe16(image->wire.data() + 2, type);
     many.push_back({type, table::RrsetKind::kImage, image});
   }
   return ZoneOf(serial,
                 {Name("test.", {}),
                  Name("s.test.", {Static(last)}),
+                 Name("a.test.", {Alone(last)}),
                  Name("r.test.", {Routed(1)}),
                  Name("q.test.", {Routed(2)}),
                  Name("t.test.", many),
@@ -82,7 +84,7 @@ class DamagedImageTest : public PublishTest {
     ASSERT_TRUE(publisher_->Commit());
     EXPECT_FALSE(publisher_->damaged());
     const Snapshot snapshot(publisher_->view(), publisher_->generation());
-    for (const char* name : {"s.test.", "r.test.", "t.test.", kLong}) {
+    for (const char* name : {"s.test.", "a.test.", "r.test.", "t.test.", kLong}) {
       EXPECT_EQ(LastOctet(snapshot, name), 20) << name;
     }
     for (const auto& defect :
@@ -141,8 +143,15 @@ TEST_F(DamagedImageTest, NothingIsNoticedWhereNothingIsDamaged) {
 }
 
 TEST_F(DamagedImageTest, AnRrsetImage) {
-  Sweep(sizeof(table::RrImage) + 16, true, [this] {
+  Sweep(sizeof(table::RrImage) + 4 + 32, true, [this] {
     return std::uint64_t{kOffsetUnit} * Record("s.test.").rrset[0].at;
+  });
+}
+
+TEST_F(DamagedImageTest, AnAddressInARecord) {
+  constexpr auto kAt = offsetof(table::RrsetEntry, at);
+  Sweep(sizeof(table::RrsetEntry) - kAt + sizeof(table::InlineAddress), true, [this] {
+    return Place(Record("a.test.").rrset) + kAt;
   });
 }
 
@@ -165,7 +174,7 @@ TEST_F(DamagedImageTest, ADecision) {
 }
 
 TEST_F(DamagedImageTest, ARecord) {
-  for (const char* name : {"s.test.", "r.test.", "t.test.", kLong}) {
+  for (const char* name : {"s.test.", "a.test.", "r.test.", "t.test.", kLong}) {
     Sweep(sizeof(NameRecord), false, [&] { return Place(&Record(name)); });
   }
 }

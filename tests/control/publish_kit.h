@@ -174,6 +174,11 @@ inline int LastOctet(const Snapshot& snapshot, const std::string& text) {
       continue;
     }
     std::uint32_t at = entry.at;
+    if (entry.kind == table::RrsetKind::kAddress) {
+      table::AddressImage made;
+      const auto wire = made.Open(*record, entry).wire;
+      return wire.empty() ? -2 : std::to_integer<int>(wire.back());
+    }
     if (entry.kind == table::RrsetKind::kPool) {
       const auto* decision = snapshot.DecisionOf(at);
       if (decision == nullptr) {
@@ -200,8 +205,16 @@ struct Reader {
   std::uint64_t word = 0;
 };
 
-inline CompiledRrset Static(std::uint8_t last) {
+// Of one address, which the record holds itself.
+inline CompiledRrset Alone(std::uint8_t last) {
   return {1, table::RrsetKind::kImage, AddressImage(last)};
+}
+// Of two, in an image.
+inline CompiledRrset Static(std::uint8_t last) {
+  auto spec = std::make_shared<ImageSpec>(*AddressImage(250));
+  spec->wire += AddressImage(last)->wire;
+  spec->record_ends.push_back(32);
+  return {1, table::RrsetKind::kImage, spec};
 }
 inline CompiledRrset Routed(std::uint64_t rule) {
   return {1, table::RrsetKind::kPool, Rule(rule)};
@@ -217,11 +230,11 @@ inline CompiledZone StateZone(int state) {
         Name("r" + std::to_string(i) + ".test.", {Routed(static_cast<std::uint64_t>(i % 5))}));
   }
   if (state % 2 == 0) {
-    names.push_back(Name("even.test.", {Static(static_cast<std::uint8_t>(state))}));
+    names.push_back(Name("even.test.", {Alone(static_cast<std::uint8_t>(state))}));
   }
   for (int i = 0; i < state * 60; ++i) {  // makes the index grow on the way
     names.push_back(
-        Name("grow" + std::to_string(i) + ".test.", {Static(static_cast<std::uint8_t>(state))}));
+        Name("grow" + std::to_string(i) + ".test.", {Alone(static_cast<std::uint8_t>(state))}));
   }
   return ZoneOf(static_cast<std::uint32_t>(state), names);
 }

@@ -71,6 +71,7 @@ class VerifyTest : public testing::Test {
     zone.names = {
         CompiledName{Wire("test."), kNameApex, {}},
         CompiledName{Wire("a.test."), 0, {a}},
+        CompiledName{Wire("i.test."), 0, {{1, RrsetKind::kImage, Address(1, true)}}},
         CompiledName{Wire(std::string(50, 'l') + ".test."), 0, {a}},
         CompiledName{Wire("p.test."), 0, {{1, RrsetKind::kPool, pool.rule}}},
         CompiledName{
@@ -92,6 +93,7 @@ class VerifyTest : public testing::Test {
   static ImageSpecPtr TypedAs(std::uint16_t type) {
     auto spec = std::make_shared<ImageSpec>(*Address(1));
     spec->type = type;
+    StoreBe16(spec->wire.data() + 2, type);
     return spec;
   }
   [[nodiscard]] View view() const {
@@ -149,9 +151,9 @@ class VerifyTest : public testing::Test {
 TEST_F(VerifyTest, FindsNothingInAWholeImage) {
   const VerifyResult result = VerifyImage(view(), generation_);
   EXPECT_TRUE(result.defects.empty()) << RuleText(result.defects[0].rule);
-  EXPECT_EQ(result.names, 5U);
+  EXPECT_EQ(result.names, 6U);
   EXPECT_EQ(result.pools, 1U);
-  EXPECT_EQ(result.images, 8U);
+  EXPECT_EQ(result.images, 9U);
 }
 
 TEST_F(VerifyTest, FindsInPartsWhatItFindsAtOnceAndOfWhichName) {
@@ -161,7 +163,7 @@ TEST_F(VerifyTest, FindsInPartsWhatItFindsAtOnceAndOfWhichName) {
     EXPECT_TRUE(part.defects.empty()) << RuleText(part.defects[0].rule);
     sum.names += part.names;
   }
-  EXPECT_EQ(sum.names, 5U);
+  EXPECT_EQ(sum.names, 6U);
   EXPECT_TRUE(VerifyBuckets(view(), generation_, index().buckets, 3).defects.empty());
   EXPECT_TRUE(VerifyHealth(view(), generation_).defects.empty());
   reinterpret_cast<std::uint8_t*>(&TheDecision() + 1)[1] ^= 4;
@@ -225,35 +227,43 @@ TEST_F(VerifyTest, FindsATableOfRrsetsWithAWrongChecksum) {
   Expect(Rule::kTableChecksum);
 }
 TEST_F(VerifyTest, FindsAnImageOutside) {
-  Image("a.test.").octets = 65535;
+  Image("i.test.").octets = 65535;
   header().octets = 0;
-  Record("a.test.").rrset[0].at = static_cast<std::uint32_t>((octets_.size() * 4) - 1);
+  Record("i.test.").rrset[0].at = static_cast<std::uint32_t>(octets_.size() * 4);
   Expect(Rule::kImagePlace);
 }
 TEST_F(VerifyTest, FindsAnImageWithAWrongChecksum) {
-  Image("a.test.").ttl = 61;
+  reinterpret_cast<std::byte*>(&Image("i.test.") + 1)[4 + 9] = std::byte{61};  // the TTL
   Expect(Rule::kImageChecksum);
 }
 TEST_F(VerifyTest, FindsRecordsThatDoNotFillTheWireOctets) {
-  auto& image = Image("a.test.");
-  image.authority = 3;
-  Seal(image, 48);
+  auto& image = Image("i.test.");
+  reinterpret_cast<std::uint16_t*>(&image + 1)[1] = 31;  // where the second record ends
+  Seal(image, 16 + 4 + 32);
   Expect(Rule::kImageRecords);
 }
 TEST_F(VerifyTest, FindsARelocationOutside) {
   auto& image = At<RrImage>(Zone().negative_at);
   reinterpret_cast<Relocation*>(&image + 1)->at = 23;
-  Seal(image, 32 + 4 + 24);
+  Seal(image, 16 + 4 + 24);
   Expect(Rule::kImageRelocation);
 }
-TEST_F(VerifyTest, FindsAWrongInternetChecksum) {
-  auto& image = Image("a.test.");
-  image.sum ^= 1;
-  Seal(image, 48);
-  Expect(Rule::kImageSum);
+TEST_F(VerifyTest, FindsAnAddressWithAWrongChecksum) {
+  auto& record = Record("a.test.");
+  ASSERT_EQ(record.rrset[0].kind, RrsetKind::kAddress);
+  reinterpret_cast<std::byte*>(&record.rrset[1])[7] ^= std::byte{1};
+  Expect(Rule::kRecordAddress);
+}
+TEST_F(VerifyTest, FindsAnAddressOfAnotherType) {
+  Record("a.test.").rrset[0].type = 28;
+  Expect(Rule::kRecordAddress);
+}
+TEST_F(VerifyTest, FindsAnAddressBesideAnotherRrset) {
+  Record("a.test.").rrsets = 2;
+  Expect(Rule::kRecordRrsets);
 }
 TEST_F(VerifyTest, FindsAnImageOfAnotherType) {
-  Record("a.test.").rrset[0].type = 28;
+  Record("i.test.").rrset[0].type = 28;
   Expect(Rule::kImageKind);
 }
 TEST_F(VerifyTest, FindsAPoolOutside) {
@@ -306,8 +316,8 @@ TEST_F(VerifyTest, FindsProofsAndSignaturesOfAnotherType) {
   auto& table = At<OrderedTable>(Zone().ordered_at);
   const std::uint32_t proof_at = reinterpret_cast<OrderedName*>(&table + 1)->at;
   auto& proof = At<RrImage>(proof_at);
-  proof.sigs_at = Record("a.test.").rrset[0].at;
-  Seal(proof, 48);
+  proof.sigs_at = Record("i.test.").rrset[0].at;
+  Seal(proof, 32);
   Expect(Rule::kImageKind);
 }
 TEST_F(VerifyTest, FindsHealthOutOfOrder) {

@@ -29,7 +29,7 @@ from watch import report
 pytestmark = needs_programs
 
 SEED = 20261122
-FORMAT = 5  # table::kFormatVersion
+FORMAT = 6  # table::kFormatVersion
 VERSION_AT, OCTETS_AT, CRC_AT, INDEX_AT, HEALTH_AT, USED_AT, SETTINGS_AT = 8, 16, 28, 64, 68, 76, 80
 HEADER = 4096
 

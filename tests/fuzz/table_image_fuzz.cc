@@ -154,39 +154,12 @@ void Change(std::span<std::byte> octets, std::string_view change) {
   }
 }
 
-std::uint16_t SumOf(std::span<const std::byte> wire) {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < wire.size(); ++i) {
-    sum += std::to_integer<std::uint64_t>(wire[i]) << (i % 2 == 0 ? 8U : 0U);
-  }
-  while (sum >> 16U != 0) {
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-  }
-  return static_cast<std::uint16_t>(sum);
-}
-
 void MendChecksums(std::span<std::byte> octets, std::span<const Sealed> sealed) {
   for (const Sealed& one : sealed) {
     StoreAs(octets.data() + one.at, table::Crc32c(octets.data() + one.at + kWord, one.octets));
   }
   auto& header = *reinterpret_cast<table::ImageHeader*>(octets.data());
   header.crc32c = table::HeaderCrc(header);
-}
-
-// As who knows the format would do: all checksums, then the internet checksums of records that do
-// not fit, then the checksums above those.
-void Forge(const test::FrozenImage& image, std::span<const Sealed> sealed) {
-  MendChecksums(image.octets(), sealed);
-  const table::Snapshot tables = image.snapshot();
-  for (const table::Defect& defect :
-       table::VerifyImage(tables.view(), tables.generation()).defects) {
-    const table::ImageParts parts = table::OpenImage(tables.view(), defect.at);
-    if (defect.rule == table::Rule::kImageSum && parts.image != nullptr) {
-      const auto place = std::size_t{defect.at} * kOffsetUnit;
-      reinterpret_cast<table::RrImage*>(image.octets().data() + place)->sum = SumOf(parts.wire);
-    }
-  }
-  MendChecksums(image.octets(), sealed);
 }
 
 struct Fixture {
@@ -249,7 +222,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     input.remove_prefix(kChangeOctets);
   }
   if (forge) {
-    Forge(fixed.image, fixed.sealed);
+    MendChecksums(fixed.image.octets(), fixed.sealed);
   }
   const bool accepted = fixed.IsWhole();
   fixed.Ask((switches >> 1U) % kGroups, accepted && !forge);

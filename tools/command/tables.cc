@@ -149,7 +149,9 @@ class Dump {
       lines_.push_back(name + " empty non-terminal");
     }
     for (const table::RrsetEntry& entry : entries) {
-      lines_.push_back(name + " " + wire::TypeText(entry.type) + " " + Rrset(entry, wire_name));
+      lines_.push_back(name + " " + wire::TypeText(entry.type) + " " +
+                       (entry.kind == table::RrsetKind::kAddress ? Address(record, wire_name)
+                                                                 : Rrset(entry, wire_name)));
     }
   }
 
@@ -185,10 +187,16 @@ class Dump {
         return "referral " + Image(entry.at, name);
       case table::RrsetKind::kPool:
         return Pool(entry.at, name);
+      case table::RrsetKind::kAddress:
       case table::RrsetKind::kTable:
         break;
     }
     return "(kind not readable)";
+  }
+
+  [[nodiscard]] static std::string Address(const table::NameRecord& record, std::string_view name) {
+    table::AddressImage made;
+    return "static " + Text(made.Open(record, record.rrset[0]), name);
   }
 
   [[nodiscard]] std::string Pool(std::uint32_t at, std::string_view name) const {
@@ -250,11 +258,14 @@ class Dump {
   }
 
   [[nodiscard]] std::string Image(std::uint32_t at, std::string_view name) const {
-    const table::ImageParts parts = table::OpenImage(view_, at);
+    return Text(table::OpenImage(view_, at), name);
+  }
+
+  [[nodiscard]] static std::string Text(const table::ImageParts& parts, std::string_view name) {
     if (parts.image == nullptr) {
       return "(image not readable)";
     }
-    std::string text = "ttl " + std::to_string(parts.image->ttl) + ", " +
+    std::string text = "ttl " + std::to_string(table::TtlOf(parts)) + ", " +
                        std::to_string(parts.image->records) + " records";
     const std::string records = Records(parts, name);
     return text + (records.empty() ? ", " + std::to_string(parts.image->octets) + " octets"
@@ -265,7 +276,7 @@ class Dump {
   // not as it should be.
   static std::string Records(const table::ImageParts& parts, std::string_view name) {
     const bool referral = parts.image->kind == table::ImageKind::kReferral;
-    const std::size_t count = referral ? parts.image->authority : parts.image->records;
+    const std::size_t count = referral ? parts.referral.authority : parts.image->records;
     std::string text;
     std::size_t start = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -278,7 +289,7 @@ class Dump {
       if (!rdata) {
         return {};
       }
-      text += (i == 0 ? " " : ", ") + Printable(control::RdataText(parts.image->type, *rdata));
+      text += (i == 0 ? " " : ", ") + Printable(control::RdataText(table::TypeOf(parts), *rdata));
       start = end;
     }
     return text;
