@@ -13,6 +13,7 @@ import benchhealth
 import benchladder
 import benchmicro
 import benchreport
+import benchscale
 import benchwire
 import pytest
 
@@ -82,6 +83,25 @@ def test_compile_measures_every_shape_that_has_room(tmp_path):
     assert "shared/1k/recompile/pools" not in rows  # they share one
     assert rows["private/1k/octets_per_pool"]["value"] >= 64
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("HOLDFAST_SCALE_BENCH" not in os.environ, reason="built without benchmarks")
+def test_scale_changes_tables_while_they_serve(tmp_path):
+    done = subprocess.run([ROOT / "tools" / "bench", "scale", "--quick", "--json", "--program",
+                           os.environ["HOLDFAST_SCALE_BENCH"], "--directory", tmp_path],
+                          capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row["value"] for row in json.loads(done.stdout)["rows"]}
+    for shape, _ in benchscale.SHAPES:
+        assert 64 < rows[f"{shape}/octets_per_name"]
+        assert rows[f"{shape}/edit/answers_meanwhile"] > 1000
+        assert rows[f"{shape}/edit/more_memory"] < 0.01
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_scale_refuses_a_report_with_wrong_answers():
+    with pytest.raises(benchreport.BenchError, match="3 answers were wrong"):
+        benchscale.rows_of("one-zone", {"wrong": 3})
 
 
 def test_compile_rates_count_pools_where_there_are_several():
