@@ -55,16 +55,44 @@ struct Kind {
   bool operator==(const Kind&) const = default;
 };
 
-void Limit(control::Publisher& publisher, std::uint32_t answers_per_second) {
-  if (answers_per_second == 0) {
+void Switch(control::Publisher& publisher, const Kind& kind) {
+  if (kind.answers_per_second == 0 && !kind.load.cookies) {
     return;
   }
   control::CompiledSettings settings;
+  if (kind.load.cookies) {
+    settings.cookies = table::CookieMode::kOn;
+    settings.cookie_secrets = {std::string(table::kCookieSecretOctets, 's')};
+  }
+  const std::uint32_t answers_per_second = kind.answers_per_second;
   settings.rate.answers_per_second = settings.rate.burst = answers_per_second;
   settings.rate.ipv4_prefix = 32;
   settings.rate.ipv6_prefix = 64;
   Must(publisher.PutSettings(settings));
   Must(publisher.Commit());
+}
+
+// Asks every query once, and puts the cookie of its reply into it.
+void TakeCookies(Load& load) {
+  std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
+  const auto scratch = answer::MakeScratch({.seed = 1}, counters);
+  std::vector<std::string> messages;
+  Burst burst;
+  for (std::size_t next = 0; next < load.queries().size();) {
+    const std::string_view query = load.queries()[next];
+    const auto jobs = burst.Fill(load.queries(), load.clients(), next, 1);
+    answer::Answer(load.snapshot(), jobs, *scratch);
+    const std::string_view reply(reinterpret_cast<const char*>(jobs[0].message),
+                                 jobs[0].reply_octets);
+    constexpr std::size_t kClient = 8;
+    constexpr std::size_t kWhole = 24;
+    std::string message(query.substr(0, query.size() - kClient));
+    message += reply.substr(reply.size() - kWhole);
+    message[message.size() - kWhole - 1] = kWhole;
+    message[message.size() - kWhole - 5] = kWhole + 4;
+    messages.push_back(std::move(message));
+  }
+  load.Replace(messages);
 }
 
 void AnswerBursts(benchmark::State& state, const Kind& kind) {
@@ -73,8 +101,10 @@ void AnswerBursts(benchmark::State& state, const Kind& kind) {
   static Kind loaded{.load = {.names = 0}};
   if (loaded != kind) {
     load.reset();
-    load = std::make_unique<Load>(
-        kind.load, [&](auto& publisher) { Limit(publisher, kind.answers_per_second); });
+    load = std::make_unique<Load>(kind.load, [&](auto& publisher) { Switch(publisher, kind); });
+    if (kind.load.cookies) {
+      TakeCookies(*load);
+    }
     loaded = kind;
   }
   std::array<std::uint64_t, static_cast<std::size_t>(Counter::kCount)> counters{};
@@ -90,6 +120,9 @@ void AnswerBursts(benchmark::State& state, const Kind& kind) {
   });
   // A row that answered something else than it says would be no measurement.
   const auto counted = [&](Counter counter) { return counters[static_cast<std::size_t>(counter)]; };
+  if (kind.load.cookies && counted(Counter::kValidCookie) != next) {
+    state.SkipWithError("cookies that are not valid");
+  }
   const bool is_over = kind.answers_per_second == kNextToNone;
   const auto right = is_over           ? Counter::kDroppedLimited
                      : kind.load.exist ? Counter::kNoError
@@ -123,6 +156,7 @@ void RegisterRows() {
       {"geo/1k", {{.names = 1000, .policy = Policy::kGeolocation}}},
       {"latency/1k", {{.names = 1000, .policy = Policy::kLatency}}},
       {"cidr/1k", {{.names = 1000, .policy = Policy::kCidr}}},
+      {"cookie/1k", {{.names = 1000, .cookies = true}}},
       {"limited/1k", {{.names = 1000}, kNeverReached}},
       {"over/1k", {{.names = 1000}, kNextToNone}},
   };

@@ -35,6 +35,11 @@ std::string Be32Octets(std::uint32_t value) {
   return octets;
 }
 
+std::string Be64Octets(std::uint64_t value) {
+  return Be32Octets(static_cast<std::uint32_t>(value >> 32U)) +
+         Be32Octets(static_cast<std::uint32_t>(value));
+}
+
 std::vector<std::string> RandomLabels(std::size_t count, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::unordered_set<std::string> seen;
@@ -114,14 +119,19 @@ control::Model MakeModel(const std::vector<std::string>& labels, Policy policy) 
   return model;
 }
 
-std::string MakeQuery(const std::string& owner, std::uint16_t id, bool edns) {
+// @param option  of the OPT record; not looked at without one.
+std::string MakeQuery(const std::string& owner,
+                      std::uint16_t id,
+                      bool edns,
+                      const std::string& option) {
   std::string message(wire::kHeaderOctets, '\0');
   StoreBe16(message.data(), id);
   message[5] = 1;
   message[11] = edns ? 1 : 0;
   message += owner + std::string("\0\1\0\1", 4);
   if (edns) {
-    message += std::string("\0\0\x29\x04\xD0\0\0\0\0\0\0", 11);
+    message +=
+        std::string("\0\0\x29\x04\xD0\0\0\0\0\0", 10) + static_cast<char>(option.size()) + option;
   }
   return message;
 }
@@ -139,23 +149,33 @@ Load::Load(const LoadKind& kind, const More& more) {
   const auto& asked = kind.exist ? labels : others;
   const std::string origin = Must(wire::FromText(kOrigin));
   std::mt19937_64 random(3);
-  std::vector<std::size_t> ends;
+  std::vector<std::string> messages;
   for (std::size_t i = 0; i < count; ++i) {
     const auto draw = random();
-    octets_ += MakeQuery(OwnerOf(asked[random() % asked.size()], origin),
-                         static_cast<std::uint16_t>(draw),
-                         (draw >> 63U) != 0);
-    ends.push_back(octets_.size());
+    messages.push_back(MakeQuery(
+        OwnerOf(asked[random() % asked.size()], origin),
+        static_cast<std::uint16_t>(draw),
+        (draw >> 63U) != 0 || kind.cookies,
+        kind.cookies ? std::string("\0\x0A\0\x08", 4) + Be64Octets(draw) : std::string()));
   }
-  std::size_t start = 0;
-  for (const std::size_t end : ends) {
-    queries_.push_back(std::string_view(octets_).substr(start, end - start));
-    start = end;
-  }
+  Replace(messages);
   const std::uint32_t clients = LastClient({}) - kFirstClient + 1;
   for (std::size_t i = 0; i < count; ++i) {
     StoreBe32(clients_.emplace_back().data(),
               kFirstClient + static_cast<std::uint32_t>(random() % clients));
+  }
+}
+
+void Load::Replace(const std::vector<std::string>& messages) {
+  octets_.clear();
+  queries_.clear();
+  for (const std::string& message : messages) {
+    octets_ += message;
+  }
+  std::size_t start = 0;
+  for (const std::string& message : messages) {
+    queries_.push_back(std::string_view(octets_).substr(start, message.size()));
+    start += message.size();
   }
 }
 

@@ -21,6 +21,7 @@ struct LoadKind {
   // Each name has a rule of its own: three weighted records, ten multivalue ones, or ten places and
   // the default among 250 classes of clients in 100,000 networks (IP-based: among 1,000 blocks).
   control::Policy policy = control::Policy::kSimple;
+  bool cookies = false;  // each query has EDNS and a client cookie
   bool operator==(const LoadKind&) const = default;
 };
 
@@ -41,6 +42,8 @@ class Load {
   /// Type A, uniform over the names, half of them with EDNS; a power of two of them. They lie one
   /// behind the other, so that the copy is measured and no misses of the bench's own.
   [[nodiscard]] const std::vector<std::string_view>& queries() const noexcept { return queries_; }
+  /// Puts other messages in place of them, as many.
+  void Replace(const std::vector<std::string>& messages);
   /// Who asks, as a Job says it: IPv4, uniform over those networks; a power of two of them.
   using Client = std::array<std::byte, 16>;
   [[nodiscard]] const std::vector<Client>& clients() const noexcept { return clients_; }

@@ -2,7 +2,9 @@
 #include "dataplane/answer/cookie.h"
 
 #include <algorithm>
+#include <cstring>
 
+#include "dataplane/answer/copy.h"
 #include "dataplane/answer/siphash.h"
 #include "dataplane/base/bytes.h"
 
@@ -18,9 +20,13 @@ std::uint64_t HashOf(const std::uint8_t* secret,
                      std::span<const std::byte> before,
                      std::span<const std::byte> client) noexcept {
   std::array<std::byte, kHashAt + 16> text;
-  std::ranges::copy(before.first(kHashAt), text.begin());
-  std::ranges::copy(client, text.begin() + kHashAt);
-  return SipHash24(secret, std::span(text).first(kHashAt + client.size()));
+  std::memcpy(text.data(), before.data(), kHashAt);
+  if (client.size() == 4) {  // a length that is known when it is hashed
+    std::memcpy(text.data() + kHashAt, client.data(), 4);
+    return SipHash24(secret, std::span(text).first<kHashAt + 4>());
+  }
+  std::memcpy(text.data() + kHashAt, client.data(), 16);
+  return SipHash24(secret, text);
 }
 
 void Make(const table::Settings& settings,
@@ -43,7 +49,7 @@ bool CheckCookie(const table::Settings& settings,
   // Read once, bounded here: what was judged is what is used, also while the image changes.
   const unsigned secrets = std::min<unsigned>(settings.cookie_secrets, table::kMaxCookieSecrets);
   const std::size_t taken = std::min(sent.size(), reply.size());
-  std::ranges::copy(sent.first(taken), reply.begin());
+  CopyOctets(reply.data(), sent.data(), taken);
   if (sent.size() == reply.size() && sent[kClientCookieOctets] == kVersion) {
     // Seconds modulo 2^32, compared as RFC 1982 says.
     const auto age = static_cast<std::int32_t>(now - LoadBe32(&sent[kTimeAt]));

@@ -27,6 +27,8 @@ struct Counts {
 // ordinary query.
 constexpr std::uint64_t kPlainMask = 0xFFFFFFFFFFFF00F8;
 constexpr std::uint64_t kPlainHeader = 0x0000000001000000;
+constexpr std::uint64_t kOneAdditional = 0x010000000000;  // ANCOUNT to ARCOUNT, little-endian
+constexpr std::uint32_t kRootAndOpt = 0x00290000;         // owner and type of an OPT, likewise
 
 unsigned Octet(const std::byte* m, std::size_t at) noexcept {
   return std::to_integer<unsigned>(m[at]);
@@ -316,8 +318,6 @@ std::size_t QnameOctets(const std::byte* m, std::size_t size) noexcept {
 // without options. Without a branch between the two, which no core could foresee. Octets behind the
 // message are read, and not used: the buffer is longer than any question and that OPT.
 bool TakePlainRest(const std::byte* m, std::size_t size, std::size_t at, Query& query) noexcept {
-  constexpr std::uint64_t kOneAdditional = 0x010000000000;  // ANCOUNT to ARCOUNT, little-endian
-  constexpr std::uint32_t kRootAndType = 0x00290000;        // root, type 41
   static_assert(wire::kHeaderOctets + wire::kMaxNameOctets + kQuestionTail + 1 + kRecordTail <
                 wire::kPlainUdpOctets);
   const std::uint64_t counts = LoadAs<std::uint64_t>(m + 4) >> 16U;
@@ -326,7 +326,7 @@ bool TakePlainRest(const std::byte* m, std::size_t size, std::size_t at, Query& 
   const unsigned plain =
       static_cast<unsigned>(counts == kOneAdditional) &
       static_cast<unsigned>(size - at == 1 + kRecordTail) &
-      static_cast<unsigned>((LoadAs<std::uint32_t>(opt) & 0x00FFFFFFU) == kRootAndType) &
+      static_cast<unsigned>((LoadAs<std::uint32_t>(opt) & 0x00FFFFFFU) == kRootAndOpt) &
       static_cast<unsigned>(LoadAs<std::uint16_t>(opt + 9) == 0);
   if (Opaque(nothing | plain) == 0) [[unlikely]] {
     return false;
@@ -338,11 +338,35 @@ bool TakePlainRest(const std::byte* m, std::size_t size, std::size_t at, Query& 
   return true;
 }
 
+// The other way that many queries have: an OPT that holds a cookie and nothing else.
+bool TakeCookieAlone(const std::byte* m, std::size_t size, std::size_t at, Query& query) noexcept {
+  constexpr std::size_t kHeads = 1 + kRecordTail + kOptionHead;
+  const std::size_t octets = size - at - kHeads;
+  if ((octets != kClientCookieOctets && octets != sizeof(Cookie)) ||
+      (LoadAs<std::uint64_t>(m + 4) >> 16U) != kOneAdditional) {
+    return false;
+  }
+  const std::byte* opt = m + at;
+  const std::byte* option = opt + 1 + kRecordTail;
+  if ((LoadAs<std::uint32_t>(opt) & 0x00FFFFFFU) != kRootAndOpt || Octet(opt, 6) != 0 ||
+      LoadBe16(opt + 9) != kOptionHead + octets || LoadBe16(option + 2) != octets ||
+      LoadBe16(option) != static_cast<unsigned>(wire::Option::kCookie)) {
+    return false;
+  }
+  query.has_edns = true;
+  query.client_octets = LoadBe16(opt + 3);
+  query.dnssec_ok = (Octet(opt, 7) & 0x80U) != 0;
+  return !query.accepts.cookie || TakeCookie(at + kHeads, octets, query);
+}
+
 // Everything behind the question, and what it says about answering it.
 [[gnu::noinline]] bool TakeRest(const std::byte* m,
                                 std::size_t size,
                                 std::size_t at,
                                 Query& query) noexcept {
+  if (TakeCookieAlone(m, size, at, query)) [[likely]] {
+    return true;
+  }
   const Counts counts = CountsOf(m);
   // RFC 1035 4.1: a query holds no answers; only IXFR carries a SOA in authority.
   const bool is_plain = counts.answers + counts.authorities == 0;

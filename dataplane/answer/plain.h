@@ -1,9 +1,10 @@
 // The reply that nearly every query gets: one record as it stands in its image, by UDP, without
-// signatures or options. What Compose and Close would write, octet for octet, with nothing that a
-// branch could be foreseen wrongly for; tests hold the two equal. Any core.
+// signatures or options but a cookie. What Compose and Close would write, octet for octet, with
+// nothing that a branch could be foreseen wrongly for; tests hold the two equal. Any core.
 #pragma once
 
 #include "dataplane/answer/copy.h"
+#include "dataplane/answer/options.h"
 #include "dataplane/answer/query.h"
 #include "dataplane/answer/scratch.h"
 #include "dataplane/answer/write.h"
@@ -46,12 +47,13 @@ inline bool RespondPlainly(const table::Snapshot& snapshot,
                            std::uint16_t udp_octets,
                            Tally& tally) noexcept {
   if (query.entry == nullptr || query.entry->type != query.qtype || query.dnssec_ok ||
-      query.asked != 0 || query.qtype == static_cast<std::uint16_t>(wire::Type::kDs)) {
+      (query.asked & ~unsigned{kAskedCookie}) != 0 ||
+      query.qtype == static_cast<std::uint16_t>(wire::Type::kDs)) {
     return false;
   }
   // Any reply of up to 512 octets fits (RFC 1035 4.2.1), and so does a question and an address.
   const std::size_t begin = wire::kHeaderOctets + query.key.octets + 4;
-  constexpr std::size_t kMost = wire::kPlainUdpOctets - kOptOctets;
+  constexpr std::size_t kMost = wire::kPlainUdpOctets - kOptOctets - kCookieOptionOctets;
   std::byte* m = job.message;
   const std::size_t octets = PutPlainRecord(snapshot, query, m + begin, kMost - begin);
   if (octets == 0) {
@@ -63,11 +65,19 @@ inline bool RespondPlainly(const table::Snapshot& snapshot,
   StoreAs(m + 2, flags | (std::uint64_t{1} << 24U) | (std::uint64_t{1} << 40U));
   const unsigned edns = query.has_edns ? 1 : 0;
   StoreBe16(m + 10, static_cast<std::uint16_t>(edns));
-  // An OPT without options, whether it counts or not.
+  // An OPT, whether it counts or not.
   constexpr std::uint64_t kRootAndType = 0x290000;
   StoreAs(m + end, kRootAndType | (std::uint64_t{__builtin_bswap16(udp_octets)} << 24U));
-  StoreAs(m + end + 7, std::uint32_t{0});
-  job.reply_octets = static_cast<std::uint32_t>(end + (edns * kOptOctets));
+  const bool cookie = query.asked != 0;
+  const std::uint16_t options = cookie ? kCookieOptionOctets : 0;
+  StoreAs(m + end + 7, std::uint32_t{__builtin_bswap16(options)} << 16U);
+  if (cookie) {
+    std::byte* option = m + end + kOptOctets;
+    StoreBe16(option, static_cast<std::uint16_t>(wire::Option::kCookie));
+    StoreBe16(option + 2, sizeof(Cookie));
+    StoreAs(option + kOptionHead, query.cookie);
+  }
+  job.reply_octets = static_cast<std::uint32_t>(end + (edns * (kOptOctets + options)));
   job.outcome = Outcome::kReply;
   tally.Add(Counter::kNoError);
   tally.Add(Counter::kReplies);

@@ -51,7 +51,13 @@ inline std::uint64_t SipHash24(const void* key, std::span<const std::byte> text)
     state.Take(LoadAs<std::uint64_t>(text.data() + at));
   }
   std::uint64_t last = std::uint64_t{text.size()} << 56U;
-  for (unsigned shift = 0; at < text.size(); ++at, shift += 8) {
+  unsigned shift = 0;
+  if (text.size() - at >= 4) {
+    last |= LoadAs<std::uint32_t>(text.data() + at);
+    at += 4;
+    shift = 32;
+  }
+  for (; at < text.size(); ++at, shift += 8) {
     last |= std::to_integer<std::uint64_t>(text[at]) << shift;
   }
   state.Take(last);

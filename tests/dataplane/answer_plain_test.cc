@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "dataplane/answer/cookie.h"
 #include "dataplane/answer/stages.h"
 #include "tests/dataplane/answer_client.h"
 #include "tests/dataplane/example_zone.h"
@@ -39,14 +40,20 @@ class Plain : public testing::Test {
     const std::span<Query> queries(scratch->query.data(), 1);
     ParseAll(snapshot, {&job, 1}, true, queries.data());
     PrefetchRecords(snapshot, queries);
+    Query& query = queries[0];
+    if ((query.asked & kAskedCookie) != 0) {
+      const std::span sent(buffer.get() + query.cookie_at, query.cookie_octets);
+      const std::array<std::byte, 4> client{};
+      query.cookie_valid = CheckCookie(*snapshot.settings(), sent, client, 1000, query.cookie);
+    }
     if (FindAll(snapshot, queries) != 0) {
       DecideAll(snapshot, queries, scratch->random);
     }
-    answered.plain = RespondPlainly(snapshot, job, queries[0], 1232, scratch->tally);
+    answered.plain = RespondPlainly(snapshot, job, query, 1232, scratch->tally);
     if (!plainly) {
       std::memcpy(buffer.get(), message.data(), message.size());
       scratch->tally.FlushTo({});
-      Respond(snapshot, job, queries[0], 1232, *scratch);
+      Respond(snapshot, job, query, 1232, *scratch);
     }
     answered.octets.assign(reinterpret_cast<const char*>(buffer.get()), job.reply_octets);
     scratch->tally.FlushTo(scratch->counters);
@@ -97,6 +104,24 @@ TEST_F(Plain, IsWhatTheGeneralWayWouldHaveWritten) {
   for (const char* name : {"f2.example.test", "w3.example.test"}) {
     EXPECT_TRUE(IsPlain(Question(name).Edns())) << name;
   }
+}
+
+TEST_F(Plain, GivesACookieBack) {
+  const auto ask = [](const std::string& options) {
+    return Question("www.example.test").Edns({.options = options});
+  };
+  const std::string client = test::Option(10, "12345678");
+  const std::string whole = test::Option(10, "123456781234567812345678");
+  const std::string foreign = test::Option(10, "1234567812345678");
+  EXPECT_TRUE(IsPlain(ask(client)));  // an unknown option as long as none are given
+  control::CompiledSettings settings;
+  settings.cookies = table::CookieMode::kOn;
+  settings.cookie_secrets = {std::string(table::kCookieSecretOctets, 's')};
+  tables_.SetSettings(settings);
+  for (const std::string& options : {client, whole, foreign, client + test::Option(65001, "x")}) {
+    EXPECT_TRUE(IsPlain(ask(options)));
+  }
+  EXPECT_FALSE(IsPlain(ask(client + test::Option(3, ""))));
 }
 
 TEST_F(Plain, LeavesToTheGeneralWayWhatWantsMore) {

@@ -11,7 +11,7 @@ from benchreport import BenchError
 AIMS = {"hit/1": "", "hit/1k": "<= 100", "hit/100k": "", "hit/1M": "<= 140",
         "nxdomain/1M": (1.5, "hit/1M"), "weighted/1k": (1.5, "hit/1k"),
         "multivalue/1k": (1.5, "hit/1k"), "geo/1k": (2, "hit/1k"), "latency/1k": (2, "hit/1k"),
-        "cidr/1k": (2, "hit/1k"), "limited/1k": "", "over/1k": ""}
+        "cidr/1k": (2, "hit/1k"), "cookie/1k": (1.5, "hit/1k"), "limited/1k": "", "over/1k": ""}
 
 
 def aim_of(name, samples):
