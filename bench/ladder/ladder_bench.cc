@@ -206,7 +206,7 @@ class Lane {
     std::byte* udp = ip + io::kIpv4Octets;
     const auto ports = LoadAs<std::uint32_t>(udp);
     StoreAs(udp, (ports << 16U) | (ports >> 16U));
-    StoreBe32(udp + 4, (io::kUdpOctets + message_octets) << 16U);
+    StoreBe32(udp + 4, static_cast<std::uint32_t>(io::kUdpOctets + message_octets) << 16U);
     const auto octets = static_cast<std::uint32_t>(kMessageAt + message_octets);
     StoreBe32(ip, 0x45000000U | (octets - static_cast<std::uint32_t>(io::kEthernetOctets)));
     return octets;
