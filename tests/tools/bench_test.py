@@ -13,6 +13,8 @@ import benchhealth
 import benchmicro
 import benchreport
 import benchwire
+import peerinstructions
+import peerzone
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +53,23 @@ def test_compile_measures_every_shape_that_has_room(tmp_path):
     assert "shared/1k/recompile/pools" not in rows  # they share one
     assert rows["private/1k/octets_per_pool"]["value"] >= 64
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("HOLDFAST_PCAP_COUNT" not in os.environ, reason="built without benchmarks")
+@pytest.mark.parametrize("address, status, words", [
+    ("10.9.0.1", 0, ""), ("10.9.0.7", 1, "0 replies to 300 frames; expected 300")])
+def test_the_loop_answers_every_query_of_a_capture_for_its_address(tmp_path, address, status,
+                                                                   words):
+    zone = peerzone.Zone(1000)
+    zone.write(tmp_path)
+    (tmp_path / "queries.pcap").write_bytes(peerinstructions.pcap(
+        peerinstructions.frame(peerzone.question(label, number), "10.9.0.2", "10.9.0.1")
+        for number, label in enumerate(zone.labels[:300])))
+    done = subprocess.run([os.environ["HOLDFAST_PCAP_COUNT"], tmp_path / "zone.records",
+                           tmp_path / "queries.pcap", address, "300"], capture_output=True,
+                          text=True, timeout=60, check=False,
+                          env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.returncode == status and words in done.stderr, done.stderr
 
 
 def test_compile_rates_count_pools_where_there_are_several():
