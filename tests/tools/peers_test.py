@@ -224,6 +224,20 @@ def test_polling_begins_when_a_thread_has_passed_a_generation(tmp_path):
         assert readers.polls(tmp_path) is polls
 
 
+def test_cycles_and_replies_are_those_of_the_poll_threads():
+    def reader(role, **counters):
+        return {"role": role, "counters": {"sent": 5, **counters}}
+    status = {"readers": [reader("dataplane", busy_cycles=700), reader("sockets")]}
+    assert readers.busy(status) == (700, 5)
+    assert readers.busy({"readers": [reader("dataplane")]}) is None  # of before there was such
+    assert readers.busy({"readers": None}) is None
+
+
+def test_work_is_left_out_where_it_is_not_counted():
+    assert benchpeers.work((100, 10), (2100, 30)) == {"work": 100}
+    assert benchpeers.work(None, None) == benchpeers.work((1, 5), (2, 5)) == {}
+
+
 FIGURES = {"answered": 400.0, "clean": 300.0, "p50-20k": 20.0, "p99-20k": 40.0}
 ROUNDS = [{"holdfast-afxdp": FIGURES,
            "nsd": {"answered": answered, "clean": None, "p50-20k": 60.0, "p99-20k": 100.0},

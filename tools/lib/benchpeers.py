@@ -99,11 +99,10 @@ class Meter:
         with self.lab.serve(server) as running:
             with self.lab.asking() as ask:
                 peerzone.check(server.name, self.lab.zone.sample(SAMPLE), ask)
-            pids = self.lab.pids()
-            if server.pinned:
-                peerusage.pin(pids, peerlab.SERVER_CORE)
-            found = {"load": running.first_answer}
-            found |= self.throughput(pids) | self.latency(pids)
+            pids = self.lab.settle(running)
+            before = self.lab.busy(running)
+            found = {"load": running.first_answer} | self.throughput(pids)
+            found |= work(before, self.lab.busy(running)) | self.latency(pids)
             self.lab.alive(running, "the end of its round")
             return found | {"memory": peerusage.memory(pids) / (1 << 20)}
 
@@ -119,11 +118,19 @@ def costs(suffix, span, rate):
             f"cpu-system{suffix}": 1e9 * span.system / max(1, rate)}
 
 
+def work(before, after):
+    """TSC cycles of a polling core for an answer, polls that gave nothing apart; nothing where they
+    are not counted."""
+    if before is None or after is None or after[1] == before[1]:
+        return {}
+    return {"work": (after[0] - before[0]) / (after[1] - before[1])}
+
+
 UNITS = {"answered": "answers/s", "clean": "answers/s", "best-dnsperf": "answers/s",
          "p50-20k": "us", "p99-20k": "us", "p50-50k": "us", "p99-50k": "us",
          "lost-20k": "%", "lost-50k": "%", "cpu-user": "ns", "cpu-system": "ns",
          "cpu-user-20k": "ns", "cpu-system-20k": "ns", "cpu-user-50k": "ns",
-         "cpu-system-50k": "ns", "memory": "MiB", "load": "s"}
+         "cpu-system-50k": "ns", "work": "cycles", "memory": "MiB", "load": "s"}
 AIMS = {"knot-xdp": ">= 2", "nsd": ">= 4", "gdnsd": ">= 3", REFLECTOR: ">= 1"}
 
 
@@ -165,14 +172,16 @@ def notes_of(lengths, names, meter, rows):
     notes = [
         f"{names:,} names and one that follows a health check; a fifth of the queries for absent"
         f" names; {lengths.rounds} round(s), the servers in turn; core {peerlab.SERVER_CORE}"
-        f" serves, core {peerlab.CLIENT_CORE} asks, all at nice -20",
+        f" serves, core {peerlab.CLIENT_CORE} asks, all at nice -20 (Holdfast: what polls; its"
+        " control runs on the clients' core)",
         f"answered: kxdpgun, the best of {offered} q/s offered; clean:"
         f" at most {peerclients.LOSS:.1%} lost, by bisection; p50, p99 and cpu-*-20k, -50k:"
         " dnsperf at that rate; best-dnsperf: 200 queries in flight",
         "cpu: processor time of all processes of the server, an answer, at saturation without a"
         " suffix. What the kernel does to receive runs on the client's core. Holdfast polls: it"
         " keeps its core busy at any rate, so its time an answer is that of the rate, not of the"
-        " work; the others wait in the kernel",
+        " work; the others wait in the kernel. work: its cycles in polls that gave frames, the"
+        " driver's system calls among them",
         "load: start to the first answer, both cores free; memory: proportional set size and the"
         " hugepages in use",
         f"{meter.runs} runs of clients, {meter.repeated} repeated because a busy thread waited for"

@@ -6,10 +6,8 @@ import random
 import time
 
 import benchreport
-import peerusage
 import peerzone
 from benchreport import BenchError
-from peerlab import SERVER_CORE
 from peerservers import SERVERS
 
 COMPARED = ("holdfast-afxdp", "gdnsd")
@@ -36,9 +34,8 @@ def deaths(lab, server, count, draw):
     """Seconds from each death of the primary to the first answer with the secondary."""
     found = []
     # gdnsd looks at the secondary too, and keeps to the primary when both are down.
-    with lab.listener(peerzone.SECONDARY), lab.serve(server), lab.asking() as ask:
-        if server.pinned:
-            peerusage.pin(lab.pids(), SERVER_CORE)
+    with lab.listener(peerzone.SECONDARY), lab.serve(server) as running, lab.asking() as ask:
+        lab.settle(running)
         for _ in range(count):
             with lab.listener(peerzone.PRIMARY) as listener:
                 until(ask, peerzone.PRIMARY)

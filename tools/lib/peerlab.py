@@ -6,6 +6,7 @@ All that is made is in a journal first, so that the next run takes down what a c
 
 import contextlib
 import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -127,6 +128,23 @@ class Lab:
             # A program that an ended server left would refuse the next one the interface.
             netpair.ip("-n", self.pair.server, "link", "set", netpair.SERVER_INTERFACE, "xdp",
                        "off")
+
+    def settle(self, running):
+        """Puts a server that answers where it is measured. @return its processes."""
+        pids = self.pids()
+        if running.server.pinned:
+            peerusage.pin(pids, SERVER_CORE)
+        else:
+            peerusage.calm(pids)
+        return pids
+
+    def busy(self, running):
+        """Of Holdfast: cycles in polls that gave frames, and replies (readers.busy); else None."""
+        if running.server is not peerservers.HOLDFAST:
+            return None
+        return readers.busy(json.loads(benchreport.call([
+            self.programs / "holdfast", "status", "--json", "--run-dir",
+            running.place.folder / "run"])))
 
     def alive(self, running, what):
         if running.process.poll() is not None:

@@ -153,7 +153,7 @@ def holdfast_config(place):
     return {
         "node": {"control_core": 1},
         "tables": {"size": f"{max(64, place.names // 1000)}M"},
-        "dataplane": {"lcores": [0]},
+        "dataplane": {"lcores": [0], "memory_mb": 64},
         "zone": [{"origin": ORIGIN, "file": f"{place.zones}/zone.records",
                   "records": "records.json"}],
         "health": {"checks": "checks.json"},

@@ -9,6 +9,7 @@ from collections import namedtuple
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+POLLING = "rte-worker"  # DPDK's name of a polling thread
 GONE = (FileNotFoundError, ProcessLookupError)
 
 # user, system: processor seconds of all processes together. threads: (pid, tid) -> (ns it ran, ns
@@ -83,6 +84,17 @@ def memory(pids):
                 key = mapping if mapping[1] else (pid, *mapping)
                 huge[key] = max(huge.get(key, 0), octets)
     return proportional + sum(huge.values())
+
+
+def calm(pids):
+    """Gives each thread of Holdfast but those that poll the ordinary priority: clients run where
+    they do."""
+    for pid in pids:
+        with contextlib.suppress(*GONE):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(*GONE):
+                    if not (task / "comm").read_text().startswith(POLLING):
+                        os.setpriority(os.PRIO_PROCESS, int(task.name), 0)
 
 
 def pin(pids, core):
