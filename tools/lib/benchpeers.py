@@ -243,8 +243,9 @@ def part(options, lengths, names):
 def run(options):
     if options.rounds is not None and not 1 <= options.rounds <= 100:
         raise BenchError(f"--rounds is {options.rounds}; expected 1..100")
-    if not 1000 <= options.names <= 10_000_000:
-        raise BenchError(f"--names is {options.names}; expected 1000..10000000")
+    names = options.names if options.names is not None else 1000 if options.quick else 100_000
+    if not 1000 <= names <= 10_000_000:
+        raise BenchError(f"--names is {names}; expected 1000..10000000")
     peerlab.must_be_root()
     where = benchreport.machine()
     install()
@@ -252,7 +253,7 @@ def run(options):
     benchreport.build(options.build, targets + peerinstructions.TARGETS * options.instructions)
     lengths = QUICK if options.quick else FULL
     lengths = lengths._replace(rounds=options.rounds or lengths.rounds)
-    rows, notes = part(options, lengths, 1000 if options.quick else options.names)
+    rows, notes = part(options, lengths, names)
     benchreport.show(rows, options.json, where, notes)
     if options.plot:
         options.plot.write_text(peerplot.plot(rows))

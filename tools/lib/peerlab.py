@@ -29,7 +29,8 @@ from journal import Journal, empty_namespace, pids_in_namespace
 FOLDER = Path("/run/holdfast-bench-peers")
 LOCK = Path("/run/lock/holdfast-bench-peers")
 SERVER_CORE, CLIENT_CORE = 0, 1
-PATIENCE = 60.0  # seconds until a server's first answer; a million names take some of them 6 s
+PATIENCE = 60.0  # seconds until a server's first answer, and one more for each NAMES_A_SECOND
+NAMES_A_SECOND = 10_000  # far below what any of them loads on a quiet machine
 FIRST = ["nice", "-n", "-20"]
 # Seconds after which a client sends at its rate. kxdpgun first waits a second for its interface.
 SETTLED = {"kxdpgun": 1.4, "dnsperf": 0.3}
@@ -151,8 +152,9 @@ class Lab:
             raise BenchError(f"{running.server.name} ended with status"
                              f" {running.process.returncode} before {what}\n{running.log()}")
 
-    def wait(self, running, seconds=PATIENCE):
+    def wait(self, running):
         """Until the last name of the zone is answered as the zone has it."""
+        seconds = PATIENCE + len(self.zone.labels) / NAMES_A_SECOND
         label = self.zone.labels[-1]
         wanted = (peerzone.NOERROR, [self.zone.addresses[label]])
         with self.asking(timeout=0.005, tries=1) as ask:

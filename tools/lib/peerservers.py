@@ -152,7 +152,7 @@ def holdfast_config(place):
     the other core."""
     return {
         "node": {"control_core": 1},
-        "tables": {"size": f"{max(64, place.names // 1000)}M"},
+        "tables": {"size": f"{max(64, place.names // 4000)}M"},
         "dataplane": {"lcores": [0], "memory_mb": 64},
         "zone": [{"origin": ORIGIN, "file": f"{place.zones}/zone.records",
                   "records": "records.json"}],
