@@ -100,6 +100,8 @@ class Meter:
             with self.lab.asking() as ask:
                 peerzone.check(server.name, self.lab.zone.sample(SAMPLE), ask)
             pids = self.lab.settle(running)
+            if server is HOLDFAST:
+                peerusage.calm(pids)
             before = self.lab.busy(running)
             found = {"load": running.first_answer} | self.throughput(pids)
             found |= work(before, self.lab.busy(running)) | self.latency(pids)
@@ -172,8 +174,8 @@ def notes_of(lengths, names, meter, rows):
     notes = [
         f"{names:,} names and one that follows a health check; a fifth of the queries for absent"
         f" names; {lengths.rounds} round(s), the servers in turn; core {peerlab.SERVER_CORE}"
-        f" serves, core {peerlab.CLIENT_CORE} asks, all at nice -20 (Holdfast: what polls; its"
-        " control runs on the clients' core)",
+        f" serves, core {peerlab.CLIENT_CORE} asks, all at nice -20 (Holdfast: what polls; the"
+        " rest of it runs on the clients' core when that is idle)",
         f"answered: kxdpgun, the best of {offered} q/s offered; clean:"
         f" at most {peerclients.LOSS:.1%} lost, by bisection; p50, p99 and cpu-*-20k, -50k:"
         " dnsperf at that rate; best-dnsperf: 200 queries in flight",

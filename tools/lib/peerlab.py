@@ -131,12 +131,10 @@ class Lab:
                        "off")
 
     def settle(self, running):
-        """Puts a server that answers where it is measured. @return its processes."""
+        """Puts a server that answers onto its core. @return its processes."""
         pids = self.pids()
         if running.server.pinned:
             peerusage.pin(pids, SERVER_CORE)
-        else:
-            peerusage.calm(pids)
         return pids
 
     def busy(self, running):

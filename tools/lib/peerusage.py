@@ -87,14 +87,14 @@ def memory(pids):
 
 
 def calm(pids):
-    """Gives each thread of Holdfast but those that poll the ordinary priority: clients run where
-    they do."""
+    """Gives each thread of Holdfast but those that poll the lowest priority. They run on the core
+    of the clients, as on a core that nobody else needs: at nice 0 they took 2 to 4 % of it."""
     for pid in pids:
         with contextlib.suppress(*GONE):
             for task in Path(f"/proc/{pid}/task").iterdir():
                 with contextlib.suppress(*GONE):
                     if not (task / "comm").read_text().startswith(POLLING):
-                        os.setpriority(os.PRIO_PROCESS, int(task.name), 0)
+                        os.setpriority(os.PRIO_PROCESS, int(task.name), 19)
 
 
 def pin(pids, core):
