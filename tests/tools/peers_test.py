@@ -300,10 +300,13 @@ def test_a_client_of_one_busy_thread_must_not_wait_either():
 
 @pytest.mark.parametrize("option, value, why", [
     ("rounds", 0, "--rounds is 0; expected 1..100"),
-    ("names", 999, "--names is 999; expected 1000..10000000")])
-def test_options_out_of_range_are_refused(option, value, why):
+    ("names", 999, "--names is 999; expected 1000..10000000"),
+    ("failover", True, "--only has no meaning for --failover"),
+    ("instructions", True, "--plot draws throughput and latency")])
+def test_options_that_mean_nothing_are_refused(option, value, why):
     class Options:
-        rounds, names = None, 1000
+        rounds, names, only, plot = None, 1000, ["nsd"], Path("plot.svg")
+        failover = instructions = False
     setattr(Options, option, value)
     with pytest.raises(BenchError, match=why):
         benchpeers.run(Options)

@@ -242,9 +242,19 @@ def part(options, lengths, names):
     return measure(options, lengths, names)
 
 
-def run(options):
+def check(options):
+    """BenchError for options that do not go together or are out of range."""
+    if options.failover and options.only:
+        raise BenchError("--only has no meaning for --failover: it is measured of two servers")
+    if options.plot and (options.failover or options.instructions):
+        raise BenchError("--plot draws throughput and latency, which --failover and --instructions"
+                         " leave out")
     if options.rounds is not None and not 1 <= options.rounds <= 100:
         raise BenchError(f"--rounds is {options.rounds}; expected 1..100")
+
+
+def run(options):
+    check(options)
     names = options.names if options.names is not None else 1000 if options.quick else 100_000
     if not 1000 <= names <= 10_000_000:
         raise BenchError(f"--names is {names}; expected 1000..10000000")
