@@ -20,9 +20,9 @@ CHECK = "5f3c1c52-0f0e-4d0b-9d3f-8a6f6f1d2a01"
 # answers, `names` in the zone; of Holdfast `programs` and `huge`, a hugetlbfs mount or None.
 Place = namedtuple("Place", "folder zones address names programs huge")
 # `files`: of a Place, the texts of its files by name. `words`: of a Place, its command. `xdp`: it
-# takes frames from the interface. `polls`: it keeps its core busy without queries too. `pinned`:
-# the bench moves it to core 0; Holdfast does that itself with the thread that polls.
-Server = namedtuple("Server", "name files words xdp polls pinned")
+# takes frames from the interface. `pinned`: the bench moves it to core 0; Holdfast does that itself
+# with the thread that polls.
+Server = namedtuple("Server", "name files words xdp pinned")
 
 
 def knot_conf(place, xdp):
@@ -175,23 +175,23 @@ SERVERS = {server.name: server for server in (
                           "checks.json": json.dumps(checks())},
            lambda place: [place.programs / "holdfast", "run", "--config",
                           place.folder / "holdfast.toml"],
-           xdp=True, polls=True, pinned=False),
+           xdp=True, pinned=False),
     Server("knot-xdp", lambda place: {"knot.conf": knot_conf(place, True)},
            lambda place: ["knotd", "-c", place.folder / "knot.conf"],
-           xdp=True, polls=False, pinned=True),
+           xdp=True, pinned=True),
     Server("knot-sockets", lambda place: {"knot.conf": knot_conf(place, False)},
            lambda place: ["knotd", "-c", place.folder / "knot.conf"],
-           xdp=False, polls=False, pinned=True),
+           xdp=False, pinned=True),
     Server("nsd", lambda place: {"nsd.conf": nsd_conf(place)},
            lambda place: ["nsd", "-d", "-c", place.folder / "nsd.conf"],
-           xdp=False, polls=False, pinned=True),
+           xdp=False, pinned=True),
     Server("gdnsd", lambda place: {"config": gdnsd_conf(place),
                                    "zones/" + ORIGIN: (place.zones / "zone.dyna").read_text()},
            lambda place: ["gdnsd", "-c", place.folder, "start"],
-           xdp=False, polls=False, pinned=True),
+           xdp=False, pinned=True),
     Server("pdns", lambda place: {"pdns.conf": pdns_conf(place), "named.conf": named_conf(place)},
            lambda place: ["pdns_server", f"--config-dir={place.folder}"],
-           xdp=False, polls=False, pinned=True))}
+           xdp=False, pinned=True))}
 HOLDFAST = SERVERS["holdfast-afxdp"]
 
 
