@@ -29,6 +29,7 @@
 #include "dataplane/wire/name.h"
 
 namespace holdfast::bench {
+namespace {
 
 /// What the driver costs alone: receives every frame and sends it as it came. Never inlined:
 /// callgrind finds it by its name. @return frames.
@@ -48,8 +49,6 @@ namespace holdfast::bench {
     }
   }
 }
-
-namespace {
 
 constexpr std::uint64_t kImageOctets = 64U << 20U;
 constexpr std::uint32_t kWallSeconds = 1'700'000'000;  // any time will do
@@ -139,7 +138,8 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   holdfast::bench::Arguments arguments;
   if (words.size() == 4 || (words.size() == 5 && words[4] == "driver-alone")) {
-    arguments = {words[0], words[1], words[2], 0, words.size() == 5};
+    arguments = {
+        .zone = words[0], .pcap = words[1], .address = words[2], .driver_alone = words.size() == 5};
     std::from_chars(words[3].data(), words[3].data() + words[3].size(), arguments.queries);
   }
   if (arguments.queries == 0) {
