@@ -15,6 +15,8 @@ import benchmicro
 import benchreport
 import benchscale
 import benchwire
+import peerinstructions
+import peerzone
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +104,21 @@ def test_scale_changes_tables_while_they_serve(tmp_path):
 def test_scale_refuses_a_report_with_wrong_answers():
     with pytest.raises(benchreport.BenchError, match="3 answers were wrong"):
         benchscale.rows_of("one-zone", {"wrong": 3})
+@pytest.mark.skipif("HOLDFAST_PCAP_COUNT" not in os.environ, reason="built without benchmarks")
+@pytest.mark.parametrize("address, status, words", [
+    ("10.9.0.1", 0, ""), ("10.9.0.7", 1, "0 replies to 300 frames; expected 300")])
+def test_the_loop_answers_every_query_of_a_capture_for_its_address(tmp_path, address, status,
+                                                                   words):
+    zone = peerzone.Zone(1000)
+    zone.write(tmp_path)
+    (tmp_path / "queries.pcap").write_bytes(peerinstructions.pcap(
+        peerinstructions.frame(peerzone.question(label, number), "10.9.0.2", "10.9.0.1")
+        for number, label in enumerate(zone.labels[:300])))
+    done = subprocess.run([os.environ["HOLDFAST_PCAP_COUNT"], tmp_path / "zone.records",
+                           tmp_path / "queries.pcap", address, "300"], capture_output=True,
+                          text=True, timeout=60, check=False,
+                          env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.returncode == status and words in done.stderr, done.stderr
 
 
 def test_compile_rates_count_pools_where_there_are_several():

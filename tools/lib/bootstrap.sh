@@ -9,10 +9,12 @@ die() { say "${0##*/}: $*"; exit 1; }
 
 # packages_of KIND...: the packages of these kinds, one a line.
 packages_of() {
-  local package kind
-  while read -r package kind; do
+  local package kinds kind
+  while read -r package kinds; do
     [[ $package == '#'* || -z $package ]] && continue
-    [[ " $* " == *" $kind "* ]] && printf '%s\n' "$package"
+    for kind in "$@"; do
+      [[ " $kinds " == *" $kind "* ]] && printf '%s\n' "$package" && break
+    done
   done < "$hf_root/tools/lib/packages"
   return 0
 }
