@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import benchcapacity
 import benchcompile
 import benchfailover
 import benchguard
@@ -51,6 +52,58 @@ def test_compile_measures_every_shape_that_has_room(tmp_path):
     assert "shared/1k/recompile/pools" not in rows  # they share one
     assert rows["private/1k/octets_per_pool"]["value"] >= 64
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("HOLDFAST_CAPACITY_BUILD" not in os.environ, reason="built without benchmarks")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two polling threads need two cores")
+def test_capacity_measures_both_ways_and_leaves_nothing_behind(tmp_path):
+    done = subprocess.run([ROOT / "tools" / "bench", "capacity", "--quick", "--json", "--programs",
+                           os.environ["HOLDFAST_CAPACITY_BUILD"], "--directory", tmp_path],
+                          capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
+    parts = {"": "answers/s", "/cycles": "cycles", "/generator": "cycles", "/lost": "%",
+             "/p50": "us", "/p99": "us"}
+    wanted = {f"{way}/1k{part}": unit for way in ("ring", "memif") for part, unit in parts.items()}
+    wanted |= {f"headroom/{way}{part}": parts[part] for way in ("ring", "memif")
+               for part in ("", "/generator", "/lost")}
+    assert {name: row["unit"] for name, row in rows.items()} == wanted
+    for name, row in rows.items():
+        assert row["min"] >= 0 and (row["value"] > 0 or name.endswith("/lost"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def capacity_run(**changed):
+    return {"answers_per_s": 1e6, "own_cycles": 90.0, "sent": 1000, "lost": 5, "worst_delay": 0.01,
+            "responder": {"cycles_per_answer": 120.0}, **changed}
+
+
+def test_capacity_tells_what_was_lost_from_what_was_answered():
+    rows = {row.name: row for row in benchcapacity.rows_of(
+        "ring/100k", [capacity_run(), capacity_run(answers_per_s=2e6, lost=0)])}
+    assert rows["ring/100k"][1:5] == (1.5e6, "answers/s", 1e6, 2e6)
+    assert rows["ring/100k"].aim == ">= 16 M"
+    assert rows["ring/100k/lost"].max == 0.5 and rows["ring/100k/cycles"].value == 120
+    reflected = capacity_run()
+    del reflected["responder"]
+    assert "headroom/ring/cycles" not in {row.name for row in benchcapacity.rows_of(
+        "headroom/ring", [reflected])}
+
+
+def test_capacity_throws_away_runs_in_which_a_thread_waited():
+    delays = iter([0.03, 0.0, 0.021, 0.02, 1.0])
+    notes = []
+    reports = benchcapacity.good_runs(lambda: capacity_run(worst_delay=next(delays)), 2, notes, "x")
+    assert [one["worst_delay"] for one in reports] == [0.0, 0.02]
+    assert notes[0].startswith("x: 2 of 4 runs thrown away as disturbed")
+    with pytest.raises(benchreport.BenchError, match="x: the machine is too busy, 9 runs"):
+        benchcapacity.good_runs(lambda: capacity_run(worst_delay=0.5), 2, notes, "x")
+
+
+def test_capacity_takes_the_sizes_that_fit():
+    assert list(benchcapacity.chosen(argparse.Namespace(names=1_000_000))) == ["100k", "1M"]
+    with pytest.raises(benchreport.BenchError, match="--names is 99999; expected 100000 or more"):
+        benchcapacity.chosen(argparse.Namespace(names=99_999))
 
 
 def test_compile_rates_count_pools_where_there_are_several():
