@@ -154,6 +154,56 @@ def test_failover_rows_have_the_spread_of_the_runs():
     assert rows["last_passed/1k/max"].max == 60.0
 
 
+@pytest.mark.skipif("HOLDFAST_FAILOVER_RING_BENCH" not in os.environ,
+                    reason="built without benchmarks")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two polling threads need two cores")
+def test_over_rings_each_transition_is_seen_and_no_answer_is_torn(tmp_path):
+    def bench(*words, status=0):
+        done = subprocess.run([os.environ["HOLDFAST_FAILOVER_RING_BENCH"], "--no-huge",
+                               "--directory", tmp_path, *words], capture_output=True, text=True,
+                              timeout=110, check=False)
+        assert done.returncode == status, done
+        return done
+
+    # Where control shares the responder's core nothing is thrown away as disturbed.
+    report = json.loads(bench("--names", "50", "--own-rules", "--transitions", "10", "--runs", "1",
+                              "--control-core", "0").stdout)
+    (run,) = report["runs"]
+    samples = [run[f"{kind}_us"] for kind in benchfailover.RING_KINDS]
+    assert [len(one) for one in samples] == [10] * 4
+    for published, first_changed, _, last_passed in zip(*samples):
+        assert 0 < published < first_changed and published < last_passed
+    assert (report["torn"], report["stale"], report["wrong"]) == (0, 0, 0)
+
+    report = json.loads(bench("--names", "100", "--own-rules", "--checks", "100", "--runs", "0",
+                              "--storm", "10000", "--storm-seconds", "0.2").stdout)
+    assert report["storm"]["offered"] == 2000 and report["storm"]["publishes"] > 0
+    assert 0 < report["storm"]["drained"] <= 2000
+    assert report["storm"]["during"]["answers"] > 0
+    assert (report["torn"], report["wrong"]) == (0, 0)
+    assert "--checks is above 1; expected 1" in bench("--checks", "2", status=1).stderr
+
+
+def test_failover_over_rings_has_rows_of_its_own():
+    run = {f"{kind}_us": [1.0, 2.0] for kind in benchfailover.RING_KINDS}
+    shape = benchfailover.RING_SHAPES[-1]
+    rows = {row.name: row for row in benchfailover.rows_of(
+        shape, {"runs": [run]}, benchfailover.RING_KINDS, "ring/")}
+    assert len(rows) == 12
+    assert rows["ring/first_changed/100k-own-rules/p50"].aim == "<= 25,000"
+    assert rows["ring/last_old/100k-own-rules/max"].value == 2.0
+
+
+def test_a_storm_is_told_by_what_it_changed():
+    phase = {"p50_us": 10.0, "p99_us": 30.0}
+    storm = {"before": phase, "during": {"p50_us": 12.0, "p99_us": 50.0}, "lost_before": 0,
+             "lost_during": 3, "offered": 1000, "publishes": 100, "seconds": 2.0}
+    rows = {row.name.removeprefix("ring/storm/"): row.value
+            for row in benchfailover.storm_rows([{"storm": storm}])}
+    assert rows == {"p50_before": 10, "p99_before": 30, "p50_during": 12, "p99_during": 50,
+                    "lost_before": 0, "lost_during": 3, "transitions": 500, "publishes": 50}
+
+
 DNSPERF = """> NOERROR www.bench.test A 0.000100
 > NOERROR api.bench.test A 0.000300
 Statistics:
