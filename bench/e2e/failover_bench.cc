@@ -10,12 +10,12 @@
 #include <fstream>
 #include <map>
 #include <poll.h>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <unistd.h>
 #include <vector>
 
+#include "bench/e2e/failover_prober.h"
 #include "bench/e2e/failover_reader.h"
 #include "bench/e2e/failover_tables.h"
 #include "dataplane/base/clock.h"
@@ -62,39 +62,6 @@ std::uint64_t RunDelayNs(int tid) {
   }
   return waited;
 }
-
-/// The health thread: pushes one transition each time it is told to.
-class Prober {
- public:
-  Prober(health::TransitionQueue& queue, int core)
-      : thread_([this, &queue, core](const std::stop_token& stop) {
-          PinTo(core);
-          bool healthy = true;
-          for (go_.acquire(); !stop.stop_requested(); go_.acquire()) {
-            healthy = !healthy;
-            const bool pushed =
-                queue.Push({.check_id = kFailoverCheck,
-                            .raw = healthy ? health::State::kHealthy : health::State::kUnhealthy,
-                            .healthy = healthy,
-                            .observed_ns = MonotonicNs(),
-                            .reason = "bench"});
-            if (!pushed) {
-              Give("the transition queue is full");
-            }
-          }
-        }) {}
-  ~Prober() {
-    thread_.request_stop();
-    go_.release();
-  }
-  Prober(const Prober&) = delete;
-  Prober& operator=(const Prober&) = delete;
-  void Go() { go_.release(); }
-
- private:
-  std::counting_semaphore<> go_{0};
-  std::jthread thread_;
-};
 
 class Bench {
  public:

@@ -23,11 +23,24 @@ std::string Address(std::size_t n, unsigned char last) {
           static_cast<char>(last)};
 }
 
-std::string FlippingName(std::size_t n) {
-  return Name("host-" + std::to_string(n) + ".bench.test.");
+// One rrset of an answer: addresses that differ in their first octet alone.
+std::vector<std::string> Addresses(std::size_t count, std::size_t n, unsigned char last) {
+  std::vector<std::string> all(count, Address(n, last));
+  for (std::size_t i = 1; i < count; ++i) {
+    all[i][0] = static_cast<char>(all[i][0] + 100);
+  }
+  return all;
 }
 
 }  // namespace
+
+std::string FailoverCheckOf(std::size_t number) {
+  return number == 0 ? kFailoverCheck : kFailoverCheck + ("-" + std::to_string(number));
+}
+
+std::string FailoverOwner(std::size_t n) {
+  return Name("host-" + std::to_string(n) + ".bench.test.");
+}
 
 control::Model StaticModel(std::size_t names) {
   control::Model model{.zones = {{.origin = Name("bench.test."), .id = "Z1"}},
@@ -49,17 +62,21 @@ control::Model StaticModel(std::size_t names) {
 
 control::Model FailoverModel(const FailoverShape& shape) {
   control::Model model = StaticModel(shape.others);
+  for (std::size_t i = 1; i < shape.checks; ++i) {
+    model.checks.push_back({.id = FailoverCheckOf(i)});
+  }
   for (std::size_t i = 0; i < shape.names; ++i) {
     for (const bool primary : {true, false}) {
       model.zones[0].record_sets.push_back(
-          {.name = FlippingName(i),
+          {.name = FailoverOwner(i),
            .type = 1,
            .set_identifier = primary ? "p" : "s",
            .policy = control::Policy::kFailover,
            .primary = primary,
            .ttl = 30,
-           .rdata = {Address(shape.own_rules ? i : 0, primary ? kPrimaryOctet : kSecondaryOctet)},
-           .health_check_id = primary ? kFailoverCheck : ""});
+           .rdata = Addresses(
+               shape.addresses, shape.own_rules ? i : 0, primary ? kPrimaryOctet : kSecondaryOctet),
+           .health_check_id = primary ? FailoverCheckOf(i % shape.checks) : ""});
     }
   }
   return model;
@@ -70,7 +87,7 @@ FailoverTables::FailoverTables(const FailoverShape& shape)
   std::mt19937_64 random(1);
   for (std::size_t i = 0; i < kQueries; ++i) {
     const std::string header("\0\0\0\0\0\1\0\0\0\0\0\0", 12);
-    queries_.push_back(header + FlippingName(random() % shape.names) + std::string("\0\1\0\1", 4));
+    queries_.push_back(header + FailoverOwner(random() % shape.names) + std::string("\0\1\0\1", 4));
   }
 }
 

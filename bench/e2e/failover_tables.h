@@ -15,6 +15,8 @@ namespace holdfast::bench {
 struct FailoverShape {
   std::size_t names = 1000;            // whose answer flips
   bool own_rules = false;              // each has records of its own; else all share one rule
+  std::size_t checks = 1;              // name n follows the check of number n % checks
+  std::size_t addresses = 1;           // 1..2 in each answer, which change together
   std::size_t others = 0;              // names with a static address beside them
   std::string directory = "/dev/shm";  // where the image lies
 
@@ -25,7 +27,11 @@ struct FailoverShape {
 };
 
 inline constexpr const char* kFailoverCheck = "flips";
-// Last octet of the only address in an answer.
+/// Of number 0 that one.
+std::string FailoverCheckOf(std::size_t number);
+/// Owner of the n-th name that flips, wire form.
+std::string FailoverOwner(std::size_t n);
+// Last octet of each address in an answer.
 inline constexpr unsigned char kPrimaryOctet = 1;
 inline constexpr unsigned char kSecondaryOctet = 2;
 

@@ -42,9 +42,11 @@ inline std::uint64_t TscPerMicrosecond() noexcept {
 class TscClock {
  public:
   TscClock() noexcept : ns_per_cycle_((std::uint64_t{1000} << kShift) / TscPerMicrosecond()) {}
-  [[nodiscard]] std::uint64_t NowNs() const noexcept {
+  [[nodiscard]] std::uint64_t NowNs() const noexcept { return NsOf(Tsc()); }
+  /// The same of a time that Tsc() has told.
+  [[nodiscard]] std::uint64_t NsOf(std::uint64_t tsc) const noexcept {
     __extension__ using Wide = unsigned __int128;
-    return static_cast<std::uint64_t>((Wide{Tsc()} * ns_per_cycle_) >> kShift);
+    return static_cast<std::uint64_t>((Wide{tsc} * ns_per_cycle_) >> kShift);
   }
 
  private:

@@ -9,12 +9,12 @@ namespace holdfast::io {
 namespace {
 
 constexpr std::array<const char*, static_cast<std::size_t>(Counter::kCount)> kTexts{
-    "frames",        "query",           "sent",         "no_reply",       "transmit_full",
-    "multi_segment", "over_mtu",        "short_frame",  "group_mac",      "other_mac",
-    "not_ip",        "ip_header",       "ip_checksum",  "ipv6_extension", "fragment",
-    "not_udp",       "other_address",   "martian",      "udp_length",     "other_port",
-    "source_port",   "no_udp_checksum", "udp_checksum", "to_kernel",      "from_kernel",
-    "exception_full"};
+    "frames",        "busy_cycles",   "query",           "sent",         "no_reply",
+    "transmit_full", "multi_segment", "over_mtu",        "short_frame",  "group_mac",
+    "other_mac",     "not_ip",        "ip_header",       "ip_checksum",  "ipv6_extension",
+    "fragment",      "not_udp",       "other_address",   "martian",      "udp_length",
+    "other_port",    "source_port",   "no_udp_checksum", "udp_checksum", "to_kernel",
+    "from_kernel",   "exception_full"};
 static_assert(kTexts.back() != nullptr);
 static_assert(CounterAt(Counter::kCount) <= table::kCounters);
 

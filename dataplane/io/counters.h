@@ -13,6 +13,7 @@ namespace holdfast::io {
 /// Place in the reader file: behind answer's own, see CounterAt.
 enum class Counter : std::uint8_t {
   kFrames,         // frames that the receive queue gave
+  kBusyCycles,     // TSC cycles of polls that gave any, from one receive call to the next
   kQuery,          // of them: DNS queries for us, handed to answer
   kSent,           // replies that the transmit queue took
   kNoReply,        // queries that answer dropped; its own counters say why

@@ -35,9 +35,15 @@ class Lcore {
 
   /// @return how many frames came.
   unsigned Serve(const Lane& lane) noexcept {
+    const std::uint64_t now = Tsc();
+    if (was_busy_) {
+      Add(counters_, Counter::kBusyCycles, now - polled_tsc_);
+    }
+    polled_tsc_ = now;
     const std::uint16_t received = rte_eth_rx_burst(lane.port, lane.queue, rx_.data(), burst_);
     // After the receive call: what was published before a packet came is what answers it.
     const table::Snapshot& snapshot = work_.tables->Take(snapshot_, snapshot_word_);
+    was_busy_ = received != 0;
     if (received == 0) [[likely]] {
       return 0;
     }
@@ -51,7 +57,7 @@ class Lcore {
     }
     answer::SetTime(*work_.scratch,
                     {.wall_seconds = work_.wall_seconds->load(std::memory_order_relaxed),
-                     .ns = work_.clock.NowNs()});
+                     .ns = work_.clock.NsOf(now)});
     answer::Answer(snapshot, {jobs_.data(), queries_}, *work_.scratch);
     for (unsigned i = 0; i < queries_; ++i) {
       TurnRound(i);
@@ -185,6 +191,9 @@ class Lcore {
   std::span<std::uint64_t> counters_;
   table::Snapshot snapshot_;
   std::uint64_t snapshot_word_ = 0;
+  // One look at the TSC a poll: where the one before ended, and what time it is for this burst.
+  std::uint64_t polled_tsc_ = 0;
+  bool was_busy_ = false;
   unsigned queries_ = 0;
   unsigned replies_ = 0;
   unsigned freed_ = 0;

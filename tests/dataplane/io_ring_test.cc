@@ -408,6 +408,20 @@ TEST_F(RingTest, TakesNoMoreThanItsBurstInOneCall) {
   }
 }
 
+TEST_F(RingTest, CountsTheTimeOfPollsThatGaveFramesAndOfNoOthers) {
+  Run();
+  EXPECT_EQ(Count(Counter::kBusyCycles), 0U);
+  const std::uint64_t before = Tsc();
+  Send(FrameBuilder::V4().Payload(Query("a.test.", Type::kA)));
+  Run();
+  const std::uint64_t counted = Count(Counter::kBusyCycles);
+  EXPECT_GT(counted, 0U);
+  EXPECT_LT(counted, Tsc() - before);
+  Run();
+  EXPECT_EQ(Count(Counter::kBusyCycles), counted);
+  EXPECT_EQ(Replies().size(), 1U);
+}
+
 TEST_F(RingTest, AnswersWhatTheQueueHoldsWhenItIsAskedToStop) {
   for (unsigned i = 0; i < 300; ++i) {
     Send(FrameBuilder::V4().Payload(Query(i % 2 == 0 ? "a.test." : "b.test.", Type::kA)));

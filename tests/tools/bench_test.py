@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import benchcapacity
 import benchcompile
 import benchfailover
 import benchguard
@@ -104,6 +105,8 @@ def test_scale_changes_tables_while_they_serve(tmp_path):
 def test_scale_refuses_a_report_with_wrong_answers():
     with pytest.raises(benchreport.BenchError, match="3 answers were wrong"):
         benchscale.rows_of("one-zone", {"wrong": 3})
+
+
 @pytest.mark.skipif("HOLDFAST_PCAP_COUNT" not in os.environ, reason="built without benchmarks")
 @pytest.mark.parametrize("address, status, words", [
     ("10.9.0.1", 0, ""), ("10.9.0.7", 1, "0 replies to 300 frames; expected 300")])
@@ -119,6 +122,58 @@ def test_the_loop_answers_every_query_of_a_capture_for_its_address(tmp_path, add
                           text=True, timeout=60, check=False,
                           env={**os.environ, "TMPDIR": str(tmp_path)})
     assert done.returncode == status and words in done.stderr, done.stderr
+
+
+@pytest.mark.skipif("HOLDFAST_CAPACITY_BUILD" not in os.environ, reason="built without benchmarks")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two polling threads need two cores")
+def test_capacity_measures_both_ways_and_leaves_nothing_behind(tmp_path):
+    done = subprocess.run([ROOT / "tools" / "bench", "capacity", "--quick", "--json", "--programs",
+                           os.environ["HOLDFAST_CAPACITY_BUILD"], "--directory", tmp_path],
+                          capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
+    parts = {"": "answers/s", "/cycles": "cycles", "/generator": "cycles", "/lost": "%",
+             "/p50": "us", "/p99": "us"}
+    wanted = {f"{way}/1k{part}": unit for way in ("ring", "memif") for part, unit in parts.items()}
+    wanted |= {f"headroom/{way}{part}": parts[part] for way in ("ring", "memif")
+               for part in ("", "/generator", "/lost")}
+    assert {name: row["unit"] for name, row in rows.items()} == wanted
+    for name, row in rows.items():
+        assert row["min"] >= 0 and (row["value"] > 0 or name.endswith("/lost"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def capacity_run(**changed):
+    return {"answers_per_s": 1e6, "own_cycles": 90.0, "sent": 1000, "lost": 5, "worst_delay": 0.01,
+            "responder": {"cycles_per_answer": 120.0}, **changed}
+
+
+def test_capacity_tells_what_was_lost_from_what_was_answered():
+    rows = {row.name: row for row in benchcapacity.rows_of(
+        "ring/100k", [capacity_run(), capacity_run(answers_per_s=2e6, lost=0)])}
+    assert rows["ring/100k"][1:5] == (1.5e6, "answers/s", 1e6, 2e6)
+    assert rows["ring/100k"].aim == ">= 16 M"
+    assert rows["ring/100k/lost"].max == 0.5 and rows["ring/100k/cycles"].value == 120
+    reflected = capacity_run()
+    del reflected["responder"]
+    assert "headroom/ring/cycles" not in {row.name for row in benchcapacity.rows_of(
+        "headroom/ring", [reflected])}
+
+
+def test_capacity_throws_away_runs_in_which_a_thread_waited():
+    delays = iter([0.03, 0.0, 0.021, 0.02, 1.0])
+    notes = []
+    reports = benchcapacity.good_runs(lambda: capacity_run(worst_delay=next(delays)), 2, notes, "x")
+    assert [one["worst_delay"] for one in reports] == [0.0, 0.02]
+    assert notes[0].startswith("x: 2 of 4 runs thrown away as disturbed")
+    with pytest.raises(benchreport.BenchError, match="x: the machine is too busy, 9 runs"):
+        benchcapacity.good_runs(lambda: capacity_run(worst_delay=0.5), 2, notes, "x")
+
+
+def test_capacity_takes_the_sizes_that_fit():
+    assert list(benchcapacity.chosen(argparse.Namespace(names=1_000_000))) == ["100k", "1M"]
+    with pytest.raises(benchreport.BenchError, match="--names is 99999; expected 100000 or more"):
+        benchcapacity.chosen(argparse.Namespace(names=99_999))
 
 
 def test_compile_rates_count_pools_where_there_are_several():
@@ -167,6 +222,56 @@ def test_failover_rows_have_the_spread_of_the_runs():
     p50 = rows["first_changed/1k/p50"]
     assert (p50.value, p50.min, p50.max, p50.runs, p50.unit) == (3.0, 2.0, 4.0, 2, "us")
     assert rows["last_passed/1k/max"].max == 60.0
+
+
+@pytest.mark.skipif("HOLDFAST_FAILOVER_RING_BENCH" not in os.environ,
+                    reason="built without benchmarks")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two polling threads need two cores")
+def test_over_rings_each_transition_is_seen_and_no_answer_is_torn(tmp_path):
+    def bench(*words, status=0):
+        done = subprocess.run([os.environ["HOLDFAST_FAILOVER_RING_BENCH"], "--no-huge",
+                               "--directory", tmp_path, *words], capture_output=True, text=True,
+                              timeout=110, check=False)
+        assert done.returncode == status, done
+        return done
+
+    # Where control shares the responder's core nothing is thrown away as disturbed.
+    report = json.loads(bench("--names", "50", "--own-rules", "--transitions", "10", "--runs", "1",
+                              "--control-core", "0").stdout)
+    (run,) = report["runs"]
+    samples = [run[f"{kind}_us"] for kind in benchfailover.RING_KINDS]
+    assert [len(one) for one in samples] == [10] * 4
+    for published, first_changed, _, last_passed in zip(*samples):
+        assert 0 < published < first_changed and published < last_passed
+    assert (report["torn"], report["stale"], report["wrong"]) == (0, 0, 0)
+
+    report = json.loads(bench("--names", "100", "--own-rules", "--checks", "100", "--runs", "0",
+                              "--storm", "10000", "--storm-seconds", "0.2").stdout)
+    assert report["storm"]["offered"] == 2000 and report["storm"]["publishes"] > 0
+    assert 0 < report["storm"]["drained"] <= 2000
+    assert report["storm"]["during"]["answers"] > 0
+    assert (report["torn"], report["wrong"]) == (0, 0)
+    assert "--checks is above 1; expected 1" in bench("--checks", "2", status=1).stderr
+
+
+def test_failover_over_rings_has_rows_of_its_own():
+    run = {f"{kind}_us": [1.0, 2.0] for kind in benchfailover.RING_KINDS}
+    shape = benchfailover.RING_SHAPES[-1]
+    rows = {row.name: row for row in benchfailover.rows_of(
+        shape, {"runs": [run]}, benchfailover.RING_KINDS, "ring/")}
+    assert len(rows) == 12
+    assert rows["ring/first_changed/100k-own-rules/p50"].aim == "<= 25,000"
+    assert rows["ring/last_old/100k-own-rules/max"].value == 2.0
+
+
+def test_a_storm_is_told_by_what_it_changed():
+    phase = {"p50_us": 10.0, "p99_us": 30.0}
+    storm = {"before": phase, "during": {"p50_us": 12.0, "p99_us": 50.0}, "lost_before": 0,
+             "lost_during": 3, "offered": 1000, "publishes": 100, "seconds": 2.0}
+    rows = {row.name.removeprefix("ring/storm/"): row.value
+            for row in benchfailover.storm_rows([{"storm": storm}])}
+    assert rows == {"p50_before": 10, "p99_before": 30, "p50_during": 12, "p99_during": 50,
+                    "lost_before": 0, "lost_during": 3, "transitions": 500, "publishes": 50}
 
 
 DNSPERF = """> NOERROR www.bench.test A 0.000100

@@ -1,0 +1,137 @@
+// See failover_generator.h.
+#include "bench/e2e/failover_generator.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <ctime>
+
+#include "bench/e2e/failover_tables.h"
+#include "dataplane/base/clock.h"
+
+namespace holdfast::bench {
+namespace {
+
+using querygen::Exchange;
+using querygen::Reply;
+using querygen::Verdict;
+
+constexpr std::size_t kRecordOctets = 16;  // of an A record whose owner is a pointer
+constexpr timespec kBetweenPulses{0, 200'000};
+constexpr std::uint64_t kPulseWaitUs = 1000;
+constexpr std::uint64_t kLostUs = 2'000'000;  // control may hold the generator's core for a while
+
+}  // namespace
+
+FailoverGenerator::FailoverGenerator(Exchange& exchange,
+                                     const table::ReaderWatch& reader,
+                                     unsigned outstanding)
+    : exchange_(exchange),
+      reader_(reader),
+      outstanding_(outstanding),
+      current_(kPrimaryOctet),
+      expected_(kPrimaryOctet) {}
+
+void FailoverGenerator::Expect(unsigned char octet) noexcept {
+  generation_.store(0, std::memory_order_relaxed);
+  expected_.store(octet, std::memory_order_relaxed);
+  // Release: whoever sees the number sees the two above.
+  armed_.store(armed_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+bool FailoverGenerator::JudgeShape(const Reply& reply) noexcept {
+  if (reply.verdict != Verdict::kRight) {
+    ++wrong_;
+    return false;
+  }
+  const std::byte last = reply.frame[reply.octets - 1];
+  const auto octet = std::to_integer<unsigned char>(last);
+  if (last != reply.frame[reply.octets - 1 - kRecordOctets] ||
+      (octet != kPrimaryOctet && octet != kSecondaryOctet)) {
+    ++torn_;
+    return false;
+  }
+  answers_.store(answers_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return true;
+}
+
+void FailoverGenerator::LookAtState(const Reply& reply, unsigned char octet) noexcept {
+  if (!looking_) [[likely]] {
+    stale_ += octet == current_ ? 0 : 1;
+    return;
+  }
+  if (octet != current_) {
+    seen_.last_old = reply.received_tsc;
+    stale_ += seen_.first_changed != 0 && reply.sent_tsc > seen_.first_changed ? 1 : 0;
+    return;
+  }
+  seen_.first_changed = seen_.first_changed == 0 ? reply.received_tsc : seen_.first_changed;
+  if (seen_.passed != 0 && reply.sent_tsc > seen_.passed) {
+    looking_ = false;
+    // Release: whoever sees it done sees what was seen.
+    done_.store(at_, std::memory_order_release);
+  }
+}
+
+void FailoverGenerator::Flood(std::uint64_t now) noexcept {
+  const std::uint32_t armed = armed_.load(std::memory_order_acquire);
+  if (armed != at_) {
+    at_ = armed;
+    looking_ = true;
+    current_ = expected_.load(std::memory_order_relaxed);
+    seen_ = {};
+  }
+  exchange_.Receive([this](const Reply& reply) {
+    if (JudgeShape(reply)) [[likely]] {
+      LookAtState(reply, std::to_integer<unsigned char>(reply.frame[reply.octets - 1]));
+    }
+  });
+  if (looking_ && seen_.passed == 0) {
+    const std::uint64_t wanted = generation_.load(std::memory_order_acquire);
+    seen_.passed = wanted != 0 && reader_.MinPassed() >= wanted ? Tsc() : 0;
+  }
+  const std::uint64_t under_way = std::min<std::uint64_t>(exchange_.under_way(), outstanding_);
+  exchange_.Send(
+      std::min<unsigned>(outstanding_ - static_cast<unsigned>(under_way), Exchange::kBurst), now);
+}
+
+void FailoverGenerator::Pulse() noexcept {
+  const unsigned phase = phase_.load(std::memory_order_acquire);
+  const std::uint64_t start = Tsc();
+  exchange_.Send(Exchange::kBurst, start);
+  const std::uint64_t until = start + (kPulseWaitUs * TscPerMicrosecond());
+  while (exchange_.under_way() != 0 && Tsc() < until) {
+    exchange_.Receive([&](const Reply& reply) {
+      if (JudgeShape(reply)) {
+        latency_[phase].Add(reply.received_tsc - reply.sent_tsc);
+      }
+    });
+  }
+  exchange_.GiveUp(start - (kLostUs * TscPerMicrosecond()));
+}
+
+void FailoverGenerator::Run() {
+  for (unsigned round = 0;; ++round) {
+    const Mode mode = mode_.load(std::memory_order_acquire);
+    if (mode == Mode::kStop) {
+      break;
+    }
+    if (mode == Mode::kFlood) {
+      const std::uint64_t now = Tsc();
+      Flood(now);
+      if (round % 256 == 0) {
+        exchange_.GiveUp(now - (kLostUs * TscPerMicrosecond()));
+      }
+      continue;
+    }
+    Pulse();
+    // From the end of one to the next: a pulse that took long is not made up for, since others
+    // would then not come to run.
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &kBetweenPulses, nullptr);
+  }
+  while (exchange_.under_way() != 0) {
+    exchange_.Receive([this](const Reply& reply) { (void)JudgeShape(reply); });
+    exchange_.GiveUp(Tsc() - (kLostUs * TscPerMicrosecond()));
+  }
+}
+
+}  // namespace holdfast::bench
