@@ -22,7 +22,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER_ROWS = {"hit/1", "hit/1k", "hit/100k", "hit/1M", "nxdomain/1M", "weighted/1k",
-               "multivalue/1k", "geo/1k", "latency/1k", "cidr/1k", "cookie/1k", "limited/1k", "over/1k"}
+               "multivalue/1k", "geo/1k", "latency/1k", "cidr/1k", "cookie/1k", "limited/1k",
+               "over/1k"}
 
 
 @pytest.mark.skipif("HOLDFAST_ANSWER_BENCH" not in os.environ, reason="built without benchmarks")
