@@ -96,15 +96,13 @@ class Names {
 
  private:
   [[nodiscard]] std::string OriginOf(std::size_t zone) const {
-    char label[16];
-    std::snprintf(label, sizeof(label), "z%zu", zone % zones_);
-    return std::string(1, static_cast<char>(std::strlen(label))) + label +
+    const std::string label = "z" + std::to_string(zone % zones_);
+    return std::string(1, static_cast<char>(label.size())) + label +
            Must(wire::FromText("bench.test."));
   }
   [[nodiscard]] std::string OwnerOf(std::size_t i) const {
-    char label[16];
-    std::snprintf(label, sizeof(label), "host%08zx", i);
-    return std::string(1, static_cast<char>(std::strlen(label))) + label + OriginOf(i);
+    const std::string label = "host" + std::to_string(i);
+    return std::string(1, static_cast<char>(label.size())) + label + OriginOf(i);
   }
   static std::string AddressOf(std::size_t i, std::uint32_t first) {
     return Be32Octets((first << 24U) | static_cast<std::uint32_t>(i & 0xFFFFFFU));

@@ -34,6 +34,19 @@ void Arena::Assume(std::vector<Extent> used) {
   bump_ = at;
 }
 
+std::uint32_t Arena::Bump(std::uint32_t units) {
+  const std::uint32_t gap = GapBefore(units);
+  if (gap + units > end_ - bump_) {
+    return 0;
+  }
+  if (gap != 0) {
+    Put(bump_, gap);
+  }
+  const std::uint32_t at = bump_ + gap;
+  bump_ = at + units;
+  return at;
+}
+
 std::uint32_t Arena::Allocate(std::uint32_t units) {
   HF_CHECK(units > 0);
   if (units < kBins && !bins_[units].empty()) {
@@ -42,19 +55,23 @@ std::uint32_t Arena::Allocate(std::uint32_t units) {
     free_units_ -= units;
     return at;
   }
-  if (const std::uint32_t gap = GapBefore(units); gap + units <= end_ - bump_) {
-    if (gap != 0) {
-      Put(bump_, gap);
-    }
-    const std::uint32_t at = bump_ + gap;
-    bump_ = at + units;
-    return at;
+  std::uint32_t at = Bump(units);
+  if (at == 0) {
+    at = TakeLarge(units);
   }
-  if (const std::uint32_t at = TakeLarge(units); at != 0) {
-    return at;
+  if (at == 0) {
+    Consolidate();  // which may have lowered the high-water mark
+    at = Bump(units);
   }
-  Consolidate();
-  return TakeLarge(units);
+  return at != 0 ? at : TakeLarge(units);
+}
+
+std::uint64_t Arena::free_units_in_lines() const noexcept {
+  std::uint64_t small = 0;
+  for (std::uint32_t units = 1; units < kLineUnits; ++units) {
+    small += bins_[units].size() * std::uint64_t{units};
+  }
+  return free_units() - small;
 }
 
 // Best fit among the larger runs, then among the bins above; what is left over goes back.

@@ -42,6 +42,8 @@ class Arena {
   /// Units past which nothing was ever allocated.
   [[nodiscard]] std::uint32_t high_water() const noexcept { return bump_; }
   [[nodiscard]] std::uint64_t free_units() const noexcept { return free_units_ + (end_ - bump_); }
+  /// Of the free ones, those in runs of a cache line or more: gaps hold small things only.
+  [[nodiscard]] std::uint64_t free_units_in_lines() const noexcept;
   [[nodiscard]] std::uint64_t total_units() const noexcept { return end_ - first_; }
 
  private:
@@ -49,6 +51,7 @@ class Arena {
   static constexpr std::uint32_t kLineUnits = 4;
   static constexpr std::uint32_t kLinesAtATime = 64;
   void Put(std::uint32_t at, std::uint32_t units);
+  std::uint32_t Bump(std::uint32_t units);
   // Units to be left free so that a run which fits into a cache line lies in one: readers send for
   // one line.
   [[nodiscard]] std::uint32_t GapBefore(std::uint32_t units) const noexcept {

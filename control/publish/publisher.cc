@@ -395,8 +395,9 @@ std::vector<std::string> Publisher::Origins() const {
 
 Status Publisher::LeavesRoom() const {
   const Arena& arena = writer_->arena();
-  return fresh_.empty() || arena.free_units() >= arena.total_units() / kReserve ? Status{}
-                                                                                : TablesFull();
+  return fresh_.empty() || arena.free_units_in_lines() >= arena.total_units() / kReserve
+             ? Status{}
+             : TablesFull();
 }
 
 Result<Committed> Publisher::Commit() {

@@ -7,6 +7,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/table/location.h"
 #include "dataplane/table/ordered.h"
+#include "dataplane/wire/types.h"
 
 namespace holdfast::control {
 
@@ -156,7 +157,10 @@ bool Recovery::NameReadable(const NameRecord& record) const {
     return false;
   }
   if (record.name_octets <= table::kInlineNameOctets) {
-    return true;
+    // Zeros behind it: readers compare all of it.
+    return std::all_of(record.name + record.name_octets,
+                       record.name + table::kInlineNameOctets,
+                       [](std::uint8_t octet) { return octet == 0; });
   }
   const auto* blob = view_.At<table::NameBlob>(LoadAs<std::uint32_t>(record.name),
                                                table::kNameBlobName + record.name_octets);
@@ -178,8 +182,9 @@ Status Recovery::AdoptRecord(std::uint32_t at) {
     p_.blobs_->Adopt(BlobKind::kName, LoadAs<std::uint32_t>(record.name));
   }
   const unsigned entries = record.rrsets > 2 ? 1 : record.rrsets;
-  if (entries == 1 && record.rrset[0].kind == RrsetKind::kAddress) {
-    if (record.rrset[0].at != table::ChecksumOfAddress(record)) {
+  if (record.rrsets == 1 && record.rrset[0].kind == RrsetKind::kAddress) {
+    if (record.rrset[0].type != static_cast<std::uint16_t>(wire::Type::kA) ||
+        record.rrset[0].at != table::ChecksumOfAddress(record)) {
       return Damaged("an address", at);
     }
   } else {

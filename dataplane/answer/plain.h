@@ -20,7 +20,8 @@ inline std::size_t PutPlainRecord(const table::Snapshot& snapshot,
                                   std::byte* to,
                                   std::size_t room) noexcept {
   const table::RrsetEntry& entry = *query.entry;
-  if (entry.kind == table::RrsetKind::kAddress && &entry == query.record->rrset) [[likely]] {
+  if (entry.kind == table::RrsetKind::kAddress && &entry == query.record->rrset &&
+      query.record->rrsets == 1) [[likely]] {
     table::AddressImage::Write(*query.record, to);
     return table::AddressImage::kOctets;
   }

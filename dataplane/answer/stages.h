@@ -129,10 +129,12 @@ inline void DecideAll(const table::Snapshot& snapshot,
   }
 }
 
-// RFC 9715 3.1: the longest UDP reply, which is also what we say we take.
+// RFC 9715 3.1: the longest UDP reply, which is also what we say we take. Within bounds, whatever
+// the tables hold.
 inline std::uint16_t UdpOctets(const table::Settings* settings, const Scratch& scratch) noexcept {
-  return settings != nullptr && settings->udp_octets != 0 ? settings->udp_octets
-                                                          : scratch.udp_octets;
+  const std::uint16_t octets = settings == nullptr ? std::uint16_t{0} : settings->udp_octets;
+  return octets == 0 ? scratch.udp_octets
+                     : std::clamp(octets, table::kMinUdpOctets, table::kMaxUdpOctets);
 }
 
 inline std::size_t LimitOf(const Job& job, const Query& query, std::uint16_t udp_octets) noexcept {

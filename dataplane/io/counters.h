@@ -19,7 +19,8 @@ enum class Counter : std::uint8_t {
   kNoReply,        // queries that answer dropped; its own counters say why
   kTransmitFull,   // replies dropped: the transmit queue took nothing within kTransmitTries
   kMultiSegment,   // frame in more than one buffer
-  kOverMtu,        // message longer than the port's MTU lets a reply be
+  kOverMtu,        // message longer than the port's MTU lets a reply be, or no room for one behind
+                   // headers that fill the buffer
   kShortFrame,     // ends before its Ethernet, VLAN, IP or UDP header does
   kGroupMac,       // sent to a broadcast or multicast MAC address
   kOtherMac,       // sent to another MAC address

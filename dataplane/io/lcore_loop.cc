@@ -16,6 +16,7 @@
 #include "dataplane/io/counters.h"
 #include "dataplane/io/exception_path.h"
 #include "dataplane/io/frame.h"
+#include "dataplane/wire/types.h"
 
 namespace holdfast::io {
 namespace {
@@ -103,7 +104,9 @@ class Lcore {
     QueryFrame& query = query_[queries_];
     Counter verdict = Look(lane, mbuf, query);
     const std::uint32_t room = MessageRoom(lane.mtu, query.v6);
-    if (verdict == Counter::kQuery && query.message_octets > room) [[unlikely]] {
+    if (verdict == Counter::kQuery &&
+        (query.message_octets > room || OctetsBehind(mbuf, query) < wire::kPlainUdpOctets))
+        [[unlikely]] {
       verdict = Counter::kOverMtu;
     }
     if (verdict != Counter::kQuery) [[unlikely]] {
@@ -114,15 +117,19 @@ class Lcore {
       return;
     }
     std::byte* frame = FrameOf(mbuf);
-    const std::size_t message_at = query.udp_at + kUdpOctets;
-    const std::size_t behind = mbuf->buf_len - mbuf->data_off - message_at;
+    const std::size_t behind = OctetsBehind(mbuf, query);
     answer::Job& job = jobs_[queries_];
-    job.message = frame + message_at;
+    job.message = frame + query.udp_at + kUdpOctets;
     job.query_octets = query.message_octets;
     job.room_octets = behind < room ? static_cast<std::uint32_t>(behind) : room;
     job.client_is_v6 = query.v6;
     std::memcpy(job.client.data(), frame + query.l3_at + (query.v6 ? 8 : 12), query.v6 ? 16 : 4);
     mbuf_[queries_++] = mbuf;
+  }
+
+  // From the message to the end of its buffer: headers can be long.
+  static std::size_t OctetsBehind(const rte_mbuf* mbuf, const QueryFrame& query) noexcept {
+    return mbuf->buf_len - mbuf->data_off - (query.udp_at + kUdpOctets);
   }
 
   Counter Look(const Lane& lane, rte_mbuf* mbuf, QueryFrame& query) const noexcept {

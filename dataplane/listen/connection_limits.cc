@@ -15,7 +15,7 @@ ConnectionLimits::ConnectionLimits(std::uint32_t total,
 
 ConnectionLimits::Verdict ConnectionLimits::Take(const ClientAddress& client,
                                                  Ticket& ticket) noexcept {
-  // HashName reads whole blocks of 16 octets and wants zeros behind the name.
+  // HashName reads whole blocks of 16 octets, two at least, and wants zeros behind the name.
   std::array<std::byte, 16 + table::kHashPadding> name{};
   const std::size_t octets = client.is_v6 ? 8 : 4;
   std::memcpy(name.data(), client.octets.data(), octets);

@@ -437,6 +437,8 @@ enum class CookieMode : std::uint8_t {
 inline constexpr unsigned kMaxCookieSecrets = 2;
 inline constexpr unsigned kCookieSecretOctets = 16;  // of SipHash-2-4 (RFC 9018 4.2)
 inline constexpr unsigned kMaxNsidOctets = 128;
+inline constexpr std::uint16_t kMinUdpOctets = 512;  // of the longest reply that may be asked for
+inline constexpr std::uint16_t kMaxUdpOctets = 4096;
 
 /// What a network's queries are worth: classes of the LocationTable at Settings::access_at.
 enum class Access : std::uint8_t {

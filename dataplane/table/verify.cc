@@ -188,6 +188,14 @@ void Verifier::Health() {
   }
 }
 
+namespace {
+
+bool IsUdpLimit(std::uint16_t octets) noexcept {
+  return octets == 0 || (octets >= kMinUdpOctets && octets <= kMaxUdpOctets);
+}
+
+}  // namespace
+
 void Verifier::ReplySettings() {
   const std::uint32_t at = view_.header().settings_at.load(std::memory_order_relaxed);
   if (at == 0) {
@@ -197,7 +205,8 @@ void Verifier::ReplySettings() {
   const auto* settings = view_.Newest<Settings>(at, g_);
   if (settings == nullptr || ChecksumOf(*settings) != settings->crc32c ||
       settings->cookies > CookieMode::kRequire || settings->cookie_secrets > kMaxCookieSecrets ||
-      settings->extended_errors > 1 || settings->nsid_octets > kMaxNsidOctets ||
+      settings->extended_errors > 1 || !IsUdpLimit(settings->udp_octets) ||
+      !IsUdpLimit(settings->unproven_octets) || settings->nsid_octets > kMaxNsidOctets ||
       (settings->rate.answers_per_second != 0 && settings->rate.burst == 0)) {
     Broken(Rule::kSettings, at);
   } else if (settings->access_at != 0) {
