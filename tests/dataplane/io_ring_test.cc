@@ -331,6 +331,27 @@ TEST_F(RingTest, AMessageThatNoReplyCouldCarryIsDropped) {
   EXPECT_EQ(Count(Counter::kOverMtu), 1U);
 }
 
+// Destination options may be as long as the frame: a reply is not begun where its buffer ends.
+TEST_F(RingTest, DropsAQueryThatLeavesNoRoomForAReply) {
+  const auto padded = [](std::size_t octets) {
+    std::string body(1, static_cast<char>((octets / 8) - 1));
+    for (std::size_t left = octets - 2; left != 0;) {
+      const std::size_t option = std::min<std::size_t>(left, 200);
+      body += std::string("\1", 1) + static_cast<char>(option - 2) + std::string(option - 2, '\0');
+      left -= option;
+    }
+    return FrameBuilder::V6().Extension(60, body);
+  };
+  const std::string query = Query("a.test.", Type::kA);
+  Send(padded(1400).Payload(query));
+  Run();
+  EXPECT_EQ(Replies().size(), 1U);
+  Send(padded(1480).Payload(query));
+  Run();
+  EXPECT_EQ(Replies().size(), 0U);
+  EXPECT_EQ(Count(Counter::kOverMtu), 1U);
+}
+
 TEST_F(RingTest, conf_L06_TheNicsWordOnAChecksumCountsOnlyWhenItSaysGood) {
   const FrameBuilder right = FrameBuilder::V4().Payload(Query("a.test.", Type::kA));
   const FrameBuilder wrong = FrameBuilder(right).UdpChecksum(0x1234);
