@@ -58,7 +58,7 @@ def test_A8_the_scrub_finds_damage_and_the_tables_are_built_anew(make_one):
     scrub = json.loads(node.call("status", "--json").stdout)["scrub"]
     assert scrub["defects"] == 3 and scrub["problem"] is None
     for said in (scrub["last_defect"], node.call("status").stdout, node.log()):
-        assert f"(hit.{ORIGIN}.): an rrset image has a wrong checksum" in said
+        assert f"(hit.{ORIGIN}.): an address in a record has a wrong checksum" in said
     assert node.check_states() == {"up": "healthy"}
     assert "whole" in node.call("tables", "verify").stdout
     report("A8-scrub", round(max(took), 2), "s",
