@@ -41,7 +41,7 @@ E2E = ROOT / "tests" / "e2e"
 OPTIONS = ("-Dtests=enabled", "-Dbenchmarks=enabled")  # auto would leave out what is not found
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 STYLE = ROOT / "tools" / "lib" / "style_check.py"
-E2E_LIMIT_SECONDS = 15 * 60
+E2E_LIMIT_SECONDS = 20 * 60
 # What tests take their lengths from.
 LONG = {"HOLDFAST_LOAD_SECONDS": "60", "HOLDFAST_FLIPS": "100000", "HOLDFAST_SEEDS": "10000",
         "HOLDFAST_TREES": "20000", "HOLDFAST_ROUTING_QUERIES": "100000",
