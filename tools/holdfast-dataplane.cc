@@ -24,10 +24,11 @@ constexpr std::size_t kMaxInterfaceOctets = 15;
 struct Arguments {
   std::string run_dir = "/run/holdfast";
   std::vector<std::string> ports;
-  std::vector<std::string> addresses;      // [PORT=]ADDRESS
-  std::vector<std::string> queues{"1"};    // [PORT=]N
-  std::vector<std::string> trusted_ports;  // PORT
-  std::vector<std::string> taps;           // PORT=INTERFACE
+  std::vector<std::string> addresses;    // [PORT=]ADDRESS
+  std::vector<std::string> queues{"1"};  // [PORT=]N
+  std::vector<std::string> descriptors{std::to_string(holdfast::kDefaultDescriptors)};  // likewise
+  std::vector<std::string> trusted_ports;                                               // PORT
+  std::vector<std::string> taps;  // PORT=INTERFACE
   std::string lcores = "0";
   bool verify = true;
   unsigned wait_seconds = 0;
@@ -54,6 +55,10 @@ void Declare(CLI::App& app, Arguments& arguments, io::DataplaneOptions& options)
   app.add_option("--queues",
                  arguments.queues,
                  "queues of each port; as PORT=N of the port of that name (net_af_xdp0=4)")
+      ->capture_default_str();
+  app.add_option("--descriptors",
+                 arguments.descriptors,
+                 "descriptors of each queue, a power of two; as PORT=N of the port of that name")
       ->capture_default_str();
   app.add_option("--burst", options.burst, "frames per receive call")
       ->check(CLI::Range(holdfast::kMinPollBurst, holdfast::kMaxPollBurst))
@@ -109,22 +114,31 @@ holdfast::Result<std::pair<std::vector<io::PortRequest*>, std::string>> Addresse
   return std::pair(std::move(meant), equals == std::string::npos ? text : text.substr(equals + 1));
 }
 
-holdfast::Status JudgeQueues(const std::vector<std::string>& texts, Ports& ports) {
+// A number that each port has: N for all of them, or PORT=N.
+struct PortNumber {
+  const char* option;
+  std::uint16_t io::PortOptions::* place;
+  bool (*is_good)(std::int64_t);
+  std::string expected;
+};
+
+holdfast::Status JudgeNumbers(const PortNumber& number,
+                              const std::vector<std::string>& texts,
+                              Ports& ports) {
   for (const std::string& text : texts) {
-    const auto meant = Addressed(ports, "--queues", text);
+    const auto meant = Addressed(ports, number.option, text);
     if (!meant) {
       return std::unexpected(meant.error());
     }
     const std::string& value = meant->second;
-    std::uint16_t queues = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), queues);
-    if (error != std::errc{} || end != value.data() + value.size() || queues == 0 ||
-        queues > holdfast::kMaxQueues) {
-      return Wrong("--queues " + text + ": expected a number from 1 to " +
-                   std::to_string(holdfast::kMaxQueues) + ", or PORT= and such a number");
+    std::uint16_t found = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), found);
+    if (error != std::errc{} || end != value.data() + value.size() || !number.is_good(found)) {
+      return Wrong(std::string(number.option) + " " + text + ": expected " + number.expected +
+                   ", or PORT= and such a number");
     }
     for (io::PortRequest* port : meant->first) {
-      port->options.queues = queues;
+      port->options.*number.place = found;
     }
   }
   return {};
@@ -198,7 +212,19 @@ holdfast::Status Judge(const Arguments& arguments, io::DataplaneOptions& options
   if (arguments.verify && !trusted.empty()) {
     return Wrong("--trust-udp-checksum " + trusted.front() + ": no port has this name");
   }
-  HF_TRY(JudgeQueues(arguments.queues, options.ports));
+  HF_TRY(JudgeNumbers({"--queues",
+                       &io::PortOptions::queues,
+                       [](std::int64_t n) { return n > 0 && n <= holdfast::kMaxQueues; },
+                       "a number from 1 to " + std::to_string(holdfast::kMaxQueues)},
+                      arguments.queues,
+                      options.ports));
+  HF_TRY(JudgeNumbers({"--descriptors",
+                       &io::PortOptions::descriptors,
+                       [](std::int64_t n) { return holdfast::AreDescriptors(n); },
+                       "a power of two from " + std::to_string(holdfast::kMinDescriptors) + " to " +
+                           std::to_string(holdfast::kMaxDescriptors)},
+                      arguments.descriptors,
+                      options.ports));
   HF_TRY(JudgeTaps(arguments.taps, options.ports));
   return JudgeAddresses(arguments.addresses, options.ports);
 }

@@ -44,8 +44,9 @@ struct TablesConfig {
 };
 
 struct PortConfig {
-  std::string device;                  // PCI address in full, or vdev string with its arguments
-  std::uint16_t queues = 1;            // 1..kMaxQueues
+  std::string device;        // PCI address in full, or vdev string with its arguments
+  std::uint16_t queues = 1;  // 1..kMaxQueues
+  std::uint16_t descriptors = kDefaultDescriptors;  // of a queue; see AreDescriptors
   bool verify_udp_checksum = true;     // false where the sender leaves it partial (veth)
   std::vector<std::string> addresses;  // literals out of `listen` with port 53; never empty
   std::string kernel_interface;        // a tap that carries them, for what is no query; empty: none

@@ -57,6 +57,14 @@ void ReadKernelInterface(Fields& fields, const DataplaneConfig& dataplane, PortC
   }
 }
 
+void ReadDescriptors(Fields& fields, PortConfig& port) {
+  const auto descriptors = fields.Integer("descriptors", {kMinDescriptors, kMaxDescriptors});
+  if (descriptors && !AreDescriptors(*descriptors)) {
+    fields.Expected("descriptors", *fields.Find("descriptors"), "a power of two");
+  }
+  port.descriptors = static_cast<std::uint16_t>(descriptors.value_or(port.descriptors));
+}
+
 }  // namespace
 
 std::optional<std::string> ReadAddress(Fields& fields, std::string_view name, const Value& value) {
@@ -95,6 +103,7 @@ void ReadPortTable(Fields& fields,
     fields.Require("device", "a PCI address or a vdev");
   }
   port.queues = static_cast<std::uint16_t>(fields.Integer("queues", {1, kMaxQueues}).value_or(1));
+  ReadDescriptors(fields, port);
   port.verify_udp_checksum = fields.Bool("verify_udp_checksum").value_or(true);
   ReadKernelInterface(fields, dataplane, port);
   std::vector<std::string> served;

@@ -18,4 +18,12 @@ inline constexpr std::uint32_t kMaxMemoryMb = std::uint32_t{1} << 20U;
 /// Receive and transmit queues of one port.
 inline constexpr std::uint16_t kMaxQueues = 64;
 
+/// Descriptors of one queue, in each direction: powers of two, which AF_XDP's rings must be.
+inline constexpr std::uint16_t kMinDescriptors = 64;
+inline constexpr std::uint16_t kMaxDescriptors = 4096;
+inline constexpr std::uint16_t kDefaultDescriptors = 1024;
+constexpr bool AreDescriptors(std::int64_t number) noexcept {
+  return number >= kMinDescriptors && number <= kMaxDescriptors && (number & (number - 1)) == 0;
+}
+
 }  // namespace holdfast

@@ -13,6 +13,7 @@
 
 #include <rte_mempool.h>
 
+#include "dataplane/base/limits.h"
 #include "dataplane/base/result.h"
 #include "dataplane/io/address.h"
 #include "dataplane/io/exception_path.h"
@@ -36,8 +37,8 @@ struct DeviceName {
 Result<DeviceName> ParseDevice(const std::string& text);
 
 struct PortOptions {
-  std::uint16_t queues = 1;          // 1..64; receive and transmit alike
-  std::uint16_t descriptors = 1024;  // per queue; the driver may change it
+  std::uint16_t queues = 1;                         // 1..64; receive and transmit alike
+  std::uint16_t descriptors = kDefaultDescriptors;  // of a queue; the driver may change it
   UdpChecksum check = UdpChecksum::kVerify;
   std::vector<IpAddress> addresses;  // answered for on this port, at least one
   std::string kernel_interface;      // a tap that has what is no query; empty: that is dropped

@@ -61,6 +61,7 @@ burst = 16
 [[dataplane.port]]
 device = "net_af_xdp0,iface=eth0"
 queues = 2
+descriptors = 512
 verify_udp_checksum = false
 addresses = ["2001:db8::53"]
 [[dataplane.port]]
@@ -146,6 +147,8 @@ address_family = "any"
   EXPECT_EQ(dataplane.ports[0].XdpInterface(), "eth0");
   EXPECT_EQ(dataplane.ports[1].XdpInterface(), "");
   EXPECT_EQ(dataplane.ports[0].queues, 2);
+  EXPECT_EQ(dataplane.ports[0].descriptors, 512);
+  EXPECT_EQ(dataplane.ports[1].descriptors, 1024);
   EXPECT_EQ(dataplane.ports[1].device, "0000:3b:00.0");
   EXPECT_FALSE(dataplane.ports[0].verify_udp_checksum);
   EXPECT_EQ(dataplane.ports[0].addresses, std::vector<std::string>{"2001:db8::53"});
@@ -305,6 +308,8 @@ TEST(NodeFile, RefusesWithPlaceValueAndExpectation) {
       {"[dataplane]\neal_args = \"-v\"", {"key 'eal_args' is \"-v\"; expected an array"}},
       {"[dataplane]\nport = [1]", {"key 'port' is 1; expected tables written as [[port]]"}},
       {port + "queues = 65", {"key 'queues' is 65; expected 1..64"}},
+      {port + "descriptors = 32", {"key 'descriptors' is 32; expected 64..4096"}},
+      {port + "descriptors = 1000", {"key 'descriptors' is 1000; expected a power of two"}},
       {"[dataplane]\nlcores = [1, 2]\n[[dataplane.port]]\ndevice = \"net_ring0\"\n",
        {"key 'lcores' names 2 cores, and all ports together have 1 queues"}},
       {port + "verify_udp_checksum = 1",

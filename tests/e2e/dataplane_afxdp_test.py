@@ -420,6 +420,8 @@ def test_without_its_rights_it_says_which(pair, run_dir):
     (["--port", "net_null0", "--queues", "0"], 2, "--queues 0: expected a number from 1 to 64"),
     (["--port", "net_null0", "--queues", "net_null0=65"], 2, "expected a number from 1 to 64"),
     (["--port", "net_null0", "--queues", "net_null1=1"], 2, "no port has the name net_null1"),
+    (["--port", "net_null0", "--descriptors", "1000"], 2,
+     "--descriptors 1000: expected a power of two from 64 to 4096"),
     (["--port", "net_null0", "--address", "net_null1=192.0.2.1"], 2, "no port has the name"),
     (["--port", "net_null0", "--port", "net_null0,copy=1"], 2, "another port has the name"),
     (["--port", "net_null0", "--burst", "33"], 2, "--burst"),

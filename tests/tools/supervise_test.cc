@@ -529,6 +529,7 @@ TEST(Render, SaysWhatEachProcessNeedsToKnow) {
   node.dataplane.eal_args = {"--huge-dir", "/mnt/a b"};
   node.dataplane.ports = {{.device = "0000:3b:00.0",
                            .queues = 2,
+                           .descriptors = 512,
                            .verify_udp_checksum = true,
                            .addresses = {"192.0.2.53", "2001:db8::53"}},
                           {.device = "net_tap0,iface=t",
@@ -540,8 +541,10 @@ TEST(Render, SaysWhatEachProcessNeedsToKnow) {
   EXPECT_EQ(Line(DataplaneArguments(node)),
             "--run-dir /run/x --wait 3600 --lcores 1,2 --burst 16 --memory-mb 256 --no-huge "
             "--file-prefix holdfast --port 0000:3b:00.0 --queues 0000:3b:00.0=2 "
+            "--descriptors 0000:3b:00.0=512 "
             "--address 0000:3b:00.0=192.0.2.53 --address 0000:3b:00.0=2001:db8::53 "
-            "--port net_tap0,iface=t --queues net_tap0=1 --trust-udp-checksum net_tap0 "
+            "--port net_tap0,iface=t --queues net_tap0=1 --descriptors net_tap0=1024 "
+            "--trust-udp-checksum net_tap0 "
             "--kernel-interface net_tap0=dns0 --address net_tap0=192.0.2.53 --eal=--huge-dir "
             "--eal=/mnt/a b");
 

@@ -64,6 +64,7 @@ std::vector<std::string> DataplaneArguments(const control::NodeConfig& node) {
     const std::string name = port.Name();
     words.Add("--port", port.device);
     words.Add("--queues", OfPort(port, std::to_string(port.queues)));
+    words.Add("--descriptors", OfPort(port, std::to_string(port.descriptors)));
     if (!port.verify_udp_checksum) {
       words.Add("--trust-udp-checksum", name);
     }
