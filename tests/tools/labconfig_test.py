@@ -90,6 +90,17 @@ def test_a_port_of_the_chosen_kind_takes_the_place_of_the_users():
         "net_af_packet0,iface=s0,qdisc_bypass=1")
 
 
+def test_what_the_users_port_tells_the_labs_driver_stays():
+    text = '[[dataplane.port]]\ndevice = "net_af_xdp3,iface=eth9,busy_budget=0,force_copy=1"\n'
+    assert rendered("af_xdp", text)["dataplane"]["port"][0]["device"] == (
+        "net_af_xdp0,iface=s0,busy_budget=0,force_copy=1")
+    assert rendered("af_packet", text)["dataplane"]["port"][0]["device"] == (
+        "net_af_packet0,iface=s0" + labconfig.DEVICE_ARGUMENTS["af_packet"])
+    text = '[[dataplane.port]]\ndevice = "net_af_packet0,iface=eth9,framecnt=64,qpairs=2"\n'
+    assert rendered("af_packet", text)["dataplane"]["port"][0]["device"] == (
+        "net_af_packet0,iface=s0" + labconfig.DEVICE_ARGUMENTS["af_packet"] + ",qpairs=2")
+
+
 def test_a_node_without_a_dataplane_gets_one_unless_the_lab_uses_sockets():
     text = '[[listen]]\naddress = "192.0.2.1"\n'
     assert rendered("af_xdp", text)["dataplane"]["port"][0]["device"] == "net_af_xdp0,iface=s0"

@@ -91,6 +91,16 @@ def make_paths_absolute(config, folder):
                 holder[key] = os.path.join(folder, holder[key])
 
 
+def own_arguments(device, io):
+    """What the user's file tells the driver beside its interface, if that is the lab's driver too:
+    ",busy_budget=0"."""
+    driver, *arguments = str(device or "").split(",")
+    if not driver.startswith(f"net_{io}"):
+        return ""
+    fixed = {"iface", *(one.partition("=")[0] for one in DEVICE_ARGUMENTS[io].split(","))}
+    return "".join("," + one for one in arguments if one.partition("=")[0] not in fixed)
+
+
 def render(config, folder, place, cores=None):
     """Returns the text of the lab's copy. `config` is changed.
     @param folder  absolute; where relative paths of the user's file start.
@@ -121,7 +131,9 @@ def render(config, folder, place, cores=None):
     ports = tables(dataplane, "port")
     port = {key: value for key, value in (ports[0] if ports else {}).items()
             if key not in ("device", "queues", "addresses")}
-    port["device"] = f"net_{place.io}0,iface={place.interface}{DEVICE_ARGUMENTS[place.io]}"
+    theirs = own_arguments(ports[0].get("device") if ports else None, place.io)
+    port["device"] = (f"net_{place.io}0,iface={place.interface}{DEVICE_ARGUMENTS[place.io]}"
+                      f"{theirs}")
     port["queues"] = 1  # a veth with our own XDP program has one
     dataplane["enabled"], dataplane["port"] = True, [port]
     lcores = dataplane.get("lcores") or [cores - 1]
