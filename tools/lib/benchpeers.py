@@ -34,6 +34,10 @@ FULL = Lengths((400_000, 1_500_000), 2, 1, 3, 4, 3)
 QUICK = Lengths((1_500_000,), 1, 0.5, 1, 2, 1)
 
 
+def words_of_burst(lab, rate, seconds):
+    return peerclients.kxdpgun(lab.pair.server4, lab.folder / "queries", rate, seconds)
+
+
 class Meter:
     """Runs clients against the server of the moment; again when something disturbed the run."""
 
@@ -58,9 +62,7 @@ class Meter:
         return min(tries)[1:]
 
     def burst(self, rate, seconds, pids, repeats=REPEATS):
-        words = peerclients.kxdpgun(self.lab.pair.server4, self.lab.folder / "queries", rate,
-                                    seconds)
-        text, span = self.run(words, seconds, pids, True, repeats)
+        text, span = self.run(words_of_burst(self.lab, rate, seconds), seconds, pids, True, repeats)
         return peerclients.burst(text), span
 
     def dnsperf(self, rate, pids):
@@ -100,7 +102,7 @@ class Meter:
             with self.lab.asking() as ask:
                 peerzone.check(server.name, self.lab.zone.sample(SAMPLE), ask)
             pids = self.lab.settle(running)
-            if server is HOLDFAST:
+            if server.ours:
                 peerusage.calm(pids)
             before = self.lab.busy(running)
             found = {"load": running.first_answer} | self.throughput(pids)

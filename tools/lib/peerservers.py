@@ -21,8 +21,8 @@ CHECK = "5f3c1c52-0f0e-4d0b-9d3f-8a6f6f1d2a01"
 Place = namedtuple("Place", "folder zones address names programs huge")
 # `files`: of a Place, the texts of its files by name. `words`: of a Place, its command. `xdp`: it
 # takes frames from the interface. `pinned`: the bench moves it to core 0; Holdfast does that itself
-# with the thread that polls.
-Server = namedtuple("Server", "name files words xdp pinned")
+# with the thread that polls. `ours`: it is Holdfast.
+Server = namedtuple("Server", "name files words xdp pinned ours", defaults=(False,))
 
 
 def knot_conf(place, xdp):
@@ -161,21 +161,28 @@ def holdfast_config(place):
                           "unhealthy_threshold": 2, "healthy_threshold": 2}}}
 
 
-def holdfast_conf(place):
-    tables = place.huge or place.folder / "tables"
-    return labconfig.render(holdfast_config(place), str(place.folder), labconfig.Place(
+def holdfast_conf(place, change):
+    config = holdfast_config(place)
+    change(config)
+    huge = place.huge if config["dataplane"].get("hugepages", True) else None
+    return labconfig.render(config, str(place.folder), labconfig.Place(
         "peers", "af_xdp", (place.address,), netpair.SERVER_INTERFACE, place.folder / "run",
-        place.folder / "state", tables, place.huge), cores=2)
+        place.folder / "state", huge or place.folder / "tables", huge), cores=2)
+
+
+def holdfast(name, change=lambda config: None):
+    """Holdfast on AF_XDP. @param change  of the tables of its file, in place."""
+    return Server(name,
+                  lambda place: {"holdfast.toml": holdfast_conf(place, change),
+                                 "records.json": json.dumps(records()),
+                                 "checks.json": json.dumps(checks())},
+                  lambda place: [place.programs / "holdfast", "run", "--config",
+                                 place.folder / "holdfast.toml"],
+                  xdp=True, pinned=False, ours=True)
 
 
 SERVERS = {server.name: server for server in (
-    Server("holdfast-afxdp",
-           lambda place: {"holdfast.toml": holdfast_conf(place),
-                          "records.json": json.dumps(records()),
-                          "checks.json": json.dumps(checks())},
-           lambda place: [place.programs / "holdfast", "run", "--config",
-                          place.folder / "holdfast.toml"],
-           xdp=True, pinned=False),
+    holdfast("holdfast-afxdp"),
     Server("knot-xdp", lambda place: {"knot.conf": knot_conf(place, True)},
            lambda place: ["knotd", "-c", place.folder / "knot.conf"],
            xdp=True, pinned=True),
@@ -200,7 +207,7 @@ def write(server, place):
     shutil.rmtree(place.folder, ignore_errors=True)
     for name in ("", "run", "state", "tables"):
         (place.folder / name).mkdir(parents=True)
-    for old in Path(place.huge).iterdir() if place.huge and server is HOLDFAST else ():
+    for old in Path(place.huge).iterdir() if place.huge and server.ours else ():
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     for name, text in server.files(place).items():
         path = place.folder / name
