@@ -18,7 +18,7 @@ SENDING = """
     ffffffff84 net_rx_action ([kernel.kallsyms])
     ffffffff82 __sys_sendto+0x12 ([kernel.kallsyms])
 
-    55d0000001 holdfast::answer::Answer(holdfast::table::Snapshot const&, int) (/b/tools/holdfast-dataplane)
+    55d0000001 holdfast::answer::Answer(int const&, int) (/b/tools/holdfast-dataplane)
     55d0000002 holdfast::io::RunLcore (/b/tools/holdfast-dataplane)
 
     7f00000002 [unknown] (/usr/lib/x86_64-linux-gnu/dpdk/librte_net_af_xdp.so.23.0)
