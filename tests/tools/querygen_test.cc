@@ -1,5 +1,5 @@
 // The parts of querygen that need no DPDK port: what is asked, the frames of it, percentiles. What
-// it says of replies, right and wrong, is in tests/e2e/querygen_test.py.
+// it says of replies, right and wrong, is in exchange_test.cc and tests/e2e/querygen_test.py.
 #include <gtest/gtest.h>
 #include <set>
 #include <string>

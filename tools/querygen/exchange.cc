@@ -204,11 +204,14 @@ void Exchange::Judge(Reply& reply) noexcept {
     return;
   }
   const unsigned port = LoadBe16(udp + 2) - unsigned{kFirstPort};
+  // Beyond our ports a number could be that of a slot that is settled, or that was never used.
+  if (port >= kPorts) [[unlikely]] {
+    return;
+  }
   const std::uint32_t number = (port << 16U) | LoadBe16(udp + io::kUdpOctets);
   Slot& slot = SlotOf(number);
   if (slot.number != number) [[unlikely]] {
-    const bool was_sent = port < kPorts && slot.number != kNone;
-    reply.verdict = was_sent ? Verdict::kRepeated : Verdict::kUnexpected;
+    reply.verdict = slot.number != kNone ? Verdict::kRepeated : Verdict::kUnexpected;
     return;
   }
   reply.entry = slot.entry;
