@@ -61,11 +61,11 @@ void FailoverGenerator::LookAtState(const Reply& reply, unsigned char octet) noe
   }
   if (octet != current_) {
     seen_.last_old = reply.received_tsc;
-    stale_ += seen_.first_changed != 0 && reply.sent_tsc > seen_.first_changed ? 1 : 0;
+    stale_ += seen_.first_changed != 0 && reply.asked_tsc > seen_.first_changed ? 1 : 0;
     return;
   }
   seen_.first_changed = seen_.first_changed == 0 ? reply.received_tsc : seen_.first_changed;
-  if (seen_.passed != 0 && reply.sent_tsc > seen_.passed) {
+  if (seen_.passed != 0 && reply.asked_tsc > seen_.passed) {
     looking_ = false;
     // Release: whoever sees it done sees what was seen.
     done_.store(at_, std::memory_order_release);
@@ -102,7 +102,7 @@ void FailoverGenerator::Pulse() noexcept {
   while (exchange_.under_way() != 0 && Tsc() < until) {
     exchange_.Receive([&](const Reply& reply) {
       if (JudgeShape(reply)) {
-        latency_[phase].Add(reply.received_tsc - reply.sent_tsc);
+        latency_[phase].Add(reply.received_tsc - reply.asked_tsc);
       }
     });
   }

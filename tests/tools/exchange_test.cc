@@ -148,5 +148,42 @@ TEST_F(ExchangeTest, AReplyToAPortThatIsNotOursIsNotTakenForOneOfOurs) {
   EXPECT_EQ(exchange_->under_way(), 0U);
 }
 
+TEST_F(ExchangeTest, AReplyIsStampedAsItsQueryWas) {
+  const std::vector<std::uint64_t> due{100, 200, 300};
+  ASSERT_EQ(exchange_->Send(due, 1000), 3U);
+  ASSERT_EQ(exchange_->Send(1, 1001), 1U);
+  for (const std::string& query : Queries()) {
+    Send(ReplyTo(query));
+  }
+  std::vector<std::uint64_t> stamps;
+  exchange_->Receive([&](const Reply& reply) { stamps.push_back(reply.asked_tsc); });
+  EXPECT_EQ(stamps, (std::vector<std::uint64_t>{100, 200, 300, 1001}));
+}
+
+TEST_F(ExchangeTest, WhatWasDueLongAgoIsGivenUpByWhenItWasSent) {
+  const std::vector<std::uint64_t> due(Exchange::kBurst, 100);
+  ASSERT_EQ(exchange_->Send(due, 1000), Exchange::kBurst);
+  ASSERT_EQ(exchange_->Send(due, 2000), Exchange::kBurst);
+  EXPECT_EQ(exchange_->GiveUp(1000), 0U);
+  EXPECT_EQ(exchange_->GiveUp(1001), Exchange::kBurst);
+  EXPECT_EQ(exchange_->GiveUp(2001), Exchange::kBurst);
+  EXPECT_EQ(exchange_->lost(), 2U * Exchange::kBurst);
+  EXPECT_EQ(exchange_->under_way(), 0U);
+  Send(ReplyTo(Queries().at(0)));
+  EXPECT_EQ(Seen(), Verdicts{Verdict::kRepeated});  // it came too late
+}
+
+TEST_F(ExchangeTest, WhatThePortDidNotTakeIsSentAgainWithItsNewStamp) {
+  while (exchange_->Send(Exchange::kBurst, 1) == Exchange::kBurst) {
+  }
+  const std::uint64_t sent = exchange_->sent();
+  EXPECT_EQ(exchange_->under_way(), sent);
+  EXPECT_EQ(Queries().size(), sent);
+  ASSERT_EQ(exchange_->Send(std::vector<std::uint64_t>{77}, 2), 1U);
+  Send(ReplyTo(Queries().at(0)));
+  exchange_->Receive([](const Reply& reply) { EXPECT_EQ(reply.asked_tsc, 77U); });
+  EXPECT_EQ(exchange_->under_way(), sent);
+}
+
 }  // namespace
 }  // namespace holdfast::querygen

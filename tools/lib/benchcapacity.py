@@ -210,7 +210,7 @@ def run(options):
     notes.insert(0, f"responder on core {RESPONDER_CORE}, generator on core {GENERATOR_CORE}; runs"
                     f" of {seconds:g} s; {on_huge} memory on hugepages; cycles: TSC cycles per"
                     " answer in polls that gave frames; generator: of its own, in rounds with"
-                    " frames; p50 and p99 at half of what was answered a second; headroom:"
-                    " against a reflector in the responder's place")
+                    " frames; p50 and p99 at half of what was answered a second, each from when its"
+                    " query was due; headroom: against a reflector in the responder's place")
     benchreport.show(rows, options.json, where, notes)
     return 0
