@@ -63,6 +63,7 @@ def test_ladder_says_what_is_bound_by_memory():
     text = "\n".join(benchladder.remarks({"1k": small, "1M": large}))
     assert "1k: the stages add up to 1.000" in text and "1M: the stages add up to 1.300" in text
     assert "look-up (60 of 10)" in text and "parse" not in text
+    assert "as many under way as the core can, costs 40" in text
 
 
 def test_ladder_refuses_a_report_without_a_rung():
