@@ -170,6 +170,8 @@ def test_capacity_throws_away_runs_in_which_a_thread_waited():
     assert notes[0].startswith("x: 2 of 4 runs thrown away as disturbed")
     with pytest.raises(benchreport.BenchError, match="x: the machine is too busy, 9 runs"):
         benchcapacity.good_runs(lambda: capacity_run(worst_delay=0.5), 2, notes, "x")
+    with pytest.raises(benchreport.BenchError, match="x: .* /proc/PID/task/.*/schedstat tells of"):
+        benchcapacity.good_runs(lambda: capacity_run(worst_delay=-1), 2, notes, "x", 1)
 
 
 def test_capacity_takes_the_sizes_that_fit():

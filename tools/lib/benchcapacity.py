@@ -104,6 +104,10 @@ def good_runs(call, wanted, notes, what, most_delay=MOST_DELAY):
         if bad > wanted * MOST_TRIES:
             raise BenchError(f"{what}: the machine is too busy, {bad} runs were disturbed")
         report = call()
+        if report["worst_delay"] < 0:
+            raise BenchError(f"{what}: whether threads waited for their cores is not known:"
+                             " /proc/PID/task/*/schedstat tells of no busy thread; expected a"
+                             " kernel with CONFIG_SCHED_INFO")
         if report["worst_delay"] <= most_delay:
             reports.append(report)
         else:
