@@ -39,13 +39,10 @@ def words_of(place, way, name, names, more):
     return [*words, "--names", names, *place.memory, *more]
 
 
-def first():
-    return ["nice", "-n", "-20"] if os.geteuid() == 0 else []
-
-
 def over_ring(place, name, names, more):
     way = ["ring", "--responder-core", RESPONDER_CORE]
-    return json.loads(benchreport.call([*first(), *words_of(place, way, name, names, more)]))
+    return json.loads(benchreport.call([*benchreport.first(),
+                                        *words_of(place, way, name, names, more)]))
 
 
 def wait_for(path, process):
@@ -82,9 +79,9 @@ def over_memif(place, name, names, more):
             stack.callback(process.kill)
             return process
 
-        generator = start([*first(), *words_of(place, way, name, names, more)])
+        generator = start([*benchreport.first(), *words_of(place, way, name, names, more)])
         wait_for(socket, generator)
-        responder = start([*first(), *other_end(place, name)])
+        responder = start([*benchreport.first(), *other_end(place, name)])
         out, words = generator.communicate()
         if generator.returncode != 0:
             responder.kill()

@@ -63,10 +63,7 @@ def remarks(figures):
 
 def run(options):
     where = benchreport.machine()
-    program = options.program
-    if program is None:
-        benchreport.build(options.build, ["bench/ladder_bench"])
-        program = options.build / "bench" / "ladder_bench"
+    program = benchreport.program_of(options, "ladder_bench")
     tables = [one for one in TABLES if one[1] <= options.names]
     if not tables:
         raise BenchError(f"--names is {options.names}; expected at least {TABLES[0][1]}")
