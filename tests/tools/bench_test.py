@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import benchcapacity
@@ -262,6 +264,27 @@ def test_over_rings_each_transition_is_seen_and_no_answer_is_torn(tmp_path):
     assert report["storm"]["during"]["answers"] > 0
     assert (report["torn"], report["wrong"]) == (0, 0)
     assert "--checks is above 1; expected 1" in bench("--checks", "2", status=1).stderr
+
+
+@pytest.mark.skipif("HOLDFAST_FAILOVER_RING_BENCH" not in os.environ,
+                    reason="built without benchmarks")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two polling threads need two cores")
+def test_a_stall_in_a_storm_counts_for_every_query_that_was_due(tmp_path):
+    """All of the bench stands still for 50 ms of each 100: for half of what is due."""
+    with subprocess.Popen([os.environ["HOLDFAST_FAILOVER_RING_BENCH"], "--no-huge", "--directory",
+                           tmp_path, "--own-rules", "--names", "100", "--checks", "100", "--runs",
+                           "0", "--storm", "10000", "--storm-seconds", "1"],
+                          stdout=subprocess.PIPE, text=True) as bench:
+        while bench.poll() is None:
+            bench.send_signal(signal.SIGSTOP)
+            time.sleep(0.05)
+            bench.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+        report = json.loads(bench.stdout.read())
+    assert (report["torn"], report["wrong"]) == (0, 0)
+    for phase in ("before", "during"):
+        assert report["storm"][phase]["answers"] > 50_000
+        assert report["storm"][phase]["p99_us"] > 25_000
 
 
 def test_failover_over_rings_has_rows_of_its_own():

@@ -86,8 +86,10 @@ def over_rings(options, runs, transitions, names):
                     " transition until control sleeps again, behind what it does after the store"
                     f" that `published` is; {bad} stretches thrown away as disturbed")
     notes.append(f"ring/storm: {per_second:,} transitions/s of {STORM_CHECKS:,} checks with a rule"
-                 " each; the generator sends 32 queries each 200 us, and comes first then; torn"
-                 " and wrong answers: 0")
+                 " each; 32 queries are due each 200 us, and the generator comes first on its core:"
+                 " it sends them, waits at most 1 ms for replies and rests 100 us or more; what was"
+                 " due while it or the responder stood still is sent late and counts from when it"
+                 " was due; torn and wrong answers: 0")
     return rows, notes
 
 
