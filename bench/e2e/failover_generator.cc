@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <ctime>
+#include <span>
 
 #include "bench/e2e/failover_tables.h"
 #include "dataplane/base/clock.h"
@@ -15,10 +16,12 @@ using querygen::Exchange;
 using querygen::Reply;
 using querygen::Verdict;
 
-constexpr std::size_t kRecordOctets = 16;  // of an A record whose owner is a pointer
-constexpr timespec kBetweenPulses{0, 200'000};
+constexpr std::size_t kRecordOctets = 16;        // of an A record whose owner is a pointer
+constexpr std::uint64_t kBetweenPulsesUs = 200;  // from when one is due to the next
+constexpr std::uint64_t kLeastRestUs = 100;
 constexpr std::uint64_t kPulseWaitUs = 1000;
-constexpr std::uint64_t kLostUs = 2'000'000;  // control may hold the generator's core for a while
+constexpr std::uint64_t kMostUnderWay = 1024;  // half of what a ring holds: it is never full
+constexpr std::uint64_t kLostUs = 2'000'000;   // control may hold the generator's core for a while
 
 }  // namespace
 
@@ -61,11 +64,11 @@ void FailoverGenerator::LookAtState(const Reply& reply, unsigned char octet) noe
   }
   if (octet != current_) {
     seen_.last_old = reply.received_tsc;
-    stale_ += seen_.first_changed != 0 && reply.sent_tsc > seen_.first_changed ? 1 : 0;
+    stale_ += seen_.first_changed != 0 && reply.asked_tsc > seen_.first_changed ? 1 : 0;
     return;
   }
   seen_.first_changed = seen_.first_changed == 0 ? reply.received_tsc : seen_.first_changed;
-  if (seen_.passed != 0 && reply.sent_tsc > seen_.passed) {
+  if (seen_.passed != 0 && reply.asked_tsc > seen_.passed) {
     looking_ = false;
     // Release: whoever sees it done sees what was seen.
     done_.store(at_, std::memory_order_release);
@@ -94,19 +97,48 @@ void FailoverGenerator::Flood(std::uint64_t now) noexcept {
       std::min<unsigned>(outstanding_ - static_cast<unsigned>(under_way), Exchange::kBurst), now);
 }
 
+void FailoverGenerator::ReceiveOne(unsigned phase) noexcept {
+  exchange_.Receive([&](const Reply& reply) {
+    if (JudgeShape(reply)) {
+      latency_[phase].Add(reply.received_tsc - reply.asked_tsc);
+    }
+  });
+}
+
+// Whatever was due until now and has not been sent yet, stamped with when that was.
+void FailoverGenerator::SendDue(std::uint64_t now) noexcept {
+  std::array<std::uint64_t, Exchange::kBurst> stamps;
+  while (due_ <= now && exchange_.under_way() < kMostUnderWay) {
+    stamps.fill(due_);
+    const unsigned sent = exchange_.Send(std::span(stamps).first(left_), now);
+    if (sent < left_) {
+      left_ -= sent;
+      return;
+    }
+    left_ = Exchange::kBurst;
+    due_ += kBetweenPulsesUs * TscPerMicrosecond();
+  }
+}
+
 void FailoverGenerator::Pulse() noexcept {
   const unsigned phase = phase_.load(std::memory_order_acquire);
   const std::uint64_t start = Tsc();
-  exchange_.Send(Exchange::kBurst, start);
+  due_ = due_ == 0 ? start : due_;
   const std::uint64_t until = start + (kPulseWaitUs * TscPerMicrosecond());
-  while (exchange_.under_way() != 0 && Tsc() < until) {
-    exchange_.Receive([&](const Reply& reply) {
-      if (JudgeShape(reply)) {
-        latency_[phase].Add(reply.received_tsc - reply.sent_tsc);
-      }
-    });
-  }
+  do {
+    SendDue(start);
+    ReceiveOne(phase);
+  } while ((due_ <= start || exchange_.under_way() != 0) && Tsc() < until);
   exchange_.GiveUp(start - (kLostUs * TscPerMicrosecond()));
+}
+
+// Until the next pulse is due. At least a little while, however late that is: others would not come
+// to run else.
+void FailoverGenerator::Rest() const noexcept {
+  const std::uint64_t now = Tsc();
+  const std::uint64_t left_us = (due_ - std::min(due_, now)) / TscPerMicrosecond();
+  const timespec rest{0, static_cast<long>(std::max(left_us, kLeastRestUs) * 1000)};
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, nullptr);
 }
 
 void FailoverGenerator::Run() {
@@ -124,9 +156,7 @@ void FailoverGenerator::Run() {
       continue;
     }
     Pulse();
-    // From the end of one to the next: a pulse that took long is not made up for, since others
-    // would then not come to run.
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &kBetweenPulses, nullptr);
+    Rest();
   }
   while (exchange_.under_way() != 0) {
     exchange_.Receive([this](const Reply& reply) { (void)JudgeShape(reply); });

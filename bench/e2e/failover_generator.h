@@ -1,7 +1,8 @@
 // The generator of the failover bench over rings: asks the names that flip, on a core of its own,
 // and says of each transition when the first changed answer came, when the last old one, and when
 // the responder was seen to have passed the generation. Or, in pulses, measures latency while it
-// leaves most of its core to others.
+// leaves most of its core to others: pulses are due at a fixed rate, and what could not be sent
+// then counts from then on all the same.
 #pragma once
 
 #include <array>
@@ -26,7 +27,7 @@ class FailoverGenerator {
  public:
   enum class Mode : std::uint8_t {
     kFlood,   // as many as are let under way; each answer is of the state that is expected
-    kPulses,  // a burst at a time; names change as they like, an answer is of one state
+    kPulses,  // a burst each 200 us; names change as they like, an answer is of one state
     kStop
   };
   static constexpr unsigned kPhases = 2;
@@ -40,7 +41,7 @@ class FailoverGenerator {
   /// The loop, until kStop; then waits for the replies that are under way. Its own core.
   void Run();
   void SetMode(Mode mode) noexcept { mode_.store(mode, std::memory_order_release); }
-  /// Of latencies from now on, below kPhases; in pulses.
+  /// Of latencies from now on, below kPhases; in pulses. TSC from when a query was due.
   void SetPhase(unsigned phase) noexcept { phase_.store(phase, std::memory_order_release); }
 
   // What control calls, in this order, for each transition.
@@ -72,6 +73,9 @@ class FailoverGenerator {
  private:
   void Flood(std::uint64_t now) noexcept;
   void Pulse() noexcept;
+  void SendDue(std::uint64_t now) noexcept;
+  void Rest() const noexcept;
+  void ReceiveOne(unsigned phase) noexcept;
   void LookAtState(const querygen::Reply& reply, unsigned char octet) noexcept;
   [[nodiscard]] bool JudgeShape(const querygen::Reply& reply) noexcept;
 
@@ -83,6 +87,8 @@ class FailoverGenerator {
   std::uint32_t at_ = 0;  // which transition is looked for, or was last
   bool looking_ = false;
   FlipSeen seen_;
+  std::uint64_t due_ = 0;                       // TSC of the next pulse; 0: none yet
+  unsigned left_ = querygen::Exchange::kBurst;  // of its queries
   std::uint64_t torn_ = 0;
   std::uint64_t stale_ = 0;
   std::uint64_t wrong_ = 0;

@@ -4,8 +4,6 @@
 // object; `tools/bench compile` makes the table.
 #include <array>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <string>
 #include <thread>
@@ -14,6 +12,7 @@
 #include "bench/e2e/failover_tables.h"
 #include "bench/e2e/recompile_models.h"
 #include "bench/tables/must.h"
+#include "bench/tables/process.h"
 #include "bench/tables/published.h"
 #include "dataplane/base/clock.h"
 
@@ -94,25 +93,6 @@ Run Measure(PublishedTables& tables, double seconds, bool& healthy) {
   return run;
 }
 
-std::uint64_t PeakOctets() {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("VmHWM:")) {
-      return std::strtoull(line.c_str() + std::strlen("VmHWM:"), nullptr, 10) * 1024;
-    }
-  }
-  GiveUp("/proc/self/status has no VmHWM");
-}
-
-double Number(const std::string& text, double least, double most) {
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  if (end == text.c_str() || *end != '\0' || number < least || number > most) {
-    GiveUp(kUsage);
-  }
-  return number;
-}
-
 Settings Parse(int argc, char** argv) {
   Settings settings;
   for (int i = 1; i + 1 < argc; i += 2) {
@@ -123,15 +103,15 @@ Settings Parse(int argc, char** argv) {
     } else if (option == "--directory") {
       settings.directory = value;
     } else if (option == "--names") {
-      settings.names = static_cast<std::size_t>(Number(value, 1, 10'000'000));
+      settings.names = NumberOf<std::size_t>(value, 1, 10'000'000, kUsage);
     } else if (option == "--dependents") {
-      settings.dependents = static_cast<std::size_t>(Number(value, 1, 10'000'000));
+      settings.dependents = NumberOf<std::size_t>(value, 1, 10'000'000, kUsage);
     } else if (option == "--breadth") {
-      settings.breadth = static_cast<std::size_t>(Number(value, 2, 100));
+      settings.breadth = NumberOf<std::size_t>(value, 2, 100, kUsage);
     } else if (option == "--seconds") {
-      settings.seconds = Number(value, 0, 3600);
+      settings.seconds = NumberOf<double>(value, 0, 3600, kUsage);
     } else if (option == "--runs") {
-      settings.runs = static_cast<int>(Number(value, 1, 1000));
+      settings.runs = NumberOf<int>(value, 1, 1000, kUsage);
     } else {
       GiveUp(kUsage);
     }

@@ -6,9 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <random>
 #include <string>
@@ -17,6 +15,7 @@
 
 #include "bench/e2e/failover_reader.h"
 #include "bench/tables/must.h"
+#include "bench/tables/process.h"
 #include "bench/tables/published.h"
 #include "control/compile/compile.h"
 #include "dataplane/answer/answer.h"
@@ -246,16 +245,6 @@ double AttachSeconds(const std::string& run_dir) {
   return SecondsSince(began_ns);
 }
 
-std::uint64_t PeakOctets() {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("VmHWM:")) {
-      return std::strtoull(line.c_str() + std::strlen("VmHWM:"), nullptr, 10) * 1024;
-    }
-  }
-  GiveUp("/proc/self/status has no VmHWM");
-}
-
 unsigned long long Wide(std::uint64_t number) {
   return number;
 }
@@ -313,15 +302,6 @@ int Run(const Settings& settings) {
   return 0;
 }
 
-std::size_t Number(const std::string& text, std::size_t least, std::size_t most) {
-  char* end = nullptr;
-  const unsigned long long number = std::strtoull(text.c_str(), &end, 10);
-  if (end == text.c_str() || *end != '\0' || number < least || number > most) {
-    GiveUp(kUsage);
-  }
-  return number;
-}
-
 Settings Parse(int argc, char** argv) {
   Settings settings;
   for (int i = 1; i + 1 < argc; i += 2) {
@@ -330,15 +310,15 @@ Settings Parse(int argc, char** argv) {
     if (option == "--directory") {
       settings.directory = value;
     } else if (option == "--names") {
-      settings.names = Number(value, 1, 16'000'000);
+      settings.names = NumberOf<std::size_t>(value, 1, 16'000'000, kUsage);
     } else if (option == "--zones") {
-      settings.zones = Number(value, 1, 1'000'000);
+      settings.zones = NumberOf<std::size_t>(value, 1, 1'000'000, kUsage);
     } else if (option == "--edits") {
-      settings.edits = static_cast<int>(Number(value, 1, 1000));
+      settings.edits = NumberOf<int>(value, 1, 1000, kUsage);
     } else if (option == "--core") {
-      settings.core = static_cast<int>(Number(value, 0, 1023));
+      settings.core = NumberOf<int>(value, 0, 1023, kUsage);
     } else if (option == "--reader-core") {
-      settings.reader_core = static_cast<int>(Number(value, 0, 1023));
+      settings.reader_core = NumberOf<int>(value, 0, 1023, kUsage);
     } else {
       GiveUp(kUsage);
     }

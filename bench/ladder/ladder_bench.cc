@@ -1,7 +1,8 @@
 // Where the cycles of an answer go: the data plane's own stages over DPDK buffers and rings, one
 // more on each rung, on one core. What a rung costs is its figure less that of the rung before; the
-// last row is the product's own calls, which the sum must come to. Prints one JSON object: cycles
-// per packet of every stretch of 16 bursts, by row.
+// last row is the product's own calls, which the sum must come to. Of the poll loop it leaves out
+// the look at the generation, the clock, the check against the MTU and the reader's slot. Prints
+// one JSON object: cycles per packet of every stretch of 16 bursts, by row.
 //
 // Frames are copied into their buffers before each stretch and lie in the core's own caches then,
 // as a NIC would leave them in the one that it writes to. The clock is read around the stretch
@@ -12,16 +13,15 @@
 #include <cstdio>
 #include <cstring>
 #include <getopt.h>
-#include <memory>
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
-#include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "bench/ladder/ladder_frames.h"
 #include "bench/micro/answer_tables.h"
 #include "bench/tables/must.h"
 #include "dataplane/answer/answer.h"
@@ -30,21 +30,19 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/io/eal.h"
 #include "dataplane/io/frame.h"
-#include "dataplane/io/port.h"
-#include "dataplane/wire/checksum.h"
 
 namespace holdfast::bench {
 namespace {
 
 constexpr unsigned kBurst = 32;
-constexpr unsigned kBursts = 16;  // of one stretch
-constexpr unsigned kStretch = kBurst * kBursts;
-constexpr std::size_t kMessageAt = io::kEthernetOctets + io::kIpv4Octets + io::kUdpOctets;
+constexpr unsigned kStretch = LadderFrames::kStretch;
+constexpr unsigned kBursts = kStretch / kBurst;
 constexpr std::uint32_t kMtu = 1500;
 
 enum Rung : unsigned {
   kReceiveSend,
   kHeaders,    // + classify, headers of the reply without checksums
+  kVerify,     // + verification of the query's UDP checksum
   kParse,      // + parse and hash
   kLookUp,     // + look-up
   kDecide,     // + decision of pools
@@ -56,6 +54,7 @@ enum Rung : unsigned {
 };
 constexpr std::array<const char*, kRungs> kNames = {"receive-send",
                                                     "headers",
+                                                    "verify",
                                                     "parse",
                                                     "look-up",
                                                     "decide",
@@ -68,33 +67,12 @@ constexpr std::array<const char*, kRungs> kNames = {"receive-send",
 class Lane {
  public:
   Lane(const Load& load, std::uint16_t port, const io::MacAddress& mac)
-      : load_(load),
-        snapshot_(load.snapshot()),
+      : snapshot_(load.snapshot()),
         port_(port),
         mac_(mac),
-        own_(Must(io::OwnAddresses::Create(std::vector{Must(io::ParseAddress("192.0.2.53"))}))),
+        own_(Must(
+            io::OwnAddresses::Create(std::vector{Must(io::ParseAddress(LadderFrames::kServer))}))),
         scratch_(answer::MakeScratch({.seed = 1}, counters_)) {}
-
-  /// The frame of query `i` of the load, addressed to the port.
-  std::string FrameOf(std::size_t i) const {
-    const std::string_view query = load_.queries()[i & (load_.queries().size() - 1)];
-    std::string frame(kMessageAt + query.size(), '\0');
-    std::memcpy(frame.data(), mac_.data(), mac_.size());
-    std::memcpy(frame.data() + 6, "\x02\0\0\0\0\x02", 6);
-    StoreBe16(frame.data() + 12, 0x0800);
-    char* ip = frame.data() + io::kEthernetOctets;
-    StoreBe32(ip, 0x45000000U | static_cast<std::uint32_t>(frame.size() - io::kEthernetOctets));
-    StoreBe32(ip + 8, 0x40110000U);
-    StoreBe32(ip + 12, 0xC0000201U);
-    StoreBe32(ip + 16, 0xC0000235U);
-    StoreAs(ip + 10, wire::Ip4HeaderChecksum(ip, io::kIpv4Octets));
-    char* udp = ip + io::kIpv4Octets;
-    StoreBe16(udp, static_cast<std::uint16_t>(1024 + (i % 50'000)));
-    StoreBe16(udp + 2, 53);
-    StoreBe16(udp + 4, static_cast<std::uint16_t>(io::kUdpOctets + query.size()));
-    std::memcpy(frame.data() + kMessageAt, query.data(), query.size());
-    return frame;
-  }
 
   template <unsigned kRung>
   [[gnu::noinline]] void Stretch() noexcept {
@@ -116,7 +94,7 @@ class Lane {
         rte_prefetch0(rte_pktmbuf_mtod_offset(mbuf_[i], void*, RTE_CACHE_LINE_SIZE));
       }
       for (unsigned i = 0; i < count; ++i) {
-        Receive(i);
+        Receive<kRung>(i);
       }
     }
     const std::span<answer::Job> jobs(jobs_.data(), count);
@@ -140,10 +118,11 @@ class Lane {
     }
   }
 
+  template <unsigned kRung>
   void Receive(unsigned i) noexcept {
+    constexpr auto kCheck = kRung >= kVerify ? io::UdpChecksum::kVerify : io::UdpChecksum::kTrust;
     auto* frame = rte_pktmbuf_mtod(mbuf_[i], std::byte*);
-    const auto verdict =
-        io::Classify({frame, mbuf_[i]->data_len}, mac_, own_, io::UdpChecksum::kTrust, query_[i]);
+    const auto verdict = io::Classify({frame, mbuf_[i]->data_len}, mac_, own_, kCheck, query_[i]);
     if (verdict != io::Counter::kQuery) [[unlikely]] {
       GiveUp("a frame is no query");
     }
@@ -207,7 +186,7 @@ class Lane {
     const auto ports = LoadAs<std::uint32_t>(udp);
     StoreAs(udp, (ports << 16U) | (ports >> 16U));
     StoreBe32(udp + 4, static_cast<std::uint32_t>(io::kUdpOctets + message_octets) << 16U);
-    const auto octets = static_cast<std::uint32_t>(kMessageAt + message_octets);
+    const auto octets = static_cast<std::uint32_t>(LadderFrames::kMessageAt + message_octets);
     StoreBe32(ip, 0x45000000U | (octets - static_cast<std::uint32_t>(io::kEthernetOctets)));
     return octets;
   }
@@ -216,7 +195,6 @@ class Lane {
     __atomic_store_n(&counter, counter + n, __ATOMIC_RELAXED);
   }
 
-  const Load& load_;
   table::Snapshot snapshot_;
   std::uint16_t port_;
   io::MacAddress mac_;
@@ -237,58 +215,6 @@ constexpr std::array<StretchOf, kRungs> Stretches(std::index_sequence<kRung...>)
   return {&Lane::Stretch<kRung>...};
 }
 constexpr auto kStretches = Stretches(std::make_index_sequence<kRungs>{});
-
-// Buffers and the two rings of a port.
-class Frames {
- public:
-  Frames() {
-    pool_ = rte_pktmbuf_pool_create("hf_ladder", 1023, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, 0);
-    in_ = rte_ring_create("hf_ladder_in", 2 * kStretch, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-    out_ = rte_ring_create("hf_ladder_out", 2 * kStretch, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-    if (pool_ == nullptr || in_ == nullptr || out_ == nullptr) {
-      GiveUp("no memory for buffers");
-    }
-    const int id = rte_eth_from_rings("hf_ladder", &in_, 1, &out_, 1, 0);
-    if (id < 0) {
-      GiveUp("no ring port");
-    }
-    id_ = static_cast<std::uint16_t>(id);
-    for (rte_mbuf*& mbuf : mbufs_) {
-      mbuf = rte_pktmbuf_alloc(pool_);
-    }
-    io::PortOptions options;
-    options.addresses.push_back(Must(io::ParseAddress("192.0.2.53")));
-    port_ = std::make_unique<io::Port>(Must(io::Port::Configure(id_, options)));
-  }
-  [[nodiscard]] std::uint16_t id() const noexcept { return id_; }
-  [[nodiscard]] const io::MacAddress& mac() const noexcept { return port_->lanes()[0].mac; }
-
-  /// Puts the next frames into the receive ring.
-  void Fill(const std::vector<std::string>& frames, std::size_t& next) {
-    for (rte_mbuf* mbuf : mbufs_) {
-      const std::string& frame = frames[next++ % frames.size()];
-      mbuf->data_off = RTE_PKTMBUF_HEADROOM;
-      mbuf->data_len = static_cast<std::uint16_t>(frame.size());
-      mbuf->pkt_len = mbuf->data_len;
-      std::memcpy(rte_pktmbuf_mtod(mbuf, void*), frame.data(), frame.size());
-    }
-    rte_ring_enqueue_bulk(in_, reinterpret_cast<void**>(mbufs_.data()), kStretch, nullptr);
-  }
-  void Empty() {
-    if (rte_ring_dequeue_bulk(out_, reinterpret_cast<void**>(mbufs_.data()), kStretch, nullptr) !=
-        kStretch) {
-      GiveUp("frames were lost");
-    }
-  }
-
- private:
-  rte_mempool* pool_ = nullptr;
-  rte_ring* in_ = nullptr;
-  rte_ring* out_ = nullptr;
-  std::uint16_t id_ = 0;
-  std::array<rte_mbuf*, kStretch> mbufs_{};
-  std::unique_ptr<io::Port> port_;
-};
 
 // What one cache line from anywhere costs when as many are under way as the core can have: no
 // address depends on what was read before.
@@ -335,20 +261,15 @@ void Climb(const Settings& settings) {
   const Load load(
       {.names = settings.names,
        .policy = settings.weighted ? control::Policy::kWeighted : control::Policy::kSimple});
-  Frames frames;
-  Lane lane(load, frames.id(), frames.mac());
+  LadderFrames frames(load.queries());
+  Lane lane(load, frames.port(), frames.mac());
   RandomLines lines(std::max<std::size_t>(load.used_octets(), std::size_t{1} << 20));
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < load.queries().size(); ++i) {
-    texts.push_back(lane.FrameOf(i));
-  }
   std::array<std::vector<double>, kRungs> cycles;
   std::vector<double> line_cycles;
   std::vector<double> empty_cycles;
-  std::size_t next = 0;
   for (unsigned round = 0; round < settings.stretches; ++round) {
     for (unsigned rung = 0; rung < kRungs; ++rung) {
-      frames.Fill(texts, next);
+      frames.Fill();
       const std::uint64_t before = Tsc();
       (lane.*kStretches[rung])();
       cycles[rung].push_back(static_cast<double>(Tsc() - before) / kStretch);

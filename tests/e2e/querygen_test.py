@@ -4,6 +4,7 @@ AF_XDP port. A reply that is not what the file says is found; so is one that doe
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -62,6 +63,12 @@ def ring(folder, run_dir, *more, text=RIGHT, status=0):
                status=status)
 
 
+def cpu_seconds(tasks):
+    """Of the second busiest thread."""
+    ran = sorted(int((one / "schedstat").read_text().split()[0]) for one in tasks.iterdir())
+    return ran[-2] / 1e9 if len(ran) > 1 else 0
+
+
 @pytest.mark.parametrize("more", [(), ("--ipv6",), ("--rate", 100_000)])
 def test_right_answers_are_right(tmp_path, run_dir, more):
     report, words = ring(tmp_path, run_dir, "--queries", 20_000, *more)
@@ -101,6 +108,25 @@ def test_what_is_not_answered_is_lost_and_nothing_waits_for_it(tmp_path, run_dir
                         status=1)
     assert (report["sent"], report["answered"], report["lost"]) == (1000, 0, 1000)
     assert "no query was answered" in words
+
+
+def test_a_stall_shows_in_the_latency_of_what_was_due_meanwhile():
+    """All stands still for half of the run: the queries that were due then count from then on."""
+    generator = subprocess.Popen([QUERYGEN, "ring", "--reflector", "--names", "1", "--rate",
+                                  "1000", "--seconds", "2", *map(str, WORDS)],
+                                 stdout=subprocess.PIPE, text=True)
+    mine = Path(f"/proc/{generator.pid}/task")
+    until = time.monotonic() + 20
+    # Both polling threads are at work once the responder's has run for a while.
+    while cpu_seconds(mine) < 0.5 and time.monotonic() < until:
+        time.sleep(0.01)
+    generator.send_signal(signal.SIGSTOP)
+    time.sleep(1)
+    generator.send_signal(signal.SIGCONT)
+    report = json.loads(generator.communicate(timeout=60)[0])
+    assert report["answered"] == report["sent"] and report["sent"] > 1500
+    assert report["latency_us"]["max"] > 900_000
+    assert report["latency_us"]["p90"] > 300_000
 
 
 def test_a_reflector_shows_what_the_generator_can_do():

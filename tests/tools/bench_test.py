@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import benchcapacity
@@ -26,13 +28,21 @@ ANSWER_ROWS = {"hit/1", "hit/1k", "hit/100k", "hit/1M", "nxdomain/1M", "weighted
                "over/1k"}
 
 
+def quick_report(*words):
+    """What a quick run of tools/bench prints."""
+    done = subprocess.run([ROOT / "tools" / "bench", *words, "--quick", "--json"],
+                          capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def quick_rows(*words):
+    return {row["name"]: row for row in quick_report(*words)["rows"]}
+
+
 @pytest.mark.skipif("HOLDFAST_ANSWER_BENCH" not in os.environ, reason="built without benchmarks")
 def test_answer_prints_one_object_with_every_row():
-    done = subprocess.run([ROOT / "tools" / "bench", "answer", "--quick", "--json", "--program",
-                           os.environ["HOLDFAST_ANSWER_BENCH"]], capture_output=True, text=True,
-                          timeout=110, check=False)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    report = quick_report("answer", "--program", os.environ["HOLDFAST_ANSWER_BENCH"])
     assert set(report) == {"machine", "commit", "rows"}
     assert {row["name"] for row in report["rows"]} == ANSWER_ROWS
     for row in report["rows"]:
@@ -44,11 +54,8 @@ def test_answer_prints_one_object_with_every_row():
 @pytest.mark.skipif("HOLDFAST_LADDER_BENCH" not in os.environ or os.geteuid() != 0,
                     reason="built without benchmarks, or not root")
 def test_ladder_has_a_row_for_each_rung_and_they_add_up():
-    done = subprocess.run([ROOT / "tools" / "bench", "ladder", "--quick", "--json", "--program",
-                           os.environ["HOLDFAST_LADDER_BENCH"]], capture_output=True, text=True,
-                          timeout=110, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = {row["name"]: row["value"] for row in json.loads(done.stdout)["rows"]}
+    report = quick_rows("ladder", "--program", os.environ["HOLDFAST_LADDER_BENCH"])
+    rows = {name: row["value"] for name, row in report.items()}
     for table in ("1k", "weighted/1k"):
         rungs = [rows[f"{table}/+{rung}"] for rung in benchladder.RUNGS]
         assert sum(rungs) == pytest.approx(rows[f"{table}/sum"])
@@ -63,6 +70,7 @@ def test_ladder_says_what_is_bound_by_memory():
     text = "\n".join(benchladder.remarks({"1k": small, "1M": large}))
     assert "1k: the stages add up to 1.000" in text and "1M: the stages add up to 1.300" in text
     assert "look-up (60 of 10)" in text and "parse" not in text
+    assert "as many under way as the core can, costs 40" in text
 
 
 def test_ladder_refuses_a_report_without_a_rung():
@@ -73,11 +81,8 @@ def test_ladder_refuses_a_report_without_a_rung():
 
 @pytest.mark.skipif("HOLDFAST_RECOMPILE_BENCH" not in os.environ, reason="built without benchmarks")
 def test_compile_measures_every_shape_that_has_room(tmp_path):
-    done = subprocess.run([ROOT / "tools" / "bench", "compile", "--quick", "--json", "--program",
-                           os.environ["HOLDFAST_RECOMPILE_BENCH"], "--directory", tmp_path],
-                          capture_output=True, text=True, timeout=110, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
+    rows = quick_rows("compile", "--program", os.environ["HOLDFAST_RECOMPILE_BENCH"], "--directory",
+                      tmp_path)
     shapes = {shape.name for shape in benchcompile.SHAPES if shape.dependents <= 10_000}
     assert {"/".join(name.split("/")[:2]) for name in rows} == shapes
     for row in rows.values():
@@ -91,16 +96,23 @@ def test_compile_measures_every_shape_that_has_room(tmp_path):
 
 @pytest.mark.skipif("HOLDFAST_SCALE_BENCH" not in os.environ, reason="built without benchmarks")
 def test_scale_changes_tables_while_they_serve(tmp_path):
-    done = subprocess.run([ROOT / "tools" / "bench", "scale", "--quick", "--json", "--program",
-                           os.environ["HOLDFAST_SCALE_BENCH"], "--directory", tmp_path],
-                          capture_output=True, text=True, timeout=110, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = {row["name"]: row["value"] for row in json.loads(done.stdout)["rows"]}
+    report = quick_rows("scale", "--program", os.environ["HOLDFAST_SCALE_BENCH"], "--directory",
+                        tmp_path)
+    rows = {name: row["value"] for name, row in report.items()}
     for shape, _ in benchscale.SHAPES:
         assert 64 < rows[f"{shape}/octets_per_name"]
         assert rows[f"{shape}/edit/answers_meanwhile"] > 1000
         assert rows[f"{shape}/edit/more_memory"] < 0.01
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("HOLDFAST_SCALE_BENCH" not in os.environ, reason="built without benchmarks")
+@pytest.mark.parametrize("words", [("--names", "0"), ("--names", "1e3"), ("--edits", "1001"),
+                                   ("--core",), ("--zones", "2", "--names", "1")])
+def test_a_wrong_word_gets_the_usage(tmp_path, words):
+    done = subprocess.run([os.environ["HOLDFAST_SCALE_BENCH"], "--directory", tmp_path, *words],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("bench: usage: scale_bench [--names N]")
 
 
 def test_scale_refuses_a_report_with_wrong_answers():
@@ -128,11 +140,8 @@ def test_the_loop_answers_every_query_of_a_capture_for_its_address(tmp_path, add
 @pytest.mark.skipif("HOLDFAST_CAPACITY_BUILD" not in os.environ, reason="built without benchmarks")
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two polling threads need two cores")
 def test_capacity_measures_both_ways_and_leaves_nothing_behind(tmp_path):
-    done = subprocess.run([ROOT / "tools" / "bench", "capacity", "--quick", "--json", "--programs",
-                           os.environ["HOLDFAST_CAPACITY_BUILD"], "--directory", tmp_path],
-                          capture_output=True, text=True, timeout=110, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
+    rows = quick_rows("capacity", "--programs", os.environ["HOLDFAST_CAPACITY_BUILD"],
+                      "--directory", tmp_path)
     parts = {"": "answers/s", "/cycles": "cycles", "/generator": "cycles", "/lost": "%",
              "/p50": "us", "/p99": "us"}
     wanted = {f"{way}/1k{part}": unit for way in ("ring", "memif") for part, unit in parts.items()}
@@ -169,6 +178,8 @@ def test_capacity_throws_away_runs_in_which_a_thread_waited():
     assert notes[0].startswith("x: 2 of 4 runs thrown away as disturbed")
     with pytest.raises(benchreport.BenchError, match="x: the machine is too busy, 9 runs"):
         benchcapacity.good_runs(lambda: capacity_run(worst_delay=0.5), 2, notes, "x")
+    with pytest.raises(benchreport.BenchError, match="x: .* /proc/PID/task/.*/schedstat tells of"):
+        benchcapacity.good_runs(lambda: capacity_run(worst_delay=-1), 2, notes, "x", 1)
 
 
 def test_capacity_takes_the_sizes_that_fit():
@@ -253,6 +264,27 @@ def test_over_rings_each_transition_is_seen_and_no_answer_is_torn(tmp_path):
     assert report["storm"]["during"]["answers"] > 0
     assert (report["torn"], report["wrong"]) == (0, 0)
     assert "--checks is above 1; expected 1" in bench("--checks", "2", status=1).stderr
+
+
+@pytest.mark.skipif("HOLDFAST_FAILOVER_RING_BENCH" not in os.environ,
+                    reason="built without benchmarks")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two polling threads need two cores")
+def test_a_stall_in_a_storm_counts_for_every_query_that_was_due(tmp_path):
+    """All of the bench stands still for 50 ms of each 100: for half of what is due."""
+    with subprocess.Popen([os.environ["HOLDFAST_FAILOVER_RING_BENCH"], "--no-huge", "--directory",
+                           tmp_path, "--own-rules", "--names", "100", "--checks", "100", "--runs",
+                           "0", "--storm", "10000", "--storm-seconds", "1"],
+                          stdout=subprocess.PIPE, text=True) as bench:
+        while bench.poll() is None:
+            bench.send_signal(signal.SIGSTOP)
+            time.sleep(0.05)
+            bench.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+        report = json.loads(bench.stdout.read())
+    assert (report["torn"], report["wrong"]) == (0, 0)
+    for phase in ("before", "during"):
+        assert report["storm"][phase]["answers"] > 50_000
+        assert report["storm"][phase]["p99_us"] > 25_000
 
 
 def test_failover_over_rings_has_rows_of_its_own():

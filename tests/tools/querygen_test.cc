@@ -1,5 +1,5 @@
 // The parts of querygen that need no DPDK port: what is asked, the frames of it, percentiles. What
-// it says of replies, right and wrong, is in tests/e2e/querygen_test.py.
+// it says of replies, right and wrong, is in exchange_test.cc and tests/e2e/querygen_test.py.
 #include <gtest/gtest.h>
 #include <set>
 #include <string>
@@ -10,6 +10,7 @@
 #include "tools/querygen/corpus.h"
 #include "tools/querygen/histogram.h"
 #include "tools/querygen/options.h"
+#include "tools/querygen/pace.h"
 #include "tools/querygen/questions.h"
 
 namespace holdfast::querygen {
@@ -118,6 +119,31 @@ TEST(Corpus, RefusesNothingToAskAndTwoFamilies) {
   ASSERT_FALSE(mixed);
   EXPECT_EQ(mixed.error().message,
             "queries from 192.0.2.1 to 2001:db8::53; expected two addresses of one family");
+}
+
+TEST(Pace, EachQueryIsDueAnEqualTimeAfterTheOneBefore) {
+  const Pace pace(1000, 2'000'000'000);
+  EXPECT_EQ(pace.DueAt(0), 2'000'000U);
+  EXPECT_EQ(pace.DueAt(1), 4'000'000U);
+  EXPECT_EQ(pace.DueAt(86'400'000'000U - 1), 172'800'000'000'000'000U);  // after 1,000 days
+  EXPECT_EQ(pace.Due(1'999'999), 0U);
+  EXPECT_EQ(pace.Due(4'000'001), 2U);
+  EXPECT_EQ(Pace(0, 2'000'000'000).Due(~0U), 0U);
+}
+
+TEST(Pace, NothingIsSentBeforeItIsDueOrMuchAfter) {
+  for (const std::uint64_t rate : {1U, 7U, 333'333U, 100'000'000U}) {
+    for (const std::uint64_t hz : {1'000'000'000U, 2'112'345'679U}) {
+      const Pace pace(rate, hz);
+      for (std::uint64_t cycles = 1; cycles < hz * 3600; cycles = (cycles * 3) + 1) {
+        const std::uint64_t due = pace.Due(cycles);
+        if (due != 0) {
+          ASSERT_LE(pace.DueAt(due - 1), cycles) << rate << " " << hz;
+        }
+        ASSERT_GT(pace.DueAt(due) + 8 + (cycles >> 30U), cycles) << rate << " " << hz;
+      }
+    }
+  }
 }
 
 TEST(Histogram, PercentilesAreAtMostAStepTooGreat) {

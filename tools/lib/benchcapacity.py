@@ -39,13 +39,10 @@ def words_of(place, way, name, names, more):
     return [*words, "--names", names, *place.memory, *more]
 
 
-def first():
-    return ["nice", "-n", "-20"] if os.geteuid() == 0 else []
-
-
 def over_ring(place, name, names, more):
     way = ["ring", "--responder-core", RESPONDER_CORE]
-    return json.loads(benchreport.call([*first(), *words_of(place, way, name, names, more)]))
+    return json.loads(benchreport.call([*benchreport.first(),
+                                        *words_of(place, way, name, names, more)]))
 
 
 def wait_for(path, process):
@@ -82,9 +79,9 @@ def over_memif(place, name, names, more):
             stack.callback(process.kill)
             return process
 
-        generator = start([*first(), *words_of(place, way, name, names, more)])
+        generator = start([*benchreport.first(), *words_of(place, way, name, names, more)])
         wait_for(socket, generator)
-        responder = start([*first(), *other_end(place, name)])
+        responder = start([*benchreport.first(), *other_end(place, name)])
         out, words = generator.communicate()
         if generator.returncode != 0:
             responder.kill()
@@ -104,6 +101,10 @@ def good_runs(call, wanted, notes, what, most_delay=MOST_DELAY):
         if bad > wanted * MOST_TRIES:
             raise BenchError(f"{what}: the machine is too busy, {bad} runs were disturbed")
         report = call()
+        if report["worst_delay"] < 0:
+            raise BenchError(f"{what}: whether threads waited for their cores is not known:"
+                             " /proc/PID/task/*/schedstat tells of no busy thread; expected a"
+                             " kernel with CONFIG_SCHED_INFO")
         if report["worst_delay"] <= most_delay:
             reports.append(report)
         else:
@@ -210,7 +211,7 @@ def run(options):
     notes.insert(0, f"responder on core {RESPONDER_CORE}, generator on core {GENERATOR_CORE}; runs"
                     f" of {seconds:g} s; {on_huge} memory on hugepages; cycles: TSC cycles per"
                     " answer in polls that gave frames; generator: of its own, in rounds with"
-                    " frames; p50 and p99 at half of what was answered a second; headroom:"
-                    " against a reflector in the responder's place")
+                    " frames; p50 and p99 at half of what was answered a second, each from when its"
+                    " query was due; headroom: against a reflector in the responder's place")
     benchreport.show(rows, options.json, where, notes)
     return 0

@@ -59,10 +59,7 @@ def run(options):
     if options.names < 1:
         raise BenchError("--names must be at least 1")
     where = benchreport.machine()
-    program = options.program
-    if program is None:
-        benchreport.build(options.build, ["bench/recompile_bench"])
-        program = options.build / "bench" / "recompile_bench"
+    program = benchreport.program_of(options, "recompile_bench")
     runs, seconds, names, breadth = (1, 0.02, 10_000, 10) if options.quick else (
         5, 0.5, options.names, 100)
     rows = []

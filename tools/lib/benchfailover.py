@@ -55,8 +55,7 @@ def over_rings(options, runs, transitions, names):
     """Rows and notes of the real poll loop. A torn, stale or wrong answer is a BenchError."""
     if (os.cpu_count() or 1) < 2:
         return [], ["ring: left out, it needs two cores"]
-    before = ["nice", "-n", "-20"] if os.geteuid() == 0 else []
-    words = [*before, options.build / "bench" / "failover_ring_bench", "--directory",
+    words = [*benchreport.first(), options.build / "bench" / "failover_ring_bench", "--directory",
              options.directory, "--responder-core", RESPONDER_CORE, "--generator-core",
              GENERATOR_CORE, "--control-core", options.control_core]
     words += [] if hugepages.free() >= PACKET_PAGES else ["--no-huge"]
@@ -87,8 +86,10 @@ def over_rings(options, runs, transitions, names):
                     " transition until control sleeps again, behind what it does after the store"
                     f" that `published` is; {bad} stretches thrown away as disturbed")
     notes.append(f"ring/storm: {per_second:,} transitions/s of {STORM_CHECKS:,} checks with a rule"
-                 " each; the generator sends 32 queries each 200 us, and comes first then; torn"
-                 " and wrong answers: 0")
+                 " each; 32 queries are due each 200 us, and the generator comes first on its core:"
+                 " it sends them, waits at most 1 ms for replies and rests 100 us or more; what was"
+                 " due while it or the responder stood still is sent late and counts from when it"
+                 " was due; torn and wrong answers: 0")
     return rows, notes
 
 
@@ -100,16 +101,16 @@ def run(options):
     cores = (0, 1) if (os.cpu_count() or 1) > 1 else (-1, -1)
     runs, transitions, names = (1, 20, 2000) if options.quick else (
         3, options.transitions, options.names)
-    before = ["nice", "-n", "-20"] if os.geteuid() == 0 else []
     rows, notes = [], []
     for shape in SHAPES:
         if options.quick and shape.names > names:
             continue
         report = json.loads(benchreport.call([
-            *before, options.build / "bench" / "failover_bench", "--names", shape.names,
-            "--own-rules", int(shape.own_rules), "--others", max(0, names - shape.names),
-            "--transitions", transitions, "--runs", runs, "--control-core", cores[0],
-            "--reader-core", cores[1], "--directory", options.directory]))
+            *benchreport.first(), options.build / "bench" / "failover_bench",
+            "--names", shape.names, "--own-rules", int(shape.own_rules), "--others",
+            max(0, names - shape.names), "--transitions", transitions, "--runs", runs,
+            "--control-core", cores[0], "--reader-core", cores[1], "--directory",
+            options.directory]))
         rows += rows_of(shape, report)
         good = sum(len(one["first_changed_us"]) for one in report["runs"]) // report["stretch"]
         bad = sum(one["disturbed"] for one in report["runs"])

@@ -40,10 +40,7 @@ def samples_of(report):
 
 def run(options):
     where = benchreport.machine()
-    program = options.program
-    if program is None:
-        benchreport.build(options.build, ["bench/answer_bench"])
-        program = options.build / "bench" / "answer_bench"
+    program = benchreport.program_of(options, "answer_bench")
     repetitions, seconds = (1, 0.01) if options.quick else (5, 0.5)
     text = benchreport.call([
         *benchreport.pinned(options.core), program, f"--benchmark_repetitions={repetitions}",

@@ -70,10 +70,22 @@ def has_target(folder, target):
     return f"\n{target}: " in call(["ninja", "-C", folder, "-t", "targets", "all"])
 
 
+def program_of(options, name):
+    """The program of bench/ that was given, else built in the release folder."""
+    if options.program is not None:
+        return options.program
+    build(options.build, [f"bench/{name}"])
+    return options.build / "bench" / name
+
+
+def first():
+    """Words before a command that let it run, for root, before everything else."""
+    return ["nice", "-n", "-20"] if os.geteuid() == 0 else []
+
+
 def pinned(core):
-    """Words before a command that keep it on one core and, for root, before everything else."""
-    words = ["taskset", "-c", str(core)] if core < (os.cpu_count() or 1) else []
-    return [*(["nice", "-n", "-20"] if os.geteuid() == 0 else []), *words]
+    """Words before a command that keep it on one core, and first there."""
+    return [*first(), *(["taskset", "-c", str(core)] if core < (os.cpu_count() or 1) else [])]
 
 
 def machine():

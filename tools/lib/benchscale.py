@@ -39,10 +39,7 @@ def rows_of(shape, report):
 
 def run(options):
     where = benchreport.machine()
-    program = options.program
-    if program is None:
-        benchreport.build(options.build, ["bench/scale_bench"])
-        program = options.build / "bench" / "scale_bench"
+    program = benchreport.program_of(options, "scale_bench")
     rows = []
     names, edits = (20_000, 2) if options.quick else (options.names, 5)
     for shape, zones in SHAPES:

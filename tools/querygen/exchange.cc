@@ -111,7 +111,7 @@ bool Exchange::Refill(unsigned count) noexcept {
   return true;
 }
 
-void Exchange::Prepare(rte_mbuf* mbuf, std::uint64_t number, std::uint64_t now) noexcept {
+void Exchange::Prepare(rte_mbuf* mbuf, std::uint64_t number, std::uint64_t stamp) noexcept {
   const Entry& entry = corpus_.At(entry_);
   const std::byte* ahead = reinterpret_cast<const std::byte*>(&entry) + (kAhead * corpus_.stride());
   __builtin_prefetch(ahead);  // behind the end it does no harm
@@ -152,7 +152,7 @@ void Exchange::Prepare(rte_mbuf* mbuf, std::uint64_t number, std::uint64_t now) 
     ++lost_;
     --under_way_;
   }
-  slot = {.sent_tsc = now,
+  slot = {.asked_tsc = stamp,
           .entry = static_cast<std::uint32_t>(entry_),
           .number = static_cast<std::uint32_t>(number) & kNumberMask};
   if (++entry_ == corpus_.size()) {
@@ -161,6 +161,13 @@ void Exchange::Prepare(rte_mbuf* mbuf, std::uint64_t number, std::uint64_t now) 
 }
 
 unsigned Exchange::Send(unsigned count, std::uint64_t now) noexcept {
+  std::array<std::uint64_t, kBurst> stamps;
+  std::fill_n(stamps.begin(), count, now);
+  return Send(std::span(stamps).first(count), now);
+}
+
+unsigned Exchange::Send(std::span<const std::uint64_t> stamps, std::uint64_t now) noexcept {
+  const auto count = static_cast<unsigned>(stamps.size());
   if (count == 0 || (spare_count_ < count && !Refill(count))) {
     return 0;
   }
@@ -168,10 +175,14 @@ unsigned Exchange::Send(unsigned count, std::uint64_t now) noexcept {
   spare_count_ -= count;
   for (unsigned i = 0; i < count; ++i) {
     sending_[i] = spare_[spare_count_ + i];
-    Prepare(sending_[i], next_ + i, now);
+    Prepare(sending_[i], next_ + i, stamps[i]);
   }
   const unsigned sent =
       rte_eth_tx_burst(port_, 0, sending_.data(), static_cast<std::uint16_t>(count));
+  if (sent != 0) [[likely]] {
+    HandedOf(next_) = now;
+    HandedOf(next_ + sent - 1) = now;
+  }
   next_ += sent;
   under_way_ += sent;
   if (sent < count) [[unlikely]] {
@@ -204,15 +215,18 @@ void Exchange::Judge(Reply& reply) noexcept {
     return;
   }
   const unsigned port = LoadBe16(udp + 2) - unsigned{kFirstPort};
+  // Beyond our ports a number could be that of a slot that is settled, or that was never used.
+  if (port >= kPorts) [[unlikely]] {
+    return;
+  }
   const std::uint32_t number = (port << 16U) | LoadBe16(udp + io::kUdpOctets);
   Slot& slot = SlotOf(number);
   if (slot.number != number) [[unlikely]] {
-    const bool was_sent = port < kPorts && slot.number != kNone;
-    reply.verdict = was_sent ? Verdict::kRepeated : Verdict::kUnexpected;
+    reply.verdict = slot.number != kNone ? Verdict::kRepeated : Verdict::kUnexpected;
     return;
   }
   reply.entry = slot.entry;
-  reply.sent_tsc = slot.sent_tsc;
+  reply.asked_tsc = slot.asked_tsc;
   reply.verdict = Compare(reply, corpus_.At(slot.entry));
   slot.number |= kSettled;
   --under_way_;
@@ -278,7 +292,7 @@ std::uint64_t Exchange::GiveUp(std::uint64_t before_tsc) noexcept {
     if ((slot.number & kSettled) != 0) {
       continue;
     }
-    if (slot.sent_tsc >= before_tsc) {
+    if (HandedOf(oldest_) >= before_tsc) {
       break;
     }
     slot.number |= kSettled;

@@ -1,5 +1,6 @@
 // The generator's hot part: sends bursts of queries from a corpus and judges each frame that comes
-// back. It knows which queries are under way by their id and source port, and when each was sent.
+// back. It knows which queries are under way by their id and source port, and since when each is
+// waited for.
 // No lock, allocation or system call of its own. One core.
 #pragma once
 
@@ -7,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <rte_ethdev.h>
@@ -42,7 +44,7 @@ constexpr bool IsWrong(Verdict verdict) noexcept {
 struct Reply {
   Verdict verdict;
   std::size_t entry;           // of the corpus; of no meaning behind kWrongAddress
-  std::uint64_t sent_tsc;      // when the query was handed to the port; likewise
+  std::uint64_t asked_tsc;     // what the query was stamped with: see Send; likewise
   std::uint64_t received_tsc;  // when the port gave the burst that the reply was in
   const std::byte* frame;      // valid during the call alone
   std::size_t octets;
@@ -62,7 +64,12 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// Sends the next queries. @param count  at most kBurst. @return how many the port took.
+  /// Sends the next queries, one for each stamp. Replies carry the stamps: a query that was due
+  /// before the port took it is waited for since then, so that a stall of the generator or of the
+  /// port is not left out of what is measured.
+  /// @param stamps  at most kBurst, TSC. @param now  for GiveUp. @return how many the port took.
+  unsigned Send(std::span<const std::uint64_t> stamps, std::uint64_t now) noexcept;
+  /// Likewise `count` of them, each stamped with `now`.
   unsigned Send(unsigned count, std::uint64_t now) noexcept;
 
   /// Receives one burst. @param seen  called with each Reply. @return how many frames came.
@@ -84,7 +91,7 @@ class Exchange {
     for (unsigned i = 0; i < received; ++i) {
       Reply reply{.verdict = Verdict::kUnexpected,
                   .entry = 0,
-                  .sent_tsc = 0,
+                  .asked_tsc = 0,
                   .received_tsc = now,
                   .frame = rte_pktmbuf_mtod(received_[i], const std::byte*),
                   .octets = received_[i]->data_len};
@@ -95,7 +102,8 @@ class Exchange {
     return received;
   }
 
-  /// Gives up what was sent before `before_tsc` and is still under way. @return how many.
+  /// Gives up what was handed to the port before `before_tsc` and is still under way, up to a burst
+  /// later. @return how many.
   std::uint64_t GiveUp(std::uint64_t before_tsc) noexcept;
 
   [[nodiscard]] std::uint64_t sent() const noexcept { return next_; }
@@ -106,7 +114,7 @@ class Exchange {
  private:
   // The latest query whose number ends with the slot's.
   struct Slot {
-    std::uint64_t sent_tsc = 0;
+    std::uint64_t asked_tsc = 0;
     std::uint32_t entry = 0;
     std::uint32_t number = kNone;  // its id and, above that, its port; kSettled: not under way
   };
@@ -124,7 +132,11 @@ class Exchange {
   [[nodiscard]] Slot& SlotOf(std::uint64_t number) noexcept {
     return slots_[number & (kSlots - 1)];
   }
-  void Prepare(rte_mbuf* mbuf, std::uint64_t number, std::uint64_t now) noexcept;
+  /// When the port took query `number`, or one of the same burst's length behind it.
+  [[nodiscard]] std::uint64_t& HandedOf(std::uint64_t number) noexcept {
+    return handed_tsc_[number / kBurst % handed_tsc_.size()];
+  }
+  void Prepare(rte_mbuf* mbuf, std::uint64_t number, std::uint64_t stamp) noexcept;
   void Judge(Reply& reply) noexcept;
   [[nodiscard]] bool CameBack(const std::byte* frame) const noexcept;
   [[nodiscard]] Verdict Compare(const Reply& reply, const Entry& entry) const noexcept;
@@ -145,6 +157,7 @@ class Exchange {
   std::array<rte_mbuf*, kBurst> received_{};
   std::array<rte_mbuf*, kBurst> sending_{};
   std::array<rte_mbuf*, kMostSpare> spare_{};
+  std::array<std::uint64_t, kSlots / kBurst> handed_tsc_{};
   std::vector<Slot> slots_;
 };
 

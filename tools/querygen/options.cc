@@ -26,11 +26,15 @@ void DeclareQueries(CLI::App& app, Options& options) {
   app.add_flag("--ipv6", options.ipv6, "over IPv6");
   app.add_option("--from", options.from, "source address (default: 10.9.0.2, fd09::2)");
   app.add_option("--to", options.to, "whom to ask (default: 10.9.0.1, fd09::1)");
-  auto* rate = app.add_option(
-      "--rate", options.plan.rate, "queries/s, sent when they are due whatever comes back");
+  auto* rate = app.add_option("--rate",
+                              options.plan.rate,
+                              "queries/s, sent when they are due whatever comes back; latencies "
+                              "count from when they were due");
   rate->check(CLI::Range(std::uint64_t{1}, kMaxRate));
   app.add_option(
-         "--outstanding", options.plan.outstanding, "as fast as so many under way let them be")
+         "--outstanding",
+         options.plan.outstanding,
+         "as fast as so many under way let them be; latencies count from when they were sent")
       ->check(CLI::Range(1U, kMaxOutstanding))
       ->excludes(rate)
       ->capture_default_str();

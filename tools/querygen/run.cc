@@ -8,25 +8,12 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/wire/name.h"
+#include "tools/querygen/pace.h"
 
 namespace holdfast::querygen {
 namespace {
 
 constexpr unsigned kRoundsToLook = 256;  // between two looks for what is lost, and at `stop`
-
-// How many queries are due `cycles` after the start, and no more than there are to send.
-class Pace {
- public:
-  Pace(std::uint64_t rate, std::uint64_t hz) : per_cycle_((Wide{rate} << kShift) / hz) {}
-  [[nodiscard]] std::uint64_t Due(std::uint64_t cycles) const noexcept {
-    return static_cast<std::uint64_t>((per_cycle_ * cycles) >> kShift);
-  }
-
- private:
-  __extension__ using Wide = unsigned __int128;
-  static constexpr unsigned kShift = 40;
-  Wide per_cycle_;
-};
 
 // The question of a wrong reply, and the part of it that tells what is wrong.
 std::string Sentence(const Corpus& corpus, const Reply& reply) {
@@ -86,7 +73,7 @@ class Loop {
     return exchange_.Receive([this](const Reply& reply) {
       ++outcome_.replies[static_cast<std::size_t>(reply.verdict)];
       if (reply.verdict == Verdict::kRight) [[likely]] {
-        outcome_.latency.Add(reply.received_tsc - reply.sent_tsc);
+        outcome_.latency.Add(reply.received_tsc - reply.asked_tsc);
       } else if (IsWrong(reply.verdict) && outcome_.first_wrong.empty()) {
         outcome_.first_wrong = Sentence(corpus_, reply);
       }
@@ -104,9 +91,18 @@ class Loop {
           plan_.outstanding - std::min<std::uint64_t>(plan_.outstanding, exchange_.under_way()));
     }
     const auto count = static_cast<unsigned>(std::min<std::uint64_t>(room, Exchange::kBurst));
-    const unsigned sent = exchange_.Send(count, now);
+    const unsigned sent = plan_.rate != 0 ? SendDue(count, now) : exchange_.Send(count, now);
     outcome_.refused += sent < count ? 1 : 0;
     return sent;
+  }
+
+  // Each stamped with when it was due, which is now or before.
+  unsigned SendDue(unsigned count, std::uint64_t now) noexcept {
+    std::array<std::uint64_t, Exchange::kBurst> stamps;
+    for (unsigned i = 0; i < count; ++i) {
+      stamps[i] = start_ + pace_.DueAt(exchange_.sent() + i);
+    }
+    return exchange_.Send(std::span(stamps).first(count), now);
   }
 
   // Replies that are still on their way, each for as long as it may take.

@@ -1,5 +1,6 @@
 // One run of the generator: how fast and how long, and what became of the queries. The main loop is
-// open: with a rate, queries leave when they are due, whatever comes back. One core.
+// open: with a rate, queries leave when they are due, whatever comes back, and count from then on
+// if they left later. One core.
 #pragma once
 
 #include <array>
@@ -20,7 +21,7 @@ struct Plan {
   unsigned outstanding = 512;  // under way at most, 1..kMaxOutstanding, when there is no rate
   double seconds = 5;          // above 0
   std::uint64_t queries = 0;   // and no more than so many; 0: by time alone
-  unsigned timeout_ms = 100;   // after which a query is lost, 1..60,000
+  unsigned timeout_ms = 100;   // so long after it was sent a query is lost, 1..60,000
 };
 
 struct Outcome {
@@ -30,8 +31,9 @@ struct Outcome {
   std::array<std::uint64_t, static_cast<std::size_t>(Verdict::kCount)> replies{};
   double seconds = 0;  // from the first query to the last reply, or to the end of waiting
   std::uint64_t busy_cycles = 0;  // TSC, of rounds in which a frame was sent or came
-  Histogram latency;              // of right replies, TSC cycles
-  std::string first_wrong;        // says what was wrong with the first wrong reply; empty: none was
+  // Of right replies, TSC cycles: with a rate since their query was due, else since it was sent.
+  Histogram latency;
+  std::string first_wrong;  // says what was wrong with the first wrong reply; empty: none was
 
   [[nodiscard]] std::uint64_t Of(Verdict verdict) const noexcept {
     return replies[static_cast<std::size_t>(verdict)];

@@ -28,7 +28,7 @@ class RunDelays {
   explicit RunDelays(const std::vector<int>& pids);
 
   /// The greatest share, 0..1, of the time since the beginning that a busy thread waited. Busy is
-  /// what ran for more than half of the time; negative when the kernel does not say.
+  /// what ran for more than half of the time; negative when the kernel tells of no busy thread.
   [[nodiscard]] double WorstShare() const;
 
  private:
