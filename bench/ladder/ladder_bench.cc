@@ -70,8 +70,7 @@ class Lane {
       : snapshot_(load.snapshot()),
         port_(port),
         mac_(mac),
-        own_(Must(
-            io::OwnAddresses::Create(std::vector{Must(io::ParseAddress(LadderFrames::kServer))}))),
+        own_(Must(io::OwnAddresses::Create(std::vector{Must(io::ParseAddress(kBenchServer))}))),
         scratch_(answer::MakeScratch({.seed = 1}, counters_)) {}
 
   template <unsigned kRung>

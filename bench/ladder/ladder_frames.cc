@@ -19,32 +19,10 @@ constexpr std::uint32_t kServerAddress = 0xC0000235;  // 192.0.2.53
 
 }  // namespace
 
-LadderFrames::LadderFrames(std::span<const std::string_view> queries) {
-  pool_ = rte_pktmbuf_pool_create("hf_ladder", kBuffers, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, 0);
-  in_ = rte_ring_create("hf_ladder_in", kPlaces, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  out_ = rte_ring_create("hf_ladder_out", kPlaces, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  if (pool_ == nullptr || in_ == nullptr || out_ == nullptr) {
-    GiveUp("no memory for buffers");
-  }
-  const int id = rte_eth_from_rings("hf_ladder", &in_, 1, &out_, 1, 0);
-  if (id < 0) {
-    GiveUp("no ring port");
-  }
-  id_ = static_cast<std::uint16_t>(id);
-  for (rte_mbuf*& mbuf : mbufs_) {
-    mbuf = rte_pktmbuf_alloc(pool_);
-  }
-  io::PortOptions options;
-  options.addresses.push_back(Must(io::ParseAddress(kServer)));
-  port_ = std::make_unique<io::Port>(Must(io::Port::Configure(id_, options)));
-  for (const std::string_view query : queries) {
-    frames_.push_back(FrameOf(query, frames_.size()));
-  }
-}
-
-std::string LadderFrames::FrameOf(std::string_view query, std::size_t number) const {
+std::string QueryFrameOf(const io::MacAddress& mac, std::string_view query, std::size_t number) {
+  constexpr std::size_t kMessageAt = LadderFrames::kMessageAt;
   std::string frame(kMessageAt + query.size(), '\0');
-  std::memcpy(frame.data(), mac().data(), mac().size());
+  std::memcpy(frame.data(), mac.data(), mac.size());
   std::memcpy(frame.data() + 6, "\x02\0\0\0\0\x02", 6);
   StoreBe16(frame.data() + 12, 0x0800);
   char* ip = frame.data() + io::kEthernetOctets;
@@ -61,6 +39,29 @@ std::string LadderFrames::FrameOf(std::string_view query, std::size_t number) co
   std::memcpy(frame.data() + kMessageAt, query.data(), query.size());
   StoreAs(udp + 6, wire::UdpChecksum(ip + 12, 8, udp, udp_octets));
   return frame;
+}
+
+LadderFrames::LadderFrames(std::span<const std::string_view> queries) {
+  pool_ = rte_pktmbuf_pool_create("hf_ladder", kBuffers, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, 0);
+  in_ = rte_ring_create("hf_ladder_in", kPlaces, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  out_ = rte_ring_create("hf_ladder_out", kPlaces, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  if (pool_ == nullptr || in_ == nullptr || out_ == nullptr) {
+    GiveUp("no memory for buffers");
+  }
+  const int id = rte_eth_from_rings("hf_ladder", &in_, 1, &out_, 1, 0);
+  if (id < 0) {
+    GiveUp("no ring port");
+  }
+  id_ = static_cast<std::uint16_t>(id);
+  for (rte_mbuf*& mbuf : mbufs_) {
+    mbuf = rte_pktmbuf_alloc(pool_);
+  }
+  io::PortOptions options;
+  options.addresses.push_back(Must(io::ParseAddress(kBenchServer)));
+  port_ = std::make_unique<io::Port>(Must(io::Port::Configure(id_, options)));
+  for (const std::string_view query : queries) {
+    frames_.push_back(QueryFrameOf(mac(), query, frames_.size()));
+  }
 }
 
 void LadderFrames::Fill() {

@@ -19,14 +19,18 @@
 
 namespace holdfast::bench {
 
+/// A query on its way to kBenchServer by way of `mac`, with every checksum. `number` makes the port
+/// it comes from.
+std::string QueryFrameOf(const io::MacAddress& mac, std::string_view query, std::size_t number);
+inline constexpr const char* kBenchServer = "192.0.2.53";
+
 class LadderFrames {
  public:
   static constexpr unsigned kStretch = 512;  // frames that are in the rings at a time
-  static constexpr const char* kServer = "192.0.2.53";
   static constexpr std::size_t kMessageAt = io::kEthernetOctets + io::kIpv4Octets + io::kUdpOctets;
 
-  /// Makes a frame of each query, addressed to the port, with every checksum. Stops the program
-  /// with a sentence when there is no memory for the port.
+  /// Makes a frame of each query, addressed to the port. Stops the program with a sentence when
+  /// there is no memory for the port.
   explicit LadderFrames(std::span<const std::string_view> queries);
 
   [[nodiscard]] std::uint16_t port() const noexcept { return id_; }
@@ -38,8 +42,6 @@ class LadderFrames {
   void Empty();
 
  private:
-  [[nodiscard]] std::string FrameOf(std::string_view query, std::size_t number) const;
-
   rte_mempool* pool_ = nullptr;
   rte_ring* in_ = nullptr;
   rte_ring* out_ = nullptr;

@@ -147,6 +147,8 @@ def test_capacity_measures_both_ways_and_leaves_nothing_behind(tmp_path):
     wanted = {f"{way}/1k{part}": unit for way in ("ring", "memif") for part, unit in parts.items()}
     wanted |= {f"headroom/{way}{part}": parts[part] for way in ("ring", "memif")
                for part in ("", "/generator", "/lost")}
+    wanted |= {f"lcores-{count}/1k{part}": unit for count in (1, 2)
+               for part, unit in (("", "answers/s"), ("/cycles", "cycles"), ("/bare", "cycles"))}
     assert {name: row["unit"] for name, row in rows.items()} == wanted
     for name, row in rows.items():
         assert row["min"] >= 0 and (row["value"] > 0 or name.endswith("/lost"))

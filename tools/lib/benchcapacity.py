@@ -1,6 +1,6 @@
 """tools/bench capacity: querygen against the product's poll loop, over rings in one process and
-over a memif to holdfast-dataplane, with tables of several sizes; and against reflectors, which show
-how much the generator itself can do."""
+over a memif to holdfast-dataplane, with tables of several sizes; against reflectors, which show how
+much the generator itself can do; and the poll loop on one and two cores, asked by nobody."""
 
 import contextlib
 import json
@@ -26,7 +26,8 @@ MOST_TRIES = 4  # for each run that is wanted
 PATIENCE_SECONDS = 30
 AIMS = {"ring/100k": ">= 16 M", "ring/100k/cycles": "<= 130", "memif/100k": ">= 10 M"}
 MEMIF = "net_memif0,role={role},id=0,socket={folder}/memif,socket-abstract=no,rsize=11{more}"
-TARGETS = ("tools/querygen", "tools/holdfast-dataplane", "bench/names_tables")
+TARGETS = ("tools/querygen", "tools/holdfast-dataplane", "bench/lcores_bench", "bench/names_tables")
+LCORES = ((RESPONDER_CORE,), (RESPONDER_CORE, GENERATOR_CORE))
 
 # Where things lie and how they are called.
 Place = namedtuple("Place", "programs folder tables memory")
@@ -94,6 +95,20 @@ def over_memif(place, name, names, more):
 WAYS = {"ring": over_ring, "memif": over_memif}
 
 
+def on_lcores(place, name, names, lcores, more):
+    return json.loads(benchreport.call([
+        *benchreport.first(), place.programs / "bench" / "lcores_bench", "--run-dir",
+        place.folder / name, "--names", names, "--lcores", ",".join(map(str, lcores)),
+        *place.memory, *more]))
+
+
+def lcores_rows(name, reports, bare):
+    """@param bare  reports of the same that answered nothing."""
+    return [row(name, [one["answers_per_s"] for one in reports], "answers/s"),
+            row(f"{name}/cycles", [one["cycles_per_answer"] for one in reports], "cycles"),
+            row(f"{name}/bare", [one["cycles_per_answer"] for one in bare], "cycles")]
+
+
 def good_runs(call, wanted, notes, what, most_delay=MOST_DELAY):
     """As many reports as are wanted, none of them disturbed; says how many were thrown away."""
     reports, bad = [], 0
@@ -137,13 +152,15 @@ def latency_rows(name, reports):
 
 
 @contextlib.contextmanager
-def made_place(programs, directory, most_names):
+def made_place(programs, directory, most_names, may_reserve):
     """A folder for everything; tables and packets on hugepages where enough are free."""
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as made:
         folder = Path(made)
         journal = Journal.create(folder / "journal")
         tables_pages = (TABLES_OCTETS + most_names * OCTETS_PER_NAME) // PAGE + 1
         try:
+            if os.geteuid() == 0 and may_reserve:
+                hugepages.reserve(PACKET_PAGES + tables_pages, journal, benchreport.say)
             free = hugepages.free() if os.geteuid() == 0 else 0
             tables, memory = directory, ["--no-huge"]
             if free >= PACKET_PAGES:
@@ -188,7 +205,8 @@ def run(options):
         programs = options.build
     rows, notes = [], []
     time_words = ["--seconds", seconds]
-    with made_place(programs, options.directory, max(sizes.values())) as place:
+    with made_place(programs, options.directory, max(sizes.values()),
+                    not options.quick) as place:
         def measure(way, name, names, more):
             return good_runs(lambda: WAYS[way](place, name, names, [*time_words, *more]),
                              runs, notes, f"{way}/{name}", most_delay)
@@ -206,12 +224,23 @@ def run(options):
                         "", [one["answers_per_s"] for one in reports], "").value / 2)
                     rows += latency_rows(f"{way}/{name}",
                                          measure(way, name, names, ["--rate", max(1, half)]))
+                for lcores in LCORES:
+                    def on_these(*more, lcores=lcores, name=name, names=names):
+                        return good_runs(
+                            lambda: on_lcores(place, name, names, lcores, [*time_words, *more]),
+                            runs, notes, f"lcores-{len(lcores)}/{name}", most_delay)
+
+                    rows += lcores_rows(f"lcores-{len(lcores)}/{name}", on_these(),
+                                        on_these("--reflect"))
         on_huge = ("no", "only packets", "all")[(not place.memory)
                                                 + (place.tables != options.directory)]
     notes.insert(0, f"responder on core {RESPONDER_CORE}, generator on core {GENERATOR_CORE}; runs"
                     f" of {seconds:g} s; {on_huge} memory on hugepages; cycles: TSC cycles per"
                     " answer in polls that gave frames; generator: of its own, in rounds with"
                     " frames; p50 and p99 at half of what was answered a second, each from when its"
-                    " query was due; headroom: against a reflector in the responder's place")
+                    " query was due; headroom: against a reflector in the responder's place;"
+                    " lcores: so many cores, each with a queue of a port without a wire, whose"
+                    " receive call makes the queries on that core; bare: of their cycles, those"
+                    " that remain when nothing is answered")
     benchreport.show(rows, options.json, where, notes)
     return 0
