@@ -290,13 +290,20 @@ CompiledRrset Text(std::uint32_t number, std::size_t octets) {
   return {16, table::RrsetKind::kImage, std::move(spec)};
 }
 
-TEST_F(PublishTest, KeepsRoomForHealthFromLoads) {
+// Loads until no more goes in, then lets health change every pool, several times.
+class PublishRoomTest : public PublishTest {
+ protected:
+  using PoolOf = CompiledPool (*)(std::uint64_t rule, unsigned state);
+  static constexpr std::uint64_t kRules = 200;
+  void LoadAndChange(PoolOf pool_of);
+};
+
+void PublishRoomTest::LoadAndChange(PoolOf pool_of) {
   Open();
-  constexpr std::uint64_t kRules = 200;
   constexpr std::size_t kNames = 1500;
   CompiledZone zone = ZoneOfMany(1, kNames);
   for (std::uint64_t rule = 0; rule < kRules; ++rule) {
-    ASSERT_TRUE(publisher_->PutPool(Pool(rule, 1)));
+    ASSERT_TRUE(publisher_->PutPool(pool_of(rule, 1)));
     zone.names.push_back(Name("p" + std::to_string(rule) + ".test.", {Routed(rule)}));
   }
   Publish(zone);
@@ -322,10 +329,31 @@ TEST_F(PublishTest, KeepsRoomForHealthFromLoads) {
   EXPECT_TRUE(publisher_->LeavesRoom());  // what is there takes nothing
   for (const unsigned state : {2U, 3U, 4U}) {
     for (std::uint64_t rule = 0; rule < kRules; ++rule) {
-      ASSERT_TRUE(publisher_->PutPool(Pool(rule, static_cast<std::uint8_t>(state + (rule % 50)))));
+      ASSERT_TRUE(publisher_->PutPool(pool_of(rule, state)));
     }
     ASSERT_TRUE(publisher_->Commit());
   }
+}
+
+std::uint8_t LastOf(std::uint64_t rule, unsigned state) {
+  return static_cast<std::uint8_t>(state == 1 ? 1 : state + (rule % 50));
+}
+
+TEST_F(PublishRoomTest, KeepsRoomForHealthFromLoads) {
+  LoadAndChange([](std::uint64_t rule, unsigned state) { return Pool(rule, LastOf(rule, state)); });
+}
+
+TEST_F(PublishRoomTest, KeepsRoomForDecisionsThatChangeTheirSize) {
+  LoadAndChange([](std::uint64_t rule, unsigned state) {
+    return (rule + state) % 2 == 0 ? Pool(rule, LastOf(rule, state))
+                                   : Halves(rule, LastOf(rule, state));
+  });
+}
+
+TEST_F(PublishRoomTest, KeepsRoomForLargerDecisionsThanThereWere) {
+  LoadAndChange([](std::uint64_t rule, unsigned state) {
+    return state == 1 ? Pool(rule, LastOf(rule, state)) : Halves(rule, LastOf(rule, state));
+  });
 }
 
 TEST_F(PublishTest, RefusesASecondControlAndNamesTheFirst) {
