@@ -276,9 +276,10 @@ void Bench::Storm() {
   if (settings_.storm.per_second == 0) {
     return;
   }
-  // Pulses come first wherever they are due; what is left of the core is control's.
-  const bool real_time = RunFirst(generator_tid_);
+  // Pulses come first wherever they are due; what is left of the core is control's. In this order:
+  // a flood that came first would leave this thread nothing of a core that they share.
   generator_->SetMode(Mode::kPulses);
+  const bool real_time = RunFirst(generator_tid_);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   const std::uint64_t lost_before = exchange_->lost();
   std::this_thread::sleep_for(std::chrono::duration<double>(settings_.storm.seconds));

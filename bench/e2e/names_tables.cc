@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/tables/leavings.h"
 #include "bench/tables/must.h"
 #include "control/compile/compile.h"
 #include "control/publish/publisher.h"
@@ -55,6 +56,7 @@ void Publish(const Options& options) {
   where.image = {.directory = options.directory, .octets = octets, .stem = "bench-names"};
   std::vector<std::string> notes;
   auto publisher = Must(control::Publisher::Open(where, notes));
+  Leavings::Add(publisher->image_path());  // unless all of it goes well
   for (const auto& zone : compiled.zones) {
     Must(publisher->PutZone(zone));
   }
@@ -66,6 +68,7 @@ void Publish(const Options& options) {
               publisher->image_path().c_str(),
               static_cast<double>(MonotonicNs() - began_ns) / 1e9,
               octets_per_name);
+  Leavings::Keep(publisher->image_path());
 }
 
 }  // namespace

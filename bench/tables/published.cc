@@ -2,9 +2,9 @@
 #include "bench/tables/published.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
+#include "bench/tables/leavings.h"
 #include "bench/tables/must.h"
 #include "dataplane/base/clock.h"
 
@@ -29,6 +29,7 @@ PublishedTables::PublishedTables(const control::Model& model,
   if (::mkdtemp(folder_.data()) == nullptr) {
     GiveUp(("cannot make a folder in " + directory).c_str());
   }
+  Leavings::Add(folder_);
   control::PublisherOptions options;
   options.run_dir = folder_;
   options.image = {.directory = folder_, .octets = octets, .stem = "bench"};
@@ -65,8 +66,7 @@ PublishedTables::PublishedTables(const control::Model& model,
 
 PublishedTables::~PublishedTables() {
   publisher_.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
+  Leavings::Remove(folder_);
 }
 
 control::Committed PublishedTables::Publish(const std::vector<control::CompiledPool>& pools,

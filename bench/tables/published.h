@@ -27,7 +27,8 @@ class PublishedTables {
   };
 
   /// Stops the program with a sentence when the tables cannot be made.
-  /// @param directory  where a folder for the image is made; it goes with this object.
+  /// @param directory  where a folder for the image is made; it goes with this object, or with the
+  ///                   program where that gives up before.
   /// @param octets     of the image.
   PublishedTables(const control::Model& model, const std::string& directory, std::uint64_t octets);
   ~PublishedTables();

@@ -55,6 +55,15 @@ inline CompiledPool Pool(std::uint64_t rule, std::uint8_t last) {
   return pool;
 }
 
+// One of two addresses, each for half of the queries: a decision larger than Pool's.
+inline CompiledPool Halves(std::uint64_t rule, std::uint8_t last) {
+  CompiledPool pool = Pool(rule, last);
+  pool.outcomes.insert(
+      pool.outcomes.begin(),
+      {0x7FFFFFFF, table::OutcomeKind::kImage, 0, AddressImage(static_cast<std::uint8_t>(~last))});
+  return pool;
+}
+
 template <class T>
 inline void AppendOctets(std::string& to, const T& value) {
   to.append(reinterpret_cast<const char*>(&value), sizeof(value));

@@ -290,14 +290,25 @@ CompiledRrset Text(std::uint32_t number, std::size_t octets) {
   return {16, table::RrsetKind::kImage, std::move(spec)};
 }
 
-TEST_F(PublishTest, KeepsRoomForHealthFromLoads) {
+// Loads until no more goes in, then lets health change every pool, several times.
+class PublishRoomTest : public PublishTest {
+ protected:
+  using PoolOf = CompiledPool (*)(std::uint64_t rule, unsigned state);
+  static constexpr std::uint64_t kRules = 200;
+  // @param small  names with a record of 48 octets each, beside which a cache line has a gap.
+  void LoadAndChange(PoolOf pool_of, std::uint32_t small = 0);
+};
+
+void PublishRoomTest::LoadAndChange(PoolOf pool_of, std::uint32_t small) {
   Open();
-  constexpr std::uint64_t kRules = 200;
   constexpr std::size_t kNames = 1500;
   CompiledZone zone = ZoneOfMany(1, kNames);
   for (std::uint64_t rule = 0; rule < kRules; ++rule) {
-    ASSERT_TRUE(publisher_->PutPool(Pool(rule, 1)));
+    ASSERT_TRUE(publisher_->PutPool(pool_of(rule, 1)));
     zone.names.push_back(Name("p" + std::to_string(rule) + ".test.", {Routed(rule)}));
+  }
+  for (std::uint32_t i = 0; i < small; ++i) {
+    zone.names.push_back(Name("s" + std::to_string(i) + ".test.", {Text(1'000'000 + i, 12)}));
   }
   Publish(zone);
   // Ever smaller texts, until not even a short one goes in.
@@ -317,15 +328,46 @@ TEST_F(PublishTest, KeepsRoomForHealthFromLoads) {
     }
   }
   ASSERT_LT(next, kNames);
-  EXPECT_GT(next, 150U);
+  EXPECT_GT(next, small == 0 ? 150U : 10U);
   ASSERT_TRUE(publisher_->PutZone(zone));
   EXPECT_TRUE(publisher_->LeavesRoom());  // what is there takes nothing
   for (const unsigned state : {2U, 3U, 4U}) {
     for (std::uint64_t rule = 0; rule < kRules; ++rule) {
-      ASSERT_TRUE(publisher_->PutPool(Pool(rule, static_cast<std::uint8_t>(state + (rule % 50)))));
+      ASSERT_TRUE(publisher_->PutPool(pool_of(rule, state)));
     }
     ASSERT_TRUE(publisher_->Commit());
   }
+}
+
+std::uint8_t LastOf(std::uint64_t rule, unsigned state) {
+  return static_cast<std::uint8_t>(state == 1 ? 1 : state + (rule % 50));
+}
+
+TEST_F(PublishRoomTest, KeepsRoomForHealthFromLoads) {
+  LoadAndChange([](std::uint64_t rule, unsigned state) { return Pool(rule, LastOf(rule, state)); });
+}
+
+TEST_F(PublishRoomTest, KeepsRoomForDecisionsThatChangeTheirSize) {
+  LoadAndChange([](std::uint64_t rule, unsigned state) {
+    return (rule + state) % 2 == 0 ? Pool(rule, LastOf(rule, state))
+                                   : Halves(rule, LastOf(rule, state));
+  });
+}
+
+TEST_F(PublishRoomTest, KeepsRoomForLargerDecisionsThanThereWere) {
+  LoadAndChange([](std::uint64_t rule, unsigned state) {
+    return state == 1 ? Pool(rule, LastOf(rule, state)) : Halves(rule, LastOf(rule, state));
+  });
+}
+
+TEST_F(PublishRoomTest, GapsBesideSmallRecordsAreNoRoomForHealth) {
+  options_.image.octets = 2U << 20U;
+  LoadAndChange(
+      [](std::uint64_t rule, unsigned state) {
+        return (rule + state) % 2 == 0 ? Pool(rule, LastOf(rule, state))
+                                       : Halves(rule, LastOf(rule, state));
+      },
+      10'000);
 }
 
 TEST_F(PublishTest, RefusesASecondControlAndNamesTheFirst) {

@@ -2,6 +2,7 @@
 AF_XDP port. A reply that is not what the file says is found; so is one that does not come.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -65,8 +66,11 @@ def ring(folder, run_dir, *more, text=RIGHT, status=0):
 
 def cpu_seconds(tasks):
     """Of the second busiest thread."""
-    ran = sorted(int((one / "schedstat").read_text().split()[0]) for one in tasks.iterdir())
-    return ran[-2] / 1e9 if len(ran) > 1 else 0
+    ran = [0, 0]
+    for one in tasks.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            ran.append(int((one / "schedstat").read_text().split()[0]))
+    return sorted(ran)[-2] / 1e9
 
 
 @pytest.mark.parametrize("more", [(), ("--ipv6",), ("--rate", 100_000)])
@@ -111,20 +115,20 @@ def test_what_is_not_answered_is_lost_and_nothing_waits_for_it(tmp_path, run_dir
 
 
 def test_a_stall_shows_in_the_latency_of_what_was_due_meanwhile():
-    """All stands still for half of the run: the queries that were due then count from then on."""
+    """All stands still for a quarter of the run: what was due then counts from then on."""
     generator = subprocess.Popen([QUERYGEN, "ring", "--reflector", "--names", "1", "--rate",
-                                  "1000", "--seconds", "2", *map(str, WORDS)],
+                                  "1000", "--seconds", "4", *map(str, WORDS)],
                                  stdout=subprocess.PIPE, text=True)
     mine = Path(f"/proc/{generator.pid}/task")
     until = time.monotonic() + 20
     # Both polling threads are at work once the responder's has run for a while.
-    while cpu_seconds(mine) < 0.5 and time.monotonic() < until:
+    while cpu_seconds(mine) < 0.2 and time.monotonic() < until:
         time.sleep(0.01)
     generator.send_signal(signal.SIGSTOP)
     time.sleep(1)
     generator.send_signal(signal.SIGCONT)
     report = json.loads(generator.communicate(timeout=60)[0])
-    assert report["answered"] == report["sent"] and report["sent"] > 1500
+    assert report["answered"] == report["sent"] and report["sent"] > 3000
     assert report["latency_us"]["max"] > 900_000
     assert report["latency_us"]["p90"] > 300_000
 

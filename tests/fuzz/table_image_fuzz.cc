@@ -2,14 +2,17 @@
 // whether checksums are mended afterwards and which questions are asked, then changes of 8 octets
 // each. Whatever the octets are, nobody reads outside the image. Damage that verify does not see,
 // since no checksum covers it, still gives whole replies; an image that was forged down to its
-// checksums may say anything.
+// checksums may say anything, its settings for one that nobody is answered.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/compile/access.h"
+#include "dataplane/answer/rate_table.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/table/hash.h"
 #include "dataplane/table/readers.h"
@@ -30,6 +33,9 @@ constexpr std::size_t kChangeOctets = 8;
 constexpr std::size_t kMaxChanges = 8;
 constexpr std::size_t kWord = sizeof(std::uint32_t);
 constexpr std::size_t kMostSealed = 16'384;
+constexpr unsigned kChaos = 3;  // class of version.bind
+constexpr unsigned kNsidOption = 3;
+constexpr unsigned kCookieOption = 10;
 
 // Each form of record that an image can hold, in few names.
 control::Model Model() {
@@ -56,6 +62,33 @@ control::Model Model() {
   }
   return model;
 }
+
+// Everything is on, and within the limits. Whoever asks is no network's; the limit only counts.
+control::CompiledSettings Settings() {
+  control::CompiledSettings settings;
+  const control::AccessRule other{control::ParsePrefix("10.0.0.0/8").value(),
+                                  table::Access::kRefuse};
+  settings.access = control::AccessTableOf({&other, 1});
+  settings.rate = {.answers_per_second = 1,
+                   .burst = 1,
+                   .slip = 1,
+                   .ipv4_prefix = 24,
+                   .ipv6_prefix = 56,
+                   .dry_run = 1,
+                   .reserved = {}};
+  settings.cookies = table::CookieMode::kOn;
+  settings.cookie_secrets = {"0123456789abcdef", "fedcba9876543210"};
+  settings.nsid = "node";
+  settings.version = "Holdfast";
+  settings.identity = "ns1.test";
+  settings.extended_errors = true;
+  settings.udp_octets = fuzz::kUdpOctets;
+  return settings;
+}
+
+struct Tables : test::TestTables {
+  Tables() : TestTables(Model()) { SetSettings(Settings()); }
+};
 
 std::vector<std::string> Questions() {
   std::vector<std::string> questions;
@@ -103,6 +136,16 @@ std::vector<std::string> Questions() {
       add(below + origin, wire::Type::kA, 0x8000);
     }
     add(origin, wire::Type::kDnskey, 0x8000);
+  }
+  // What the settings answer.
+  for (const char* name : {"version.bind", "id.server"}) {
+    questions.push_back(test::PacketBuilder().Question(name, wire::Type::kTxt, kChaos).Build());
+  }
+  const std::string options =
+      test::Option(kNsidOption, "") + test::Option(kCookieOption, "12345678");
+  for (const char* name : {"www.t.test", "other.invalid"}) {
+    questions.push_back(
+        test::PacketBuilder().Question(name, wire::Type::kA).Edns({.options = options}).Build());
   }
   return questions;
 }
@@ -172,6 +215,7 @@ struct Fixture {
     }
     sealed = SealedOf(sound.octets());
     HF_CHECK(sealed.size() > 100);
+    HF_CHECK(sound.snapshot().settings() != nullptr);
     HF_CHECK(IsWhole());
   }
 
@@ -192,14 +236,15 @@ struct Fixture {
     }
   }
 
-  test::TestTables tables{Model()};
+  Tables tables;
   test::FrozenImage sound = tables.Freeze();
   test::FrozenImage image = tables.Freeze();
   std::vector<Sealed> sealed;
   std::vector<std::string> questions = Questions();
   std::array<std::uint64_t, static_cast<std::size_t>(answer::Counter::kCount)> counters{};
-  answer::ScratchPtr scratch =
-      answer::MakeScratch({.udp_octets = fuzz::kUdpOctets, .seed = 1}, counters);
+  std::unique_ptr<answer::RateTable> rates = std::move(answer::RateTable::Make().value());
+  answer::ScratchPtr scratch = answer::MakeScratch(
+      {.udp_octets = fuzz::kUdpOctets, .seed = 1, .rates = rates.get()}, counters);
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -118,6 +119,24 @@ def test_a_wrong_word_gets_the_usage(tmp_path, words):
 def test_scale_refuses_a_report_with_wrong_answers():
     with pytest.raises(benchreport.BenchError, match="3 answers were wrong"):
         benchscale.rows_of("one-zone", {"wrong": 3})
+
+
+@pytest.mark.skipif("HOLDFAST_RECOMPILE_BENCH" not in os.environ, reason="built without benchmarks")
+@pytest.mark.parametrize("program, words", [
+    ("recompile_bench", ("--shape", "shared", "--names", "1")),
+    ("names_tables", ("--names", "1", "--run-dir", "."))])
+def test_a_bench_that_gives_up_leaves_nothing_behind(tmp_path, program, words):
+    """The image is larger than a file may be here; Python ignores SIGXFSZ, which is passed on."""
+    octets = 1 << 20
+    path = Path(os.environ["HOLDFAST_RECOMPILE_BENCH"]).parent / program
+    images = tmp_path / "images"
+    images.mkdir()
+    done = subprocess.run([path, "--directory", images, *words], cwd=tmp_path, capture_output=True,
+                          text=True, timeout=60, check=False, restore_signals=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE,
+                                                                (octets, octets)))
+    assert done.returncode == 1 and done.stderr.startswith("bench: "), done
+    assert list(images.iterdir()) == []
 
 
 @pytest.mark.skipif("HOLDFAST_PCAP_COUNT" not in os.environ, reason="built without benchmarks")

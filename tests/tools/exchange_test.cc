@@ -3,11 +3,15 @@
 // program of its own, which needs neither rights nor hugepages.
 #include "tools/querygen/exchange.h"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -24,7 +28,6 @@ namespace {
 using test::FrameBuilder;
 using Verdicts = std::vector<Verdict>;
 
-constexpr std::size_t kUdpAt = 34;  // of a query over IPv4
 constexpr unsigned kPorts = 1U << 15U;
 
 // What lasts as long as the program: EAL, buffers, rings and their two ports.
@@ -56,13 +59,16 @@ class ExchangeTest : public testing::Test {
   static void SetUpTestSuite() { wires_ = new Wires; }
   static void TearDownTestSuite() { delete wires_; }
 
-  void SetUp() override {
+  void SetUp() override { Begin("10.9.0.2", "10.9.0.1"); }
+  // An exchange between those, of which nothing has come back yet.
+  void Begin(const char* from, const char* to) {
+    exchange_.reset();
     corpus_.emplace(Corpus::Create(1,
                                    GeneratedQuestion,
                                    {.from_mac = {},
                                     .to_mac = {std::byte{2}},
-                                    .from = *io::ParseAddress("10.9.0.2"),
-                                    .to = *io::ParseAddress("10.9.0.1")})
+                                    .from = *io::ParseAddress(from),
+                                    .to = *io::ParseAddress(to)})
                         .value());
     exchange_.emplace(*corpus_, wires_->generator.id(), wires_->pool.get());
   }
@@ -85,18 +91,23 @@ class ExchangeTest : public testing::Test {
     }
     return frames;
   }
-  static std::uint16_t PortOf(const std::string& query) { return test::At16(query, kUdpAt); }
+  static std::size_t UdpAt(const std::string& frame) {
+    return test::At16(frame, 12) == 0x0800 ? 34 : 54;
+  }
+  static std::uint16_t PortOf(const std::string& query) { return test::At16(query, UdpAt(query)); }
   // The right reply to that query, but for what a test changes of it.
   static FrameBuilder ReplyTo(const std::string& query) {
-    std::string message = query.substr(kUdpAt + 8);
+    std::string message = query.substr(UdpAt(query) + 8);
     message[2] |= static_cast<char>(0x80);
     message[7] = 1;  // one answer
     message += std::string("\xC0\x0C\0\1\0\1\0\0\0\x3C\0\4", 12) + test::Ip("10.0.0.0");
-    return FrameBuilder::V4()
-        .From("10.9.0.1")
-        .To("10.9.0.2")
-        .Ports(53, PortOf(query))
-        .Payload(message);
+    FrameBuilder reply = UdpAt(query) == 34 ? FrameBuilder::V4() : FrameBuilder::V6();
+    if (UdpAt(query) == 34) {
+      reply.From("10.9.0.1").To("10.9.0.2");
+    } else {
+      reply.From("fd09::1").To("fd09::2");
+    }
+    return reply.Ports(53, PortOf(query)).Payload(message);
   }
   static void Send(const FrameBuilder& reply) {
     const std::string frame = reply.Text();
@@ -113,6 +124,25 @@ class ExchangeTest : public testing::Test {
            0) {
     }
     return verdicts;
+  }
+
+  using Change = FrameBuilder& (*)(FrameBuilder&);
+  // Sends as many replies as two are verified of, each changed in the same way. @return how many
+  // are found wrong.
+  std::ptrdiff_t FoundOf(Change change) {
+    Verdicts verdicts;
+    for (unsigned sent = 0; sent < 2 * Exchange::kVerifyOneIn; sent += Exchange::kBurst) {
+      EXPECT_EQ(exchange_->Send(Exchange::kBurst, 1), Exchange::kBurst);
+      for (const std::string& query : Queries()) {
+        FrameBuilder reply = ReplyTo(query);
+        Send(change(reply));
+      }
+      const Verdicts some = Seen();
+      verdicts.insert(verdicts.end(), some.begin(), some.end());
+    }
+    const auto wrong = std::ranges::count(verdicts, Verdict::kWrongChecksum);
+    EXPECT_EQ(std::ranges::count(verdicts, Verdict::kRight) + wrong, 2 * Exchange::kVerifyOneIn);
+    return wrong;
   }
 
   static Wires* wires_;
@@ -137,7 +167,7 @@ TEST_F(ExchangeTest, AReplyToAPortThatIsNotOursIsNotTakenForOneOfOurs) {
   ASSERT_EQ(exchange_->Send(1, 1000), 1U);
   const std::string query = Queries().at(0);
   std::string last = query;
-  last.replace(kUdpAt + 8, 2, "\xFF\xFF");
+  last.replace(UdpAt(query) + 8, 2, "\xFF\xFF");
   Send(ReplyTo(last).Ports(53, Exchange::kFirstPort - 1));
   EXPECT_EQ(Seen(), Verdicts{Verdict::kUnexpected});
   EXPECT_EQ(exchange_->under_way(), 1U);
@@ -183,6 +213,62 @@ TEST_F(ExchangeTest, WhatThePortDidNotTakeIsSentAgainWithItsNewStamp) {
   Send(ReplyTo(Queries().at(0)));
   exchange_->Receive([](const Reply& reply) { EXPECT_EQ(reply.asked_tsc, 77U); });
   EXPECT_EQ(exchange_->under_way(), sent);
+}
+
+constexpr std::ptrdiff_t kAllVerified = 2;
+
+TEST_F(ExchangeTest, WhatIsRightOrHasNoUdpChecksumOverIpv4Passes) {
+  EXPECT_EQ(FoundOf([](FrameBuilder& reply) -> FrameBuilder& { return reply; }), 0);
+  EXPECT_EQ(FoundOf([](FrameBuilder& reply) -> FrameBuilder& { return reply.UdpChecksum(0); }), 0);
+  EXPECT_EQ(FoundOf([](FrameBuilder& reply) -> FrameBuilder& {
+              return reply.Trailer("padding behind the packet");
+            }),
+            0);
+}
+
+TEST_F(ExchangeTest, OneReplyInSixtyFourIsVerifiedOverIpv4) {
+  const std::vector<Change> changes{
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.UdpChecksum(0x1234); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.IpChecksum(0x1234); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.IpLength(60); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.UdpLength(60); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.UdpLength(19); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.UdpLength(1000).IpLength(1020); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.HeaderWords(6); }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    EXPECT_EQ(FoundOf(changes[i]), kAllVerified) << i;
+  }
+}
+
+TEST_F(ExchangeTest, OneReplyInSixtyFourIsVerifiedOverIpv6) {
+  Begin("fd09::2", "fd09::1");
+  EXPECT_EQ(FoundOf([](FrameBuilder& reply) -> FrameBuilder& { return reply; }), 0);
+  const std::vector<Change> changes{
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.UdpChecksum(0x1234); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.UdpChecksum(0); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.IpLength(60); },
+      [](FrameBuilder& reply) -> FrameBuilder& { return reply.UdpLength(60); }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    EXPECT_EQ(FoundOf(changes[i]), kAllVerified) << i;
+  }
+}
+
+TEST_F(ExchangeTest, AReflectorsChecksumsAddUp) {
+  for (const bool v6 : {false, true}) {
+    Begin(v6 ? "fd09::2" : "10.9.0.2", v6 ? "fd09::1" : "10.9.0.1");
+    ASSERT_EQ(exchange_->Send(Exchange::kBurst, 1), Exchange::kBurst);
+    std::atomic<bool> stop = false;
+    std::thread reflector([&] { Reflect(wires_->responder.id(), stop); });
+    unsigned came = 0;
+    while (came < Exchange::kBurst) {
+      came += exchange_->Receive([&](const Reply& reply) {
+        EXPECT_TRUE(test::UdpChecksumIsRight(
+            test::TextOf(reply.frame + io::kEthernetOctets, reply.octets - io::kEthernetOctets)));
+      });
+    }
+    stop = true;
+    reflector.join();
+  }
 }
 
 }  // namespace

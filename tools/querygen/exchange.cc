@@ -79,6 +79,7 @@ const char* VerdictText(Verdict verdict) noexcept {
   static constexpr std::array<const char*, static_cast<std::size_t>(Verdict::kCount)> kTexts = {
       "right",
       "wrong_addresses",
+      "wrong_checksum",
       "wrong_header",
       "wrong_question",
       "wrong_rcode",
@@ -227,7 +228,7 @@ void Exchange::Judge(Reply& reply) noexcept {
   }
   reply.entry = slot.entry;
   reply.asked_tsc = slot.asked_tsc;
-  reply.verdict = Compare(reply, corpus_.At(slot.entry));
+  reply.verdict = Compare(reply, corpus_.At(slot.entry), compared_++ % kVerifyOneIn == 0);
   slot.number |= kSettled;
   --under_way_;
 }
@@ -244,9 +245,30 @@ bool Exchange::CameBack(const std::byte* frame) const noexcept {
   return LoadAs<std::uint64_t>(frame + at) == std::rotl(LoadAs<std::uint64_t>(sent + at), 32);
 }
 
-Verdict Exchange::Compare(const Reply& reply, const Entry& entry) const noexcept {
+// RFC 791, RFC 768; of IPv6 RFC 8200, 8.1. Padding behind the packet is none of its lengths.
+bool Exchange::AddsUp(const Reply& reply) const noexcept {
+  const std::byte* ip = reply.frame + io::kEthernetOctets;
+  const std::byte* udp = reply.frame + udp_at_;
+  const std::size_t udp_octets = LoadBe16(udp + 4);
+  const bool has_checksum = LoadBe16(udp + 6) != 0;
+  if (udp_octets < io::kUdpOctets + kHeaderOctets || udp_octets > reply.octets - udp_at_) {
+    return false;
+  }
+  if (v6_) {
+    return LoadBe16(ip + 4) == udp_octets && has_checksum &&
+           wire::UdpChecksumHolds(ip + 8, 32, udp, udp_octets);
+  }
+  return ip[0] == std::byte{0x45} && LoadBe16(ip + 2) == io::kIpv4Octets + udp_octets &&
+         wire::Ip4HeaderChecksum(ip, io::kIpv4Octets) == 0 &&
+         (!has_checksum || wire::UdpChecksumHolds(ip + 12, 8, udp, udp_octets));
+}
+
+Verdict Exchange::Compare(const Reply& reply, const Entry& entry, bool verify) const noexcept {
   if (!CameBack(reply.frame)) [[unlikely]] {
     return Verdict::kWrongAddresses;
+  }
+  if (verify && !AddsUp(reply)) [[unlikely]] {
+    return Verdict::kWrongChecksum;
   }
   const std::size_t message_at = udp_at_ + io::kUdpOctets;
   const std::byte* message = reply.frame + message_at;

@@ -24,6 +24,7 @@ namespace holdfast::querygen {
 enum class Verdict : std::uint8_t {
   kRight,
   kWrongAddresses,  // not from where the query went, or not to where it came from
+  kWrongChecksum,   // of IPv4 or UDP, or a length of either; looked at in one of kVerifyOneIn
   kWrongHeader,     // no response, another opcode, or not one question
   kWrongQuestion,
   kWrongRcode,
@@ -56,6 +57,9 @@ class Exchange {
   /// Queries that can be told apart at a time.
   static constexpr std::uint32_t kSlots = 1U << 14U;
   static constexpr std::uint16_t kFirstPort = 1024;
+  /// Of so many replies to our queries one is verified, beginning with the first: a pass over all
+  /// of its octets would cost more than the rest of the judging.
+  static constexpr unsigned kVerifyOneIn = 64;
 
   /// @param port  started, with one queue each way; its buffers come from `pool`.
   /// @param pool  of at least kMostSpare buffers more than can be under way. Both outlive this.
@@ -139,7 +143,8 @@ class Exchange {
   void Prepare(rte_mbuf* mbuf, std::uint64_t number, std::uint64_t stamp) noexcept;
   void Judge(Reply& reply) noexcept;
   [[nodiscard]] bool CameBack(const std::byte* frame) const noexcept;
-  [[nodiscard]] Verdict Compare(const Reply& reply, const Entry& entry) const noexcept;
+  [[nodiscard]] bool AddsUp(const Reply& reply) const noexcept;
+  [[nodiscard]] Verdict Compare(const Reply& reply, const Entry& entry, bool verify) const noexcept;
   void Recycle(unsigned received) noexcept;
   bool Refill(unsigned count) noexcept;
 
@@ -152,6 +157,7 @@ class Exchange {
   std::size_t entry_ = 0;     // which it asks
   std::uint64_t oldest_ = 0;  // nothing before it is under way
   std::uint64_t under_way_ = 0;
+  unsigned compared_ = 0;
   std::uint64_t lost_ = 0;
   unsigned spare_count_ = 0;
   std::array<rte_mbuf*, kBurst> received_{};

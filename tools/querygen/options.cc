@@ -77,7 +77,8 @@ void DeclareDevice(CLI::App& app, Options& options) {
 Parsed ParseOptions(int argc, char** argv) {
   CLI::App app(
       "Asks a DNS responder as fast as it can, or at a fixed rate, and compares every reply with "
-      "what was asked.");
+      "what was asked; of one reply in 64 it verifies lengths and checksums too, so the other end "
+      "must not leave those to a NIC.");
   app.set_version_flag("--version", "querygen " HF_VERSION);
   app.require_subcommand(1);
   Options options;

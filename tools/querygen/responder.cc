@@ -13,6 +13,7 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/wire/checksum.h"
 
 namespace holdfast::querygen {
 namespace {
@@ -39,7 +40,14 @@ void TurnRound(std::byte* frame) noexcept {
     udp = ip + io::kIpv6Octets;
   }
   Swap<std::uint16_t>(udp, udp + 2);
-  udp[io::kUdpOctets + 2] |= std::byte{0x80};
+  // A checksum takes no notice of what is swapped; of QR it does (RFC 1624, 3).
+  std::byte* flags = udp + io::kUdpOctets + 2;
+  const auto before = LoadAs<std::uint16_t>(flags);
+  flags[0] |= std::byte{0x80};
+  const auto sum = static_cast<std::uint16_t>(~LoadAs<std::uint16_t>(udp + 6));
+  StoreAs(udp + 6,
+          wire::CloseUdpSum(std::uint64_t{sum} + static_cast<std::uint16_t>(~before) +
+                            LoadAs<std::uint16_t>(flags)));
 }
 
 Status Launch(int (*run)(void*), void* self, unsigned lcore) {

@@ -21,8 +21,9 @@
 
 namespace holdfast::querygen {
 
-/// Turns round what comes in at a port until `stop`: swaps MAC addresses, addresses and ports, sets
-/// QR, and leaves the checksum as it is. One lcore. @return frames turned round.
+/// Turns round the queries that come in at a port until `stop`: swaps MAC addresses, addresses and
+/// ports, sets QR, and adapts the UDP checksum, which must be there. One lcore. @return frames
+/// turned round.
 std::uint64_t Reflect(std::uint16_t port, const std::atomic<bool>& stop) noexcept;
 
 /// Two rings, and a port at either end.
