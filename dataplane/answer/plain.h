@@ -40,30 +40,32 @@ inline std::size_t PutPlainRecord(const table::Snapshot& snapshot,
   return wire.size();
 }
 
-/// Writes the reply when it is a plain one and says so; else leaves everything as it was.
+/// Octets of a plain reply without its OPT and cookie at most: so any client takes it (RFC 1035
+/// 4.2.1), and a question and an address fit.
+inline constexpr std::size_t kMostPlain = wire::kPlainUdpOctets - kOptOctets - kCookieOptionOctets;
+
+/// What the header of a plain reply says.
+struct PlainHeader {
+  wire::Rcode rcode = wire::Rcode::kNoError;
+  unsigned answers = 0;
+  unsigned authorities = 0;
+};
+
+/// Writes header and OPT of a reply whose records end at `end`, and counts it but for its rcode.
 /// @param udp_octets  what we say we take over UDP.
-inline bool RespondPlainly(const table::Snapshot& snapshot,
-                           Job& job,
-                           const Query& query,
-                           std::uint16_t udp_octets,
-                           Tally& tally) noexcept {
-  if (query.entry == nullptr || query.entry->type != query.qtype || query.dnssec_ok ||
-      (query.asked & ~unsigned{kAskedCookie}) != 0 ||
-      query.qtype == static_cast<std::uint16_t>(wire::Type::kDs)) {
-    return false;
-  }
-  // Any reply of up to 512 octets fits (RFC 1035 4.2.1), and so does a question and an address.
-  const std::size_t begin = wire::kHeaderOctets + query.key.octets + 4;
-  constexpr std::size_t kMost = wire::kPlainUdpOctets - kOptOctets - kCookieOptionOctets;
+inline void ClosePlainly(Job& job,
+                         const Query& query,
+                         std::size_t end,
+                         const PlainHeader& header,
+                         std::uint16_t udp_octets,
+                         Tally& tally) noexcept {
   std::byte* m = job.message;
-  const std::size_t octets = PutPlainRecord(snapshot, query, m + begin, kMost - begin);
-  if (octets == 0) {
-    return false;
-  }
-  const std::size_t end = begin + octets;
-  // QR and AA, opcode and RD as asked; one question, one answer.
-  const std::uint64_t flags = 0x84U | (std::to_integer<unsigned>(m[2]) & 0x79U);
-  StoreAs(m + 2, flags | (std::uint64_t{1} << 24U) | (std::uint64_t{1} << 40U));
+  // QR and AA, opcode and RD as asked; one question.
+  const std::uint64_t flags = 0x84U | (std::to_integer<unsigned>(m[2]) & 0x79U) |
+                              (static_cast<std::uint64_t>(header.rcode) << 8U);
+  StoreAs(m + 2,
+          flags | (std::uint64_t{1} << 24U) | (std::uint64_t{header.answers} << 40U) |
+              (std::uint64_t{header.authorities} << 56U));
   const unsigned edns = query.has_edns ? 1 : 0;
   StoreBe16(m + 10, static_cast<std::uint16_t>(edns));
   // An OPT, whether it counts or not.
@@ -80,9 +82,30 @@ inline bool RespondPlainly(const table::Snapshot& snapshot,
   }
   job.reply_octets = static_cast<std::uint32_t>(end + (edns * (kOptOctets + options)));
   job.outcome = Outcome::kReply;
-  tally.Add(Counter::kNoError);
   tally.Add(Counter::kReplies);
   tally.Add(Counter::kEdns, edns);
+}
+
+/// Writes the reply when it is a plain one and says so; else leaves everything as it was.
+/// @param udp_octets  what we say we take over UDP.
+inline bool RespondPlainly(const table::Snapshot& snapshot,
+                           Job& job,
+                           const Query& query,
+                           std::uint16_t udp_octets,
+                           Tally& tally) noexcept {
+  if (query.entry == nullptr || query.entry->type != query.qtype || query.dnssec_ok ||
+      (query.asked & ~unsigned{kAskedCookie}) != 0 ||
+      query.qtype == static_cast<std::uint16_t>(wire::Type::kDs)) {
+    return false;
+  }
+  const std::size_t begin = wire::kHeaderOctets + query.key.octets + 4;
+  const std::size_t octets =
+      PutPlainRecord(snapshot, query, job.message + begin, kMostPlain - begin);
+  if (octets == 0) {
+    return false;
+  }
+  ClosePlainly(job, query, begin + octets, {.answers = 1}, udp_octets, tally);
+  tally.Add(Counter::kNoError);
   tally.Add(Counter::kLastResort, query.choice.last_resort ? 1 : 0);
   return true;
 }

@@ -12,6 +12,7 @@
 #include "dataplane/answer/lookup.h"
 #include "dataplane/answer/parse.h"
 #include "dataplane/answer/plain.h"
+#include "dataplane/answer/plain_negative.h"
 #include "dataplane/answer/scratch.h"
 #include "dataplane/answer/server_names.h"
 #include "dataplane/answer/write.h"
@@ -243,9 +244,11 @@ inline void FinishAll(const table::Snapshot& snapshot,
                       Scratch& scratch) noexcept {
   const std::uint16_t udp_octets = UdpOctets(snapshot.settings(), scratch);
   Query* query = scratch.query.data();
+  const table::NameRecord* encloser = nullptr;
   for (Job& job : jobs) {
     Query& q = *query++;
-    if (RespondPlainly(snapshot, job, q, udp_octets, scratch.tally)) [[likely]] {
+    if (RespondPlainly(snapshot, job, q, udp_octets, scratch.tally) ||
+        RespondPlainlyAbsent(snapshot, job, q, encloser, udp_octets, scratch.tally)) [[likely]] {
       continue;
     }
     if (q.todo < Todo::kError) {

@@ -49,7 +49,8 @@ class Plain : public testing::Test {
     if (FindAll(snapshot, queries) != 0) {
       DecideAll(snapshot, queries, scratch->random);
     }
-    answered.plain = RespondPlainly(snapshot, job, query, 1232, scratch->tally);
+    answered.plain = RespondPlainly(snapshot, job, query, 1232, scratch->tally) ||
+                     RespondPlainlyAbsent(snapshot, job, query, encloser_, 1232, scratch->tally);
     if (!plainly) {
       std::memcpy(buffer.get(), message.data(), message.size());
       scratch->tally.FlushTo({});
@@ -86,6 +87,7 @@ class Plain : public testing::Test {
   }
 
   test::TestTables tables_{Model()};
+  const table::NameRecord* encloser_ = nullptr;  // of the query before, as in a burst
 };
 
 TEST_F(Plain, IsWhatTheGeneralWayWouldHaveWritten) {
@@ -124,9 +126,30 @@ TEST_F(Plain, GivesACookieBack) {
   EXPECT_FALSE(IsPlain(ask(client + test::Option(3, ""))));
 }
 
+TEST_F(Plain, SaysWhatIsNotThere) {
+  // One after another: each may find the encloser of the one before.
+  const std::string lengthy = std::string(40, 'm') + ".more.test";
+  for (const std::string& name : {std::string("nothere.example.test"),
+                                  std::string("NotHere.eXample.TEST"),
+                                  std::string("nor.nothere.example.test"),
+                                  std::string("below.www.example.test"),
+                                  std::string("nothere.example.test"),
+                                  lengthy,
+                                  std::string("more.more.test"),
+                                  std::string("again.more.test"),
+                                  std::string("x.example.test")}) {
+    EXPECT_TRUE(IsPlain(Question(name))) << name;
+    EXPECT_TRUE(IsPlain(Question(name).Edns())) << name;
+    EXPECT_TRUE(IsPlain(Question(name, wire::Type::kAny).Edns({.size = 100}))) << name;
+    EXPECT_TRUE(IsPlain(Question(name, wire::Type::kDs))) << name;
+  }
+  EXPECT_TRUE(IsPlain(Question("www.example.test", wire::Type::kMx)));
+  EXPECT_TRUE(IsPlain(Question("www.example.test", wire::Type::kMx).Edns()));
+  EXPECT_TRUE(IsPlain(Question("multi.example.test", wire::Type::kMx)));
+}
+
 TEST_F(Plain, LeavesToTheGeneralWayWhatWantsMore) {
   for (const char* name : {"example.test",
-                           "nothere.example.test",
                            "multi.example.test",
                            "mv.example.test",
                            "alias.example.test",
@@ -135,7 +158,8 @@ TEST_F(Plain, LeavesToTheGeneralWayWhatWantsMore) {
   }
   EXPECT_FALSE(IsPlain(Question("www.example.test", wire::Type::kAny)));
   EXPECT_FALSE(IsPlain(Question("www.example.test", wire::Type::kDs)));
-  EXPECT_FALSE(IsPlain(Question("www.example.test", wire::Type::kMx)));
+  EXPECT_FALSE(IsPlain(Question("nothere.example.test").Edns({.flags = 0x8000})));
+  EXPECT_FALSE(IsPlain(Question("www.example.test", wire::Type::kRrsig)));
   EXPECT_FALSE(IsPlain(Question("www.example.test").Edns({.flags = 0x8000})));
   EXPECT_FALSE(IsPlain(Question("www.example.test").Edns({.version = 1})));
   EXPECT_FALSE(IsPlain(Question("www.example.test").Opcode(2)));
