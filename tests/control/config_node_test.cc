@@ -181,10 +181,10 @@ address_family = "any"
             (std::vector<CidrCollectionConfig>{
                 {"6f2d-1",
                  "isps",
-                 {"/etc/holdfast/isps.json", "/etc/holdfast/holdfast.toml:59:10: key 'blocks'"}},
+                 {"/etc/holdfast/isps.json", "/etc/holdfast/holdfast.toml:60:10: key 'blocks'"}},
                 {"6f2d-2",
                  "",
-                 {"/etc/holdfast/b.json", "/etc/holdfast/holdfast.toml:56:10: key 'blocks'"}}}));
+                 {"/etc/holdfast/b.json", "/etc/holdfast/holdfast.toml:57:10: key 'blocks'"}}}));
   ASSERT_EQ(node->check_overlays.size(), 1U);
   const CheckOverlay& overlay = node->check_overlays[0];
   EXPECT_EQ(overlay.id, "abc-1");

@@ -146,18 +146,21 @@ TEST_F(Plain, SaysWhatIsNotThere) {
   EXPECT_TRUE(IsPlain(Question("www.example.test", wire::Type::kMx)));
   EXPECT_TRUE(IsPlain(Question("www.example.test", wire::Type::kMx).Edns()));
   EXPECT_TRUE(IsPlain(Question("multi.example.test", wire::Type::kMx)));
+  EXPECT_TRUE(IsPlain(Question("example.test")));
 }
 
 TEST_F(Plain, LeavesToTheGeneralWayWhatWantsMore) {
-  for (const char* name : {"example.test",
-                           "multi.example.test",
+  for (const char* name : {"multi.example.test",
                            "mv.example.test",
                            "alias.example.test",
+                           "any.w.example.test",
+                           "host.sub.example.test",
                            "other.invalid"}) {
     EXPECT_FALSE(IsPlain(Question(name))) << name;
   }
   EXPECT_FALSE(IsPlain(Question("www.example.test", wire::Type::kAny)));
   EXPECT_FALSE(IsPlain(Question("www.example.test", wire::Type::kDs)));
+  EXPECT_FALSE(IsPlain(Question("example.test", wire::Type::kDs)));
   EXPECT_FALSE(IsPlain(Question("nothere.example.test").Edns({.flags = 0x8000})));
   EXPECT_FALSE(IsPlain(Question("www.example.test", wire::Type::kRrsig)));
   EXPECT_FALSE(IsPlain(Question("www.example.test").Edns({.flags = 0x8000})));
