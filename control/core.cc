@@ -205,9 +205,7 @@ std::vector<CompiledHealth> Core::Health() const {
 // ---- loads --------------------------------------------------------------------------------------
 
 Status Core::Put(const Prepared& prepared) {
-  for (const CompiledPool& pool : prepared.compiled.pools) {
-    HF_TRY(publisher_->PutPool(pool));
-  }
+  HF_TRY(publisher_->PutPools(prepared.compiled.pools));
   for (const CompiledZone& zone : prepared.compiled.zones) {
     HF_TRY(publisher_->PutZone(zone));
   }
@@ -378,9 +376,7 @@ void Core::Remember(const Prepared& prepared) {
 Result<Committed> Core::PublishPools(const std::vector<CompiledPool>& pools,
                                      std::span<const CompiledHealth> changed) {
   const auto put = [&]() -> Status {
-    for (const CompiledPool& pool : pools) {
-      HF_TRY(publisher_->PutPool(pool));
-    }
+    HF_TRY(publisher_->PutPools(pools));
     return publisher_->PutHealthOf(changed);
   }();
   if (!put) {

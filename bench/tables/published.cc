@@ -45,9 +45,7 @@ PublishedTables::PublishedTables(const control::Model& model,
 
   began_ns = MonotonicNs();
   const std::uint64_t empty = UsedOctets(*publisher_);
-  for (const auto& pool : compiled.pools) {
-    Must(publisher_->PutPool(pool));
-  }
+  Must(publisher_->PutPools(compiled.pools));
   const std::uint64_t with_pools = UsedOctets(*publisher_);
   for (const auto& zone : compiled.zones) {
     Must(publisher_->PutZone(zone));
@@ -71,9 +69,7 @@ PublishedTables::~PublishedTables() {
 
 control::Committed PublishedTables::Publish(const std::vector<control::CompiledPool>& pools,
                                             std::span<const control::CompiledHealth> changed) {
-  for (const auto& pool : pools) {
-    Must(publisher_->PutPool(pool));
-  }
+  Must(publisher_->PutPools(pools));
   Must(publisher_->PutHealthOf(changed));
   return Must(publisher_->Commit());
 }

@@ -28,30 +28,63 @@ table::Rule RuleOf(BlobKind kind) {
   return table::Rule::kRecordRrsets;
 }
 
-// Content hash of a blob; only control's memory depends on it.
-std::uint32_t ContentHash(BlobKind kind, std::string_view octets) {
-  const std::uint64_t hash = std::hash<std::string_view>{}(octets);
-  return static_cast<std::uint32_t>(hash >> 32U) ^ static_cast<std::uint32_t>(hash) ^
-         (static_cast<std::uint32_t>(kind) << 28U);
+// Every blob starts with the checksum of what follows it.
+constexpr std::size_t kSealed = sizeof(std::uint32_t);
+
+std::uint32_t ChecksumOf(std::string_view blob) {
+  const std::string_view rest = blob.substr(std::min(kSealed, blob.size()));
+  return table::Crc32c(rest.data(), rest.size());
+}
+
+void Seal(std::string& blob) {
+  const std::uint32_t crc = ChecksumOf(blob);
+  std::memcpy(blob.data(), &crc, sizeof(crc));
+}
+
+// Hash of a blob by the checksum of its content; spread, since the table goes by the upper bits.
+std::uint32_t HashOf(BlobKind kind, std::uint32_t checksum) {
+  return (checksum ^ (static_cast<std::uint32_t>(kind) << 28U)) * 0x9E3779B1U;
 }
 
 template <class T>
 void Append(std::string& to, const T& value) {
   to.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
+template <class T>
+void AppendAll(std::string& to, std::span<const T> values) {
+  to.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+}
 
-// Every blob starts with the checksum of what follows it.
-void Seal(std::string& blob) {
-  const std::uint32_t crc =
-      table::Crc32c(blob.data() + sizeof(std::uint32_t), blob.size() - sizeof(std::uint32_t));
-  std::memcpy(blob.data(), &crc, sizeof(crc));
+// The octets of an image that leads there.
+void Render(const ImageSpec& spec, const ImageLeads& leads, std::string& blob) {
+  HF_CHECK(!spec.record_ends.empty() && spec.wire.size() <= 65535 &&
+           spec.record_ends.size() <= 65535 && spec.relocations.size() <= 65535);
+  table::RrImage image{};
+  image.octets = static_cast<std::uint16_t>(spec.wire.size());
+  image.records = static_cast<std::uint16_t>(spec.record_ends.size());
+  image.kind = spec.kind;
+  image.additional = static_cast<std::uint8_t>(leads.additionals);
+  image.relocations = static_cast<std::uint16_t>(spec.relocations.size());
+  image.sigs_at = leads.sigs_at;
+  blob.clear();
+  Append(blob, image);
+  if (spec.kind == table::ImageKind::kReferral) {
+    Append(blob, table::ReferralHead{.authority = spec.authority, .required = spec.required});
+  }
+  AppendAll(blob, std::span(leads.additional).first(leads.additionals));
+  AppendAll(blob, std::span(spec.relocations));
+  if (spec.record_ends.size() > 1) {
+    AppendAll(blob, std::span(spec.record_ends));
+  }
+  blob += spec.wire;
+  Seal(blob);
 }
 
 }  // namespace
 
 Result<std::pair<std::uint32_t, bool>> Blobs::Intern(BlobKind kind, std::string_view octets) {
-  const std::uint32_t hash = ContentHash(kind, octets);
-  const auto same = [&](const BlobTable::Blob& blob) {
+  const std::uint32_t hash = HashOf(kind, LoadAs<std::uint32_t>(octets.data()));
+  const auto same = [&](const Blob& blob) {
     return blob.kind == kind && OctetsAt(kind, blob.at) == octets;
   };
   if (auto* blob = blobs_.Find(hash, same)) {
@@ -70,16 +103,58 @@ Result<std::pair<std::uint32_t, bool>> Blobs::Intern(BlobKind kind, std::string_
 }
 
 Result<std::uint32_t> Blobs::Image(const ImageSpec& spec) {
-  auto octets = Render(spec);
-  if (!octets) {
-    return std::unexpected(octets.error());
-  }
-  const auto placed = Intern(BlobKind::kImage, *octets);
+  ImageLeads leads;
+  HF_TRY(Count(spec, leads));
+  Render(spec, leads, rendered_);
+  const auto placed = Intern(BlobKind::kImage, rendered_);
   if (!placed || !placed->second) {
-    // Not placed, or there already with references of its own.
-    ReleaseReferencesOf(BlobKind::kImage, *octets);
+    Release(leads);  // not placed, or there already with references of its own
   }
   return placed ? Result<std::uint32_t>(placed->first) : std::unexpected(placed.error());
+}
+
+// What the image refers to, with references counted; with none when it fails.
+Status Blobs::Count(const ImageSpec& spec, ImageLeads& leads) {
+  HF_CHECK(spec.additional.size() <= table::kMaxAdditional);
+  if (spec.sigs != nullptr) {
+    const auto at = Image(*spec.sigs);
+    if (!at) {
+      return std::unexpected(at.error());
+    }
+    leads.sigs_at = *at;
+  }
+  for (const AdditionalSpec& additional : spec.additional) {
+    table::AdditionalRef ref{};
+    ref.type = additional.type;
+    ref.name_at = additional.name_at;
+    if (const auto* pool = std::get_if<RuleDigest>(&additional.answer)) {
+      ref.kind = RrsetKind::kPool;
+      ref.at = use_pool_(*pool);
+      if (ref.at == 0) {
+        Release(leads);
+        return Fail(ErrorCode::kInvalid, kLostPool);
+      }
+    } else {
+      ref.kind = RrsetKind::kImage;
+      const auto at = Image(*std::get<ImageSpecPtr>(additional.answer));
+      if (!at) {
+        Release(leads);
+        return std::unexpected(at.error());
+      }
+      ref.at = *at;
+    }
+    leads.additional[leads.additionals++] = ref;
+  }
+  return {};
+}
+
+void Blobs::Release(const ImageLeads& leads) {
+  if (leads.sigs_at != 0) {
+    Release(BlobKind::kImage, leads.sigs_at);
+  }
+  for (const auto& ref : std::span(leads.additional).first(leads.additionals)) {
+    ReleaseEntry({ref.type, ref.kind, 0, ref.at});
+  }
 }
 
 Result<std::uint32_t> Blobs::RrsetTable(std::span<const RrsetEntry> entries) {
@@ -151,71 +226,6 @@ Result<std::uint32_t> Blobs::Ordered(const CompiledOrder& order) {
   return placed ? Result<std::uint32_t>(placed->first) : std::unexpected(placed.error());
 }
 
-Result<std::string> Blobs::Render(const ImageSpec& spec) {
-  HF_CHECK(!spec.record_ends.empty() && spec.wire.size() <= 65535 &&
-           spec.record_ends.size() <= 65535 && spec.relocations.size() <= 65535 &&
-           spec.additional.size() <= table::kMaxAdditional);
-  table::RrImage image{};
-  image.octets = static_cast<std::uint16_t>(spec.wire.size());
-  image.records = static_cast<std::uint16_t>(spec.record_ends.size());
-  image.kind = spec.kind;
-  image.additional = static_cast<std::uint8_t>(spec.additional.size());
-  image.relocations = static_cast<std::uint16_t>(spec.relocations.size());
-  std::string blob;
-  Append(blob, image);
-  if (spec.kind == table::ImageKind::kReferral) {
-    Append(blob, table::ReferralHead{.authority = spec.authority, .required = spec.required});
-  }
-  const std::size_t head = blob.size();
-  // The references gathered so far stand in `blob` behind a header that counts all of them.
-  const auto give_back = [&](Error error) {
-    image.additional =
-        static_cast<std::uint8_t>((blob.size() - head) / sizeof(table::AdditionalRef));
-    std::memcpy(blob.data(), &image, sizeof(image));
-    ReleaseReferencesOf(BlobKind::kImage, blob);
-    return std::unexpected(std::move(error));
-  };
-  if (spec.sigs != nullptr) {
-    const auto at = Image(*spec.sigs);
-    if (!at) {
-      return std::unexpected(at.error());
-    }
-    image.sigs_at = *at;
-    std::memcpy(blob.data(), &image, sizeof(image));
-  }
-  for (const AdditionalSpec& additional : spec.additional) {
-    table::AdditionalRef ref{};
-    ref.type = additional.type;
-    ref.name_at = additional.name_at;
-    if (const auto* pool = std::get_if<RuleDigest>(&additional.answer)) {
-      ref.kind = RrsetKind::kPool;
-      ref.at = use_pool_(*pool);
-      if (ref.at == 0) {
-        return give_back({ErrorCode::kInvalid, kLostPool});
-      }
-    } else {
-      ref.kind = RrsetKind::kImage;
-      const auto at = Image(*std::get<ImageSpecPtr>(additional.answer));
-      if (!at) {
-        return give_back(at.error());
-      }
-      ref.at = *at;
-    }
-    Append(blob, ref);
-  }
-  for (const table::Relocation& relocation : spec.relocations) {
-    Append(blob, relocation);
-  }
-  if (spec.record_ends.size() > 1) {
-    for (const std::uint16_t end : spec.record_ends) {
-      Append(blob, end);
-    }
-  }
-  blob += spec.wire;
-  Seal(blob);
-  return blob;
-}
-
 std::string_view Blobs::OctetsAt(BlobKind kind, std::uint32_t at) const {
   const table::View view = writer_.view();
   std::size_t octets = 0;
@@ -245,19 +255,16 @@ std::string_view Blobs::OctetsAt(BlobKind kind, std::uint32_t at) const {
   return from == nullptr ? std::string_view() : std::string_view(from, octets);
 }
 
-BlobTable::Blob* Blobs::Find(BlobKind kind,
-                             std::uint32_t at,
-                             std::string_view octets,
-                             std::uint32_t& hash) {
-  hash = ContentHash(kind, octets);
-  return blobs_.Find(
-      hash, [&](const BlobTable::Blob& blob) { return blob.at == at && blob.kind == kind; });
+Blobs::Blob* Blobs::Find(BlobKind kind, std::uint32_t at, std::uint32_t hash) {
+  return blobs_.Find(hash, [&](const Blob& blob) { return blob.at == at && blob.kind == kind; });
 }
 
 void Blobs::Release(BlobKind kind, std::uint32_t at) {
   const std::string_view octets = OctetsAt(kind, at);
-  std::uint32_t hash = 0;
-  auto* blob = octets.empty() ? nullptr : Find(kind, at, octets, hash);
+  const std::uint32_t checksum = octets.empty() ? 0 : ChecksumOf(octets);
+  auto* blob = !octets.empty() && LoadAs<std::uint32_t>(octets.data()) == checksum
+                   ? Find(kind, at, HashOf(kind, checksum))
+                   : nullptr;
   if (blob == nullptr) {
     return writer_.Damaged(RuleOf(kind), at);
   }
@@ -315,8 +322,8 @@ void Blobs::ReleaseReferencesOf(BlobKind kind, std::string_view octets) {
 }
 
 bool Blobs::Adopt(BlobKind kind, std::uint32_t at) {
-  std::uint32_t hash = 0;
-  if (auto* blob = Find(kind, at, OctetsAt(kind, at), hash)) {
+  const std::uint32_t hash = HashOf(kind, ChecksumOf(OctetsAt(kind, at)));
+  if (auto* blob = Find(kind, at, hash)) {
     ++blob->references;
     return false;
   }
@@ -325,7 +332,7 @@ bool Blobs::Adopt(BlobKind kind, std::uint32_t at) {
 }
 
 void Blobs::AppendExtents(std::vector<Extent>& used) {
-  blobs_.ForEach([&](const BlobTable::Blob& blob) {
+  blobs_.ForEach([&](const Blob& blob) {
     used.push_back({blob.at, UnitsOf(OctetsAt(blob.kind, blob.at).size())});
   });
 }

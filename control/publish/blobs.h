@@ -2,16 +2,26 @@
 // long names, tables of proofs. Also renders an ImageSpec into its octets. Control core only.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 
 #include "control/compile/compiled.h"
-#include "control/publish/blob_table.h"
 #include "control/publish/image_writer.h"
+#include "control/publish/open_table.h"
 
 namespace holdfast::control {
+
+enum class BlobKind : std::uint8_t { kImage, kRrsetTable, kName, kOrdered };
+
+/// What an image refers to, where that lies.
+struct ImageLeads {
+  std::uint32_t sigs_at = 0;
+  std::size_t additionals = 0;
+  std::array<table::AdditionalRef, table::kMaxAdditional> additional{};
+};
 
 class Blobs {
  public:
@@ -47,20 +57,26 @@ class Blobs {
   [[nodiscard]] std::size_t size() const noexcept { return blobs_.size(); }
 
  private:
-  /// @return the offset and whether the blob is new.
+  // Where a blob lies and how often it is referred to.
+  struct Blob {
+    std::uint32_t at = 0;
+    std::uint32_t hash = 0;  // of its content
+    std::uint32_t references = 0;
+    BlobKind kind = BlobKind::kImage;
+  };
+  /// @param octets  sealed. @return the offset and whether the blob is new.
   Result<std::pair<std::uint32_t, bool>> Intern(BlobKind kind, std::string_view octets);
-  /// Null when it is not known. @param hash  gets the hash of its content.
-  BlobTable::Blob* Find(BlobKind kind,
-                        std::uint32_t at,
-                        std::string_view octets,
-                        std::uint32_t& hash);
-  Result<std::string> Render(const ImageSpec& spec);
+  /// Null when it is not known. @param hash  of its content.
+  Blob* Find(BlobKind kind, std::uint32_t at, std::uint32_t hash);
+  Status Count(const ImageSpec& spec, ImageLeads& leads);
+  void Release(const ImageLeads& leads);
   void ReleaseReferencesOf(BlobKind kind, std::string_view octets);
 
   ImageWriter& writer_;
   UsePool use_pool_;
   ReleasePool release_pool_;
-  BlobTable blobs_;
+  OpenTable<Blob> blobs_;
+  std::string rendered_;  // working space of Image
 };
 
 }  // namespace holdfast::control

@@ -134,8 +134,7 @@ void Publisher::SetUp(table::Mapping mapping, ImageLock lock) {
       [this](const RuleDigest& rule) { return UsePool(rule); },
       [this](std::uint32_t slot_at) { ReleasePool(slot_at); });
   index_ = std::make_unique<NameIndex>(*writer_, 0);
-  slots_.clear();
-  pools_.clear();
+  pools_ = {};
   zones_.clear();
   waiting_.clear();
 }
@@ -239,7 +238,6 @@ Status Publisher::StartAnew(std::vector<std::string>& notes) {
                    std::move(shared_),
                    std::move(blobs_),
                    std::move(index_),
-                   std::exchange(slots_, {}),
                    std::exchange(pools_, {}),
                    std::exchange(zones_, {}),
                    std::exchange(waiting_, {})};
@@ -266,7 +264,6 @@ void Publisher::GoBack() {
   blobs_ = std::move(before.blobs);
   shared_ = std::move(before.shared);
   writer_ = std::move(before.writer);
-  slots_ = std::move(before.slots);
   pools_ = std::move(before.pools);
   zones_ = std::move(before.zones);
   waiting_ = std::move(before.waiting);

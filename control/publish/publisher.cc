@@ -474,9 +474,11 @@ void Publisher::Abort() {
     }
   }
   for (const Waiting& kept : replaced_ | std::views::reverse) {
-    if (const auto pool = pools_.find(kept.owner);
-        kept.kind == Kind::kDecision && pool != pools_.end()) {
-      pool->second.decision_at = kept.at;
+    if (kept.kind != Kind::kDecision) {
+      continue;
+    }
+    if (Pool* pool = pools_.At(kept.owner)) {
+      pool->decision_at = kept.at;
     }
   }
   // A reader may be looking at something unpublished this very moment (to find that it is not for

@@ -19,6 +19,7 @@
 #include "control/publish/grace.h"
 #include "control/publish/image_writer.h"
 #include "control/publish/name_index.h"
+#include "control/publish/pool_table.h"
 #include "control/publish/shared_blobs.h"
 
 namespace holdfast::control {
@@ -89,6 +90,8 @@ class Publisher {
   // Each returns kExhausted when the tables are full: Abort then.
   /// A pool's decision. Before the zones and pools that refer to it. No-op when it is the same.
   Status PutPool(const CompiledPool& pool);
+  /// The same of many, one after the other; ends at the first that does not fit.
+  Status PutPools(std::span<const CompiledPool> pools);
   /// Puts a zone in place of what is there under its origin: what is equal stays, what differs is
   /// replaced, what is gone dies.
   Status PutZone(const CompiledZone& zone);
@@ -126,12 +129,7 @@ class Publisher {
   [[nodiscard]] const std::string& image_path() const noexcept { return image_path_; }
 
  private:
-  struct Pool {
-    RuleDigest rule;
-    std::uint32_t references = 0;   // of records, tables, images and decisions
-    std::uint32_t versions = 0;     // decisions that hang at the slot
-    std::uint32_t decision_at = 0;  // the newest of them
-  };
+  using Pool = PoolTable::Pool;
   struct Zone {
     std::uint32_t slot_at = 0;
     std::uint32_t version_at = 0;
@@ -158,8 +156,6 @@ class Publisher {
     std::uint32_t owner = 0;  // kDecision: its pool's slot
   };
 
-  using Slots = std::unordered_map<RuleDigest, std::uint32_t, RuleDigestHash>;  // -> PoolSlot
-
   // The image that is served while its successor is being filled.
   struct Before {
     std::string image_path;
@@ -169,8 +165,7 @@ class Publisher {
     std::unique_ptr<SharedBlobs> shared;
     std::unique_ptr<Blobs> blobs;
     std::unique_ptr<NameIndex> index;
-    Slots slots;
-    std::unordered_map<std::uint32_t, Pool> pools;
+    PoolTable pools;
     std::unordered_map<std::string, Zone> zones;
     std::deque<Waiting> waiting;
   };
@@ -204,15 +199,16 @@ class Publisher {
   }
 
   // put_pool.cc
-  Result<std::string> DecisionOctets(const CompiledPool& pool);
+  Status MakeDecision(const CompiledPool& pool);
   [[nodiscard]] Status LostPool();
-  Result<std::vector<table::Outcome>> OutcomesOf(const CompiledPool& pool);
+  Status MakeOutcomes(const CompiledPool& pool, std::span<table::Outcome> outcomes);
   Status UseShared(const CompiledPool& pool, table::Decision& decision, table::SwitchHead& head);
   void Release(std::span<const table::Outcome> outcomes);
   void ReleaseDecision(const table::DecisionParts& parts);
-  static table::DecisionParts PartsOf(const std::string& octets);
-  Status PutDecision(std::uint32_t slot_at, const std::string& octets);
-  Status MakePool(const CompiledPool& pool, const std::string& octets);
+  void ReleaseShared(std::uint32_t location_at, std::uint32_t map_at);
+  [[nodiscard]] table::DecisionParts MadeParts() const;
+  Status PutDecision(Pool& pool);
+  Status MakePool(const CompiledPool& pool);
   std::uint32_t UsePool(const RuleDigest& rule);
   void ReleasePool(std::uint32_t slot_at);
 
@@ -266,11 +262,12 @@ class Publisher {
   std::unique_ptr<SharedBlobs> shared_;
   std::unique_ptr<NameIndex> index_;
   std::unique_ptr<Grace> grace_;
-  Slots slots_;
-  std::unordered_map<std::uint32_t, Pool> pools_;  // PoolSlot -> what is known of it
+  PoolTable pools_;
   std::unordered_map<std::string, Zone> zones_;
-  std::deque<Waiting> waiting_;   // generation ascending
-  std::optional<Before> before_;  // what a move is about to leave
+  std::deque<Waiting> waiting_;     // generation ascending
+  std::optional<Before> before_;    // what a move is about to leave
+  std::string made_;                // working space of PutPool: the decision, not in the image yet
+  std::size_t put_since_beat_ = 0;  // pools and their rows
 
   // The transaction.
   std::vector<Waiting> fresh_;     // what it made: given back by Abort

@@ -7,22 +7,28 @@
 
 namespace holdfast::control {
 
+namespace {
+
+constexpr std::size_t kBeatRows = 4096;  // put between two signs of life: some milliseconds' work
+
+}  // namespace
+
 std::uint32_t Publisher::UsePool(const RuleDigest& rule) {
-  const auto it = slots_.find(rule);
-  if (it == slots_.end()) {
+  Pool* pool = pools_.Find(rule);
+  if (pool == nullptr) {
     return 0;
   }
-  ++pools_.at(it->second).references;
-  return it->second;
+  ++pool->references;
+  return pool->slot_at;
 }
 
 // The last reference gone: the pool goes at the next generation, unless someone uses it by then.
 void Publisher::ReleasePool(std::uint32_t slot_at) {
-  const auto it = pools_.find(slot_at);
-  if (it == pools_.end() || it->second.references == 0) {
+  Pool* pool = pools_.At(slot_at);
+  if (pool == nullptr || pool->references == 0) {
     return writer_->Damaged(table::Rule::kPoolPlace, slot_at);
   }
-  if (--it->second.references == 0) {
+  if (--pool->references == 0) {
     Wait({Next().value(), Kind::kPool, slot_at});
   }
 }
@@ -46,42 +52,46 @@ void Publisher::Release(std::span<const table::Outcome> outcomes) {
 // Everything that a decision counts a reference of.
 void Publisher::ReleaseDecision(const table::DecisionParts& parts) {
   Release(parts.outcomes);
-  for (const std::uint32_t at : {parts.decision->location_at, parts.map_at}) {
+  ReleaseShared(parts.decision->location_at, parts.map_at);
+}
+
+void Publisher::ReleaseShared(std::uint32_t location_at, std::uint32_t map_at) {
+  for (const std::uint32_t at : {location_at, map_at}) {
     if (at != 0) {
       shared_->Release(at);
     }
   }
 }
 
-// The parts of a decision that is not in the image yet.
-table::DecisionParts Publisher::PartsOf(const std::string& octets) {
-  return table::OpenDecision({reinterpret_cast<const std::byte*>(octets.data()), octets.size()},
-                             reinterpret_cast<const table::Decision*>(octets.data()));
+// The parts of the decision in `made_`.
+
+table::DecisionParts Publisher::MadeParts() const {
+  return table::OpenDecision({reinterpret_cast<const std::byte*>(made_.data()), made_.size()},
+                             reinterpret_cast<const table::Decision*>(made_.data()));
 }
 
 // With their references counted; with none when there is no room.
-Result<std::vector<table::Outcome>> Publisher::OutcomesOf(const CompiledPool& pool) {
-  std::vector<table::Outcome> outcomes;
-  outcomes.reserve(pool.outcomes.size());
-  for (const CompiledOutcome& from : pool.outcomes) {
-    table::Outcome outcome{from.upto, 0, from.kind, from.take, from.flags, 0};
+Status Publisher::MakeOutcomes(const CompiledPool& pool, std::span<table::Outcome> outcomes) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const CompiledOutcome& from = pool.outcomes[i];
+    std::uint32_t at = 0;
     if (from.kind == table::OutcomeKind::kPool) {
-      outcome.at = UsePool(std::get<RuleDigest>(from.answer));
-      if (outcome.at == 0) {
-        Release(outcomes);
-        return std::unexpected(LostPool().error());
+      at = UsePool(std::get<RuleDigest>(from.answer));
+      if (at == 0) {
+        Release(outcomes.first(i));
+        return LostPool();
       }
     } else if (from.kind != table::OutcomeKind::kNodata) {
-      const auto at = blobs_->Image(*std::get<ImageSpecPtr>(from.answer));
-      if (!at) {
-        Release(outcomes);
-        return std::unexpected(at.error());
+      const auto image = blobs_->Image(*std::get<ImageSpecPtr>(from.answer));
+      if (!image) {
+        Release(outcomes.first(i));
+        return std::unexpected(image.error());
       }
-      outcome.at = *at;
+      at = *image;
     }
-    outcomes.push_back(outcome);
+    outcomes[i] = {from.upto, at, from.kind, from.take, from.flags, 0};
   }
-  return outcomes;
+  return {};
 }
 
 Status Publisher::UseShared(const CompiledPool& pool,
@@ -106,118 +116,123 @@ Status Publisher::UseShared(const CompiledPool& pool,
 }
 
 // The decision without `born` and `older_at`, with its references counted.
-Result<std::string> Publisher::DecisionOctets(const CompiledPool& pool) {
+Status Publisher::MakeDecision(const CompiledPool& pool) {
   const bool is_switch = pool.row_map != nullptr;
   HF_CHECK(!pool.outcomes.empty() &&
            (is_switch ? pool.location != nullptr && !pool.list_ends.empty() &&
                             pool.list_ends.size() <= table::kMaxLists &&
                             !pool.list_of_row.empty() && pool.list_of_row.size() <= table::kMaxRows
                       : pool.outcomes.size() <= table::kMaxOutcomes));
-  auto outcomes = OutcomesOf(pool);
-  if (!outcomes) {
-    return std::unexpected(outcomes.error());
-  }
   table::Decision decision{};
-  table::SwitchHead head{};
-  if (const Status shared = UseShared(pool, decision, head); !shared) {
-    Release(*outcomes);
-    return std::unexpected(shared.error());
-  }
   decision.op = is_switch ? table::DecisionOp::kSwitch : table::DecisionOp::kDraw;
   decision.count =
       static_cast<std::uint16_t>(is_switch ? pool.list_ends.size() : pool.outcomes.size());
-  std::string octets(sizeof(decision), '\0');
-  const auto append = [&octets](const void* data, std::size_t size) {
-    octets.append(static_cast<const char*>(data), size);
+  table::SwitchHead head{};
+  if (const Status shared = UseShared(pool, decision, head); !shared) {
+    return shared;
+  }
+  made_.assign(sizeof(decision), '\0');
+  const auto append = [this](const void* data, std::size_t size) {
+    made_.append(static_cast<const char*>(data), size);
   };
   if (is_switch) {
-    head.outcomes = static_cast<std::uint32_t>(outcomes->size());
+    head.outcomes = static_cast<std::uint32_t>(pool.outcomes.size());
     head.rows = static_cast<std::uint16_t>(pool.list_of_row.size());
     append(&head, sizeof(head));
     append(pool.list_ends.data(), pool.list_ends.size() * sizeof(std::uint32_t));
     append(pool.list_of_row.data(), pool.list_of_row.size() * sizeof(std::uint16_t));
-    octets.append(pool.list_of_row.size() % 2 * sizeof(std::uint16_t), '\0');
+    made_.append(pool.list_of_row.size() % 2 * sizeof(std::uint16_t), '\0');
   }
-  append(outcomes->data(), outcomes->size() * sizeof(table::Outcome));
-  std::memcpy(octets.data(), &decision, sizeof(decision));
-  decision.crc32c = table::ChecksumOf(PartsOf(octets));
-  std::memcpy(octets.data(), &decision, sizeof(decision));
-  return octets;
+  const std::size_t outcomes_at = made_.size();
+  made_.resize(outcomes_at + (pool.outcomes.size() * sizeof(table::Outcome)));
+  auto* outcomes = reinterpret_cast<table::Outcome*>(made_.data() + outcomes_at);
+  if (const Status made = MakeOutcomes(pool, {outcomes, pool.outcomes.size()}); !made) {
+    ReleaseShared(decision.location_at, head.map_at);
+    return made;
+  }
+  std::memcpy(made_.data(), &decision, sizeof(decision));
+  decision.crc32c = table::ChecksumOf(MadeParts());
+  std::memcpy(made_.data(), &decision, sizeof(decision));
+  return {};
 }
 
-Status Publisher::PutPool(const CompiledPool& pool) {
-  Beat();  // one with many rows takes its time, and there may be thousands
-  auto octets = DecisionOctets(pool);
-  if (!octets) {
-    return std::unexpected(octets.error());
+Status Publisher::PutPools(std::span<const CompiledPool> pools) {
+  for (const CompiledPool& pool : pools) {
+    HF_TRY(PutPool(pool));
   }
-  const auto slot = slots_.find(pool.rule);
-  if (slot == slots_.end()) {
-    return MakePool(pool, *octets);
+  return {};
+}
+
+Status Publisher::PutPool(const CompiledPool& compiled) {
+  put_since_beat_ += 1 + compiled.outcomes.size() + compiled.list_of_row.size();
+  if (put_since_beat_ >= kBeatRows) {
+    put_since_beat_ = 0;
+    Beat();
   }
-  const std::uint32_t at = pools_.at(slot->second).decision_at;
-  if (writer_->At<table::PoolSlot>(slot->second)->decision_at.load(std::memory_order_relaxed) !=
-      at) {
-    writer_->Damaged(table::Rule::kPoolPlace, slot->second);
+  HF_TRY(MakeDecision(compiled));
+  Pool* pool = pools_.Find(compiled.rule);
+  if (pool == nullptr) {
+    return MakePool(compiled);
+  }
+  if (writer_->At<table::PoolSlot>(pool->slot_at)->decision_at.load(std::memory_order_relaxed) !=
+      pool->decision_at) {
+    writer_->Damaged(table::Rule::kPoolPlace, pool->slot_at);
   }
   // A count is compared with all the rest; here it only must not lead out of the image.
-  const char* now = writer_->view().At<char>(at, octets->size());
+  const char* now = writer_->view().At<char>(pool->decision_at, made_.size());
   constexpr std::size_t kSame = offsetof(table::Decision, crc32c);
-  if (now != nullptr &&
-      std::memcmp(now + kSame, octets->data() + kSame, octets->size() - kSame) == 0) {
-    ReleaseDecision(PartsOf(*octets));
+  if (now != nullptr && std::memcmp(now + kSame, made_.data() + kSame, made_.size() - kSame) == 0) {
+    ReleaseDecision(MadeParts());
     return {};
   }
-  return PutDecision(slot->second, *octets);
+  return PutDecision(*pool);
 }
 
-Status Publisher::MakePool(const CompiledPool& pool, const std::string& octets) {
-  const std::uint32_t at = writer_->arena().Allocate(UnitsOf(octets.size()));
+Status Publisher::MakePool(const CompiledPool& pool) {
+  const std::uint32_t at = writer_->arena().Allocate(UnitsOf(made_.size()));
   const std::uint32_t slot_at =
       at == 0 ? 0 : writer_->arena().Allocate(UnitsOf(sizeof(table::PoolSlot)));
   if (slot_at == 0) {
-    ReleaseDecision(PartsOf(octets));
+    ReleaseDecision(MadeParts());
     if (at != 0) {
-      writer_->arena().Free(at, UnitsOf(octets.size()));
+      writer_->arena().Free(at, UnitsOf(made_.size()));
     }
     return TablesFull();
   }
-  std::memcpy(writer_->At<char>(at), octets.data(), octets.size());
+  std::memcpy(writer_->At<char>(at), made_.data(), made_.size());
   auto& slot = *writer_->At<table::PoolSlot>(slot_at);
   std::memset(static_cast<void*>(&slot), 0, sizeof(slot));
   slot.type = pool.type;
   slot.rule[0] = pool.rule.word[0];
   slot.rule[1] = pool.rule.word[1];
   slot.decision_at.store(at, std::memory_order_relaxed);  // born 0: nobody knows the slot yet
-  slots_.emplace(pool.rule, slot_at);
-  pools_.emplace(slot_at, Pool{pool.rule, 0, 1, at});
+  pools_.Add({.rule = pool.rule, .slot_at = slot_at, .versions = 1, .decision_at = at});
   Wait({Next().value(), Kind::kPool, slot_at});  // made for nothing if nobody comes to use it
   return {};
 }
 
-Status Publisher::PutDecision(std::uint32_t slot_at, const std::string& octets) {
-  Pool& pool = pools_.at(slot_at);
+Status Publisher::PutDecision(Pool& pool) {
   if (pool.versions + 1 >= table::kMaxVersions) {
-    ReleaseDecision(PartsOf(octets));
+    ReleaseDecision(MadeParts());
     return Fail(ErrorCode::kExhausted,
                 "a reader holds back " + std::to_string(pool.versions) + " versions of one pool");
   }
-  const std::uint32_t at = writer_->arena().Allocate(UnitsOf(octets.size()));
+  const std::uint32_t at = writer_->arena().Allocate(UnitsOf(made_.size()));
   if (at == 0) {
-    ReleaseDecision(PartsOf(octets));
+    ReleaseDecision(MadeParts());
     return TablesFull();
   }
-  auto& newest = writer_->At<table::PoolSlot>(slot_at)->decision_at;
+  auto& newest = writer_->At<table::PoolSlot>(pool.slot_at)->decision_at;
   const std::uint32_t before = std::exchange(pool.decision_at, at);
-  std::memcpy(writer_->At<char>(at), octets.data(), octets.size());
+  std::memcpy(writer_->At<char>(at), made_.data(), made_.size());
   auto& decision = *writer_->At<table::Decision>(at);
   decision.born = Next().value();
   decision.older_at = before;
   Crash("pool");
   writer_->Poke(newest, at);
   ++pool.versions;
-  fresh_.push_back({0, Kind::kDecision, at, 0, slot_at});
-  replaced_.push_back({0, Kind::kDecision, before, at, slot_at});
+  fresh_.push_back({0, Kind::kDecision, at, 0, pool.slot_at});
+  replaced_.push_back({0, Kind::kDecision, before, at, pool.slot_at});
   return {};
 }
 

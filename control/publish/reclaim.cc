@@ -52,8 +52,8 @@ void Publisher::Free(const Waiting& waiting) {
       break;
     case Kind::kDecision:
       Detach<table::Decision>(waiting);
-      if (const auto pool = pools_.find(waiting.owner); pool != pools_.end()) {
-        --pool->second.versions;
+      if (Pool* pool = pools_.At(waiting.owner)) {
+        --pool->versions;
       }
       FreeDecision(waiting.at);
       break;
@@ -135,20 +135,16 @@ void Publisher::FreeZoneVersion(std::uint32_t at) {
 }
 
 void Publisher::FreePool(std::uint32_t slot_at) {
-  const auto it = pools_.find(slot_at);
-  if (it == pools_.end() || it->second.references != 0) {
+  const Pool* pool = pools_.At(slot_at);
+  if (pool == nullptr || pool->references != 0) {
     return;  // gone already, or in use again
   }
-  if (it->second.versions > 1) {
+  if (pool->versions > 1) {
     Wait({Next().value(), Kind::kPool, slot_at});  // after its older decisions
     return;
   }
-  const std::uint32_t decision_at = it->second.decision_at;
-  if (const auto slot = slots_.find(it->second.rule);
-      slot != slots_.end() && slot->second == slot_at) {
-    slots_.erase(slot);
-  }
-  pools_.erase(it);
+  const std::uint32_t decision_at = pool->decision_at;
+  pools_.Remove(*pool);
   FreeDecision(decision_at);
   writer_->arena().Free(slot_at, UnitsOf(sizeof(table::PoolSlot)));
 }

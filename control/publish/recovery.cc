@@ -254,8 +254,8 @@ Status Recovery::AdoptImage(std::uint32_t at) {
 }
 
 Status Recovery::AdoptPool(std::uint32_t slot_at) {
-  if (const auto it = p_.pools_.find(slot_at); it != p_.pools_.end()) {
-    ++it->second.references;
+  if (auto* pool = p_.pools_.At(slot_at)) {
+    ++pool->references;
     return {};
   }
   const auto* slot = view_.At<table::PoolSlot>(slot_at);
@@ -263,17 +263,15 @@ Status Recovery::AdoptPool(std::uint32_t slot_at) {
     return Damaged("a pool", slot_at);
   }
   Take(slot_at, sizeof(*slot));
-  const RuleDigest rule{{slot->rule[0], slot->rule[1]}};
-  p_.slots_.emplace(rule, slot_at);
-  p_.pools_.emplace(slot_at, Publisher::Pool{rule, 1, 0});
+  p_.pools_.Add({.rule = {{slot->rule[0], slot->rule[1]}}, .slot_at = slot_at, .references = 1});
   ++depth_;
   auto& newest = p_.writer_->At<table::PoolSlot>(slot_at)->decision_at;
   HF_TRY(AdoptVersions<table::Decision>(
       newest, Kind::kDecision, slot_at, [&](std::uint32_t at) -> Status {
-        ++p_.pools_.at(slot_at).versions;
+        ++p_.pools_.At(slot_at)->versions;
         return AdoptDecision(at);
       }));
-  p_.pools_.at(slot_at).decision_at = newest.load(std::memory_order_relaxed);
+  p_.pools_.At(slot_at)->decision_at = newest.load(std::memory_order_relaxed);
   --depth_;
   return {};
 }

@@ -157,9 +157,7 @@ class PublishTest : public testing::Test {
     return reinterpret_cast<const table::RootBlock*>(root->data())->announced_seq.load();
   }
   Committed Publish(const CompiledZone& zone, const std::vector<CompiledPool>& pools = {}) {
-    for (const auto& pool : pools) {
-      EXPECT_TRUE(publisher_->PutPool(pool));
-    }
+    EXPECT_TRUE(publisher_->PutPools(pools));
     EXPECT_TRUE(publisher_->PutZone(zone));
     auto committed = publisher_->Commit();
     EXPECT_TRUE(committed) << committed.error().message;

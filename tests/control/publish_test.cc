@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <random>
 #include <sys/wait.h>
 #include <thread>
 
@@ -15,36 +13,6 @@
 
 namespace holdfast::control {
 namespace {
-
-TEST(BlobTable, FindsWhatIsThereAndNothingElseWhateverCameAndWent) {
-  BlobTable table;
-  std::map<std::uint32_t, std::uint32_t> there;  // place -> hash
-  std::mt19937 random(20261122);
-  const auto find = [&table](std::uint32_t at, std::uint32_t hash) {
-    return table.Find(hash, [at](const BlobTable::Blob& blob) { return blob.at == at; });
-  };
-  for (std::uint32_t step = 1; step < 20'000; ++step) {
-    if (there.size() < 200 && random() % 5 < 3) {
-      // Many share a hash, or the last places of the array, from where they go on at the first.
-      const auto hash = static_cast<std::uint32_t>(random() % 3 == 0 ? 0xffffffff - random() % 4
-                                                                     : random() << 24U);
-      table.Add({step, hash, 1, BlobKind::kImage});
-      there[step] = hash;
-    } else if (!there.empty()) {
-      const auto gone = std::next(there.begin(), static_cast<int>(random() % there.size()));
-      const auto [at, hash] = *gone;
-      table.Remove(find(at, hash));
-      there.erase(gone);
-      ASSERT_EQ(find(at, hash), nullptr);
-    }
-    ASSERT_EQ(table.size(), there.size());
-    if (step % 50 == 0) {
-      for (const auto& [at, hash] : there) {
-        ASSERT_NE(find(at, hash), nullptr);
-      }
-    }
-  }
-}
 
 TEST_F(PublishTest, ShowsNothingBeforeTheFirstCommitAndEverythingAfter) {
   Open();
