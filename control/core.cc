@@ -311,7 +311,7 @@ Result<Committed> Core::ApplyBy(Prepared& prepared, const std::function<Status()
   FollowRoutingControls();
   HF_TRY(monitor_->Configure(prepared.model->checks));
   const auto current = Health();
-  evaluation->Recompile(current);
+  evaluation->TakeOver(current);
   prepared.compiled.pools = evaluation->CompileAll();
   if (const auto done = put(); !done) {
     if (before != nullptr) {
@@ -373,19 +373,20 @@ void Core::Remember(const Prepared& prepared) {
 
 // ---- transitions --------------------------------------------------------------------------------
 
-Result<Committed> Core::PublishPools(const std::vector<CompiledPool>& pools,
-                                     std::span<const CompiledHealth> changed) {
-  const auto put = [&]() -> Status {
-    HF_TRY(publisher_->PutPools(pools));
-    return publisher_->PutHealthOf(changed);
-  }();
-  if (!put) {
-    publisher_->Abort();
-    return std::unexpected(put.error());
+Result<Committed> Core::Publish(const Decide& decide, std::span<const CompiledHealth> changed) {
+  auto put = decide([this](std::span<const CompiledPool> pools) {
+    last_resort_.Note(pools);
+    return publisher_->PutPools(pools);
+  });
+  if (put) {
+    put = publisher_->PutHealthOf(changed);
   }
-  auto committed = publisher_->Commit();
-  if (!committed) {
+  auto committed = put ? publisher_->Commit() : std::unexpected(put.error());
+  if (committed) {
+    last_resort_.Settle();
+  } else {
     publisher_->Abort();
+    last_resort_.Forget();
   }
   return committed;
 }
@@ -409,8 +410,15 @@ Status Core::OnTransitions() {
     changed.push_back(HealthOf(transition));
     Saved(transition);
   }
-  const auto pools = evaluation_->Recompile(changed);
-  const auto committed = PublishPools(pools, changed);
+  std::size_t pools = 0;
+  const auto committed = Publish(
+      [&](const TakePools& take) {
+        return evaluation_->Recompile(changed, [&](std::span<const CompiledPool> decided) {
+          pools += decided.size();
+          return take(decided);
+        });
+      },
+      changed);
   if (!committed) {
     behind_ = committed.error().message;
     spdlog::error("transitions wait: {}", behind_);
@@ -434,7 +442,7 @@ Status Core::OnTransitions() {
         health::OverrideText(transition.ordered.to),
         UntilText(transition.ordered),
         committed->generation.value(),
-        pools.size(),
+        pools,
         transition.observed_ns,
         Microseconds(transition.observed_ns, now_ns),
         waited,
@@ -443,7 +451,6 @@ Status Core::OnTransitions() {
         transition.reason);
   }
   keep_for_others();
-  last_resort_.Take(pools);
   return {};
 }
 
@@ -488,11 +495,10 @@ void Core::Tick() {
     return;
   }
   const auto health = evaluation_->health();
-  const auto pools = evaluation_->CompileAll();
-  const auto committed = PublishPools(pools, health);
+  const auto committed =
+      Publish([this](const TakePools& take) { return take(evaluation_->CompileAll()); }, health);
   if (committed) {
     behind_.clear();
-    last_resort_.Take(pools);
     spdlog::info("caught up at generation {}", committed->generation.value());
   }
 }

@@ -107,8 +107,8 @@ class Core {
   Result<Committed> ApplyBy(Prepared& prepared, const std::function<Status()>& put);
   void Remember(const Prepared& prepared);
   void Saved(const health::Transition& transition);
-  Result<Committed> PublishPools(const std::vector<CompiledPool>& pools,
-                                 std::span<const CompiledHealth> changed);
+  using Decide = std::function<Status(const TakePools&)>;
+  Result<Committed> Publish(const Decide& decide, std::span<const CompiledHealth> changed);
 
   NodeConfig node_;
   std::shared_ptr<const Model> model_;

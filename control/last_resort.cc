@@ -41,13 +41,14 @@ void LastResort::Load(std::span<const CompiledZone> zones,
     }
   }
   std::erase_if(firing_, [this](const RuleDigest& rule) { return !names_.contains(rule); });
-  Take(pools);
+  Note(pools);
+  Settle();
   if (!news) {
     told_ = {};
   }
 }
 
-void LastResort::Take(std::span<const CompiledPool> pools) {
+void LastResort::Note(std::span<const CompiledPool> pools) {
   if (!wanted_) {
     return;
   }
@@ -55,14 +56,21 @@ void LastResort::Take(std::span<const CompiledPool> pools) {
     const bool fires = Fires(pool);
     // One without a name is a step on the way of others that have one.
     if (fires != firing_.contains(pool.rule) && names_.contains(pool.rule)) {
-      if (fires) {
-        firing_.insert(pool.rule);
-      } else {
-        firing_.erase(pool.rule);
-      }
-      Tell(pool.rule, fires);
+      noted_.push_back({pool.rule, fires});
     }
   }
+}
+
+void LastResort::Settle() {
+  for (const auto& [rule, fires] : noted_) {
+    if (fires) {
+      firing_.insert(rule);
+    } else {
+      firing_.erase(rule);
+    }
+    Tell(rule, fires);
+  }
+  noted_.clear();
 }
 
 void LastResort::Tell(const RuleDigest& rule, bool fires) {

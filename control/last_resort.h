@@ -33,8 +33,11 @@ class LastResort {
   /// After a load. The first one that is wanted tells nothing: what fires then is no news.
   /// @param pools   all of them. @param wanted  whether anybody asks; if not, nothing is kept.
   void Load(std::span<const CompiledZone> zones, std::span<const CompiledPool> pools, bool wanted);
-  /// After transitions. @param pools  those that were decided anew.
-  void Take(std::span<const CompiledPool> pools);
+  /// Of transitions. @param pools  some that were decided anew, before they are published.
+  void Note(std::span<const CompiledPool> pools);
+  /// What was noted is published, or never will be.
+  void Settle();
+  void Forget() { noted_.clear(); }
 
   struct Told {
     std::vector<LastResortChange> changes;
@@ -52,11 +55,16 @@ class LastResort {
     std::uint16_t type = 0;
     std::size_t count = 0;
   };
+  struct Noted {
+    RuleDigest rule;
+    bool fires = false;
+  };
   void Tell(const RuleDigest& rule, bool fires);
 
   bool wanted_ = false;
   std::unordered_map<RuleDigest, Names, RuleDigestHash> names_;
   std::unordered_set<RuleDigest, RuleDigestHash> firing_;  // of those that names_ has
+  std::vector<Noted> noted_;                               // other than firing_ says
   Told told_;
 };
 

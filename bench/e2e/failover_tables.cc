@@ -101,7 +101,7 @@ control::Committed FailoverTables::Publish(const std::vector<health::Transition>
                        0,
                        transition.since_ms});
   }
-  return PublishedTables::Publish(evaluation().Recompile(changed), changed);
+  return PublishedTables::Publish(changed).committed;
 }
 
 }  // namespace holdfast::bench

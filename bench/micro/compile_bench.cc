@@ -14,6 +14,8 @@ using holdfast::control::AliasTarget;
 using holdfast::control::Compile;
 using holdfast::control::Compiled;
 using holdfast::control::CompiledHealth;
+using holdfast::control::CompiledPool;
+using holdfast::control::Evaluation;
 using holdfast::control::Model;
 using holdfast::control::Policy;
 using holdfast::control::RecordSet;
@@ -64,6 +66,20 @@ Compiled CompileOrExit(const Model& model) {
   return *std::move(compiled);
 }
 
+// @return how many pools were decided.
+std::int64_t RecompileOrExit(Evaluation& evaluation, const CompiledHealth& changed) {
+  std::int64_t pools = 0;
+  const auto take = [&pools](std::span<const CompiledPool> decided) -> holdfast::Status {
+    benchmark::DoNotOptimize(decided.data());
+    pools += static_cast<std::int64_t>(decided.size());
+    return {};
+  };
+  if (!evaluation.Recompile({&changed, 1}, take)) {
+    std::abort();
+  }
+  return pools;
+}
+
 // One check fails and recovers under `range` rules of their own, all decided anew each time.
 void BM_TransitionPrivateRules(benchmark::State& state) {
   benchmark::DoNotOptimize(kHadThreads);
@@ -76,7 +92,7 @@ void BM_TransitionPrivateRules(benchmark::State& state) {
   CompiledHealth status{.id = "c"};
   for ([[maybe_unused]] auto _ : state) {
     status.healthy = !status.healthy;
-    benchmark::DoNotOptimize(compiled.evaluation->Recompile({&status, 1}));
+    RecompileOrExit(*compiled.evaluation, status);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
@@ -92,7 +108,7 @@ void BM_TransitionSharedRule(benchmark::State& state) {
   CompiledHealth status{.id = "c"};
   for ([[maybe_unused]] auto _ : state) {
     status.healthy = !status.healthy;
-    benchmark::DoNotOptimize(compiled.evaluation->Recompile({&status, 1}));
+    RecompileOrExit(*compiled.evaluation, status);
   }
   state.SetItemsProcessed(state.iterations());
 }
@@ -125,7 +141,7 @@ void BM_TransitionTrees(benchmark::State& state) {
   std::int64_t pools = 0;
   for ([[maybe_unused]] auto _ : state) {
     status.healthy = !status.healthy;
-    pools += static_cast<std::int64_t>(compiled.evaluation->Recompile({&status, 1}).size());
+    pools += RecompileOrExit(*compiled.evaluation, status);
   }
   state.SetItemsProcessed(pools);
 }

@@ -35,9 +35,16 @@ class PublishedTables {
   PublishedTables(const PublishedTables&) = delete;
   PublishedTables& operator=(const PublishedTables&) = delete;
 
-  /// Puts and commits what Evaluation::Recompile gave for `changed`.
-  control::Committed Publish(const std::vector<control::CompiledPool>& pools,
-                             std::span<const control::CompiledHealth> changed);
+  /// What a transition was, and what it took.
+  struct Transition {
+    control::Committed committed;
+    std::uint64_t pools = 0;
+    double recompile_seconds = 0;
+    double publish_seconds = 0;
+    double stored_seconds = 0;  // both, until readers get the new generation
+  };
+  /// Recompiles what the changed checks lead to and publishes once.
+  Transition Publish(std::span<const control::CompiledHealth> changed);
   [[nodiscard]] control::Evaluation& evaluation() noexcept { return *evaluation_; }
   [[nodiscard]] control::Publisher& publisher() noexcept { return *publisher_; }
   [[nodiscard]] const std::string& run_dir() const noexcept { return folder_; }

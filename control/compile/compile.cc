@@ -1,5 +1,6 @@
 #include "control/compile/compile.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "control/compile/reach.h"
@@ -8,6 +9,8 @@
 
 namespace holdfast::control {
 namespace {
+
+constexpr std::size_t kAtATime = 64;  // pools that are decided before they are taken
 
 std::vector<CompiledHealth> HealthOf(const Model& model, std::span<const CompiledHealth> given) {
   std::unordered_map<std::string_view, const CompiledHealth*> by_id;
@@ -47,7 +50,8 @@ std::vector<CompiledPool> Evaluation::CompileAll() {
   return out;
 }
 
-std::vector<CompiledPool> Evaluation::Recompile(std::span<const CompiledHealth> changed) {
+// Takes them over; those whose health is another now.
+std::vector<CheckIndex> Evaluation::Differing(std::span<const CompiledHealth> changed) {
   std::vector<CheckIndex> checks;
   for (const auto& status : changed) {
     const CheckIndex check = pools_->FindCheck(status.id);
@@ -60,14 +64,23 @@ std::vector<CompiledPool> Evaluation::Recompile(std::span<const CompiledHealth> 
     health_[check] = status;
     bits_.Set(check, status.healthy);
   }
+  return checks;
+}
+
+Status Evaluation::Recompile(std::span<const CompiledHealth> changed, const TakePools& take) {
   std::vector<RuleId> touched;
-  pools_->Touched(checks, touched);
+  pools_->Touched(Differing(changed), touched);
   decider_.Begin(bits_);
-  std::vector<CompiledPool> out(touched.size());
-  for (std::size_t i = 0; i < touched.size(); ++i) {
-    decider_.Compile(touched[i], out[i]);
+  // So few that they are still in the cache when they are taken, and their memory is used again.
+  std::vector<CompiledPool> decided(std::min(touched.size(), kAtATime));
+  for (std::size_t done = 0; done < touched.size();) {
+    const auto batch = std::span(decided).first(std::min(touched.size() - done, decided.size()));
+    for (CompiledPool& pool : batch) {
+      decider_.Compile(touched[done++], pool);
+    }
+    HF_TRY(take(batch));
   }
-  return out;
+  return {};
 }
 
 Result<Compiled> Compile(const Model& model,

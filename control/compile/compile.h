@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,6 +18,8 @@
 
 namespace holdfast::control {
 
+using TakePools = std::function<Status(std::span<const CompiledPool>)>;
+
 /// The rules of a compiled model and the health they were last decided under. Recompiles what a
 /// transition touches, at the cost of that alone.
 class Evaluation {
@@ -25,10 +28,14 @@ class Evaluation {
   /// @param checks  of the same model, in the order of `pools`' check indexes.
   Evaluation(std::unique_ptr<Pools> pools, std::vector<CompiledHealth> checks);
 
-  /// Takes over the new status of some checks (told by id; ids that the model does not have are
-  /// passed over) and decides every pool they lead to, targets before those that lead to them.
+  /// Takes over the new status of some checks, told by id; ids that the model does not have are
+  /// passed over.
+  void TakeOver(std::span<const CompiledHealth> changed) { (void)Differing(changed); }
+  /// The same, and decides every pool that they lead to, targets before those that lead to them.
   /// What comes out may equal what was: publish compares.
-  std::vector<CompiledPool> Recompile(std::span<const CompiledHealth> changed);
+  /// @param take  gets them some at a time, to read until it returns.
+  /// @return what `take` failed with; the pools behind those are not decided then.
+  Status Recompile(std::span<const CompiledHealth> changed, const TakePools& take);
 
   /// Decides every pool.
   std::vector<CompiledPool> CompileAll();
@@ -39,6 +46,8 @@ class Evaluation {
   [[nodiscard]] Pools& pools() noexcept { return *pools_; }
 
  private:
+  std::vector<CheckIndex> Differing(std::span<const CompiledHealth> changed);
+
   std::unique_ptr<Pools> pools_;
   std::vector<CompiledHealth> health_;
   HealthBits bits_;

@@ -244,7 +244,9 @@ void Pools::Touched(std::span<const CheckIndex> checks, std::vector<RuleId>& out
     take(parents_, found[i]);
   }
   std::ranges::copy_if(found, std::back_inserter(out), [this](RuleId id) { return IsPool(id); });
-  std::ranges::sort(out);
+  if (!std::ranges::is_sorted(out)) {  // those of one check are
+    std::ranges::sort(out);
+  }
 }
 
 }  // namespace holdfast::control

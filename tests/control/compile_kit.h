@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "control/compile/compiled.h"
+#include "control/compile/compile.h"
 #include "control/model/model.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/wire/name.h"
@@ -185,6 +186,17 @@ inline const CompiledName* FindName(const CompiledZone& zone, const std::string&
 inline const CompiledRrset* FindRrset(const CompiledName& name, std::string_view type) {
   const auto found = std::ranges::find(name.rrsets, TypeOf(type), &CompiledRrset::type);
   return found == name.rrsets.end() ? nullptr : &*found;
+}
+
+/// All that Evaluation::Recompile hands over.
+inline std::vector<CompiledPool> Recompiled(Evaluation& evaluation,
+                                            std::span<const CompiledHealth> changed) {
+  std::vector<CompiledPool> pools;
+  EXPECT_TRUE(evaluation.Recompile(changed, [&](std::span<const CompiledPool> decided) -> Status {
+    pools.insert(pools.end(), decided.begin(), decided.end());
+    return {};
+  }));
+  return pools;
 }
 
 }  // namespace holdfast::control::kit

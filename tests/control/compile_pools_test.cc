@@ -89,7 +89,7 @@ TEST(Pools, AreTouchedThroughAliasesOfBothKindsAndNoOthersAre) {
   auto compiled = CompileOf(trees);
   EXPECT_EQ(compiled.pools.size(), 4U);
   const CompiledHealth down{.id = a, .healthy = false, .since_ms = 5};
-  const auto pools = compiled.evaluation->Recompile({&down, 1});
+  const auto pools = Recompiled(*compiled.evaluation, {&down, 1});
   std::set<RuleDigest> rules;
   for (const auto& pool : pools) {
     rules.insert(pool.rule);
@@ -100,9 +100,40 @@ TEST(Pools, AreTouchedThroughAliasesOfBothKindsAndNoOthersAre) {
   }
   EXPECT_EQ(rules, expected);
   EXPECT_EQ(compiled.evaluation->health()[0], down);
-  EXPECT_TRUE(compiled.evaluation->Recompile({&down, 1}).empty());  // nothing changed
+  EXPECT_TRUE(Recompiled(*compiled.evaluation, {&down, 1}).empty());  // nothing changed
   const CompiledHealth stranger{.id = "stranger", .healthy = false};
-  EXPECT_TRUE(compiled.evaluation->Recompile({&stranger, 1}).empty());
+  EXPECT_TRUE(Recompiled(*compiled.evaluation, {&stranger, 1}).empty());
+}
+
+TEST(Pools, OfATransitionComeInOrderUntilOneIsNotTaken) {
+  Trees trees;
+  const auto shared = trees.AddCheck(true);
+  constexpr unsigned kMany = 150;
+  for (unsigned i = 1; i <= kMany; ++i) {
+    AddWeighted(trees, "n" + std::to_string(i), {shared, shared}, i);
+  }
+  auto compiled = CompileOf(trees);
+  ASSERT_EQ(compiled.pools.size(), kMany);
+  const auto rule_of = [](const CompiledPool& pool) { return pool.rule; };
+  std::vector<RuleDigest> rules(kMany);
+  std::ranges::transform(compiled.pools, rules.begin(), rule_of);
+  std::vector<RuleDigest> came;
+  std::size_t room = kMany + 1;
+  const auto take = [&](std::span<const CompiledPool> pools) -> Status {
+    std::ranges::transform(pools, std::back_inserter(came), rule_of);
+    return came.size() < room ? Status{} : Fail(ErrorCode::kExhausted, "full");
+  };
+  CompiledHealth status{.id = shared, .healthy = false};
+  ASSERT_TRUE(compiled.evaluation->Recompile({&status, 1}, take));
+  EXPECT_EQ(came, rules);
+  came.clear();
+  room = 1;
+  status.healthy = true;
+  const auto refused = compiled.evaluation->Recompile({&status, 1}, take);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "full");
+  EXPECT_LT(came.size(), kMany);
+  EXPECT_TRUE(compiled.evaluation->health()[0].healthy);
 }
 
 TEST(Decision, TellsWhenTheRuleOfLastResortChose) {

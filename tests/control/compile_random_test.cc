@@ -244,7 +244,7 @@ TEST(RandomTree, AnswersAsThePseudocodeInEveryStateOfHealth) {
           changed.push_back({.id = id, .healthy = healthy});
         }
       }
-      served.Take(compiled->evaluation->Recompile(changed));
+      served.Take(Recompiled(*compiled->evaluation, changed));
       const unsigned explained = random.Below(random.groups());
       for (unsigned g = 0; g < random.groups(); ++g) {
         const auto name = trees.text.Name("g" + std::to_string(g));

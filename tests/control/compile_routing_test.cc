@@ -216,7 +216,7 @@ TEST(RoutingOverTime, routing_086_ARecoveredMemberIsDrawnAgain) {
   ASSERT_TRUE(compiled);
   ExpectPermitted(trees, *compiled, "www A", ".1 1/3; .2 2/3");
   trees.health[2].healthy = true;
-  compiled->pools = compiled->evaluation->Recompile({&trees.health[2], 1});
+  compiled->pools = Recompiled(*compiled->evaluation, {&trees.health[2], 1});
   ASSERT_EQ(compiled->pools.size(), 1U);
   ExpectPermitted(trees, *compiled, "www A", ".1 1/5; .2 2/5; .3 2/5");
 }

@@ -55,12 +55,15 @@ TEST(LastResort, TellsChangesByANameOfTheRule) {
   watched.Load(zones, std::vector{Pool(1, false), Pool(2, true), Pool(3, true)}, true);
   EXPECT_EQ(Told(watched), Lines{});  // at the start nothing is news
   EXPECT_EQ(watched.firing(), 1U) << "the third has no name";
-  watched.Take(std::vector{Pool(1, true)});
+  watched.Note(std::vector{Pool(1, true)});
+  watched.Settle();
   EXPECT_EQ(Told(watched), Lines{"a.test. A +1 fires"});
-  watched.Take(std::vector{Pool(1, true), Pool(2, false), Pool(3, false)});
+  watched.Note(std::vector{Pool(1, true), Pool(2, false), Pool(3, false)});
+  watched.Settle();
   EXPECT_EQ(Told(watched), Lines{"c.test. A +0 is over"});
   EXPECT_EQ(watched.firing(), 1U);
-  watched.Take(std::vector{Pool(1, false)});
+  watched.Note(std::vector{Pool(1, false)});
+  watched.Settle();
   EXPECT_EQ(Told(watched), Lines{"a.test. A +1 is over"});
   EXPECT_EQ(watched.firing(), 0U);
 }
@@ -78,13 +81,28 @@ TEST(LastResort, TellsWhatALoadChanges) {
 TEST(LastResort, KeepsNothingWhileNobodyAsks) {
   LastResort watched;
   watched.Load(Zones({{"a.test", 1}}), std::vector{Pool(1, false)}, false);
-  watched.Take(std::vector{Pool(1, true)});
+  watched.Note(std::vector{Pool(1, true)});
+  watched.Settle();
   EXPECT_EQ(Told(watched), Lines{});
   EXPECT_EQ(watched.firing(), std::nullopt);
   watched.Load(Zones({{"a.test", 1}}), std::vector{Pool(1, true)}, true);
   EXPECT_EQ(Told(watched), Lines{});
-  watched.Take(std::vector{Pool(1, false)});
+  watched.Note(std::vector{Pool(1, false)});
+  watched.Settle();
   EXPECT_EQ(Told(watched), Lines{"a.test. A +0 is over"});
+}
+
+TEST(LastResort, TellsNothingOfWhatIsNotPublished) {
+  LastResort watched;
+  watched.Load(Zones({{"a.test", 1}}), std::vector{Pool(1, false)}, true);
+  watched.Note(std::vector{Pool(1, true)});
+  watched.Forget();
+  watched.Settle();
+  EXPECT_EQ(Told(watched), Lines{});
+  EXPECT_EQ(watched.firing(), 0U);
+  watched.Note(std::vector{Pool(1, true)});
+  watched.Settle();
+  EXPECT_EQ(Told(watched), Lines{"a.test. A +0 fires"});
 }
 
 TEST(LastResort, CountsWhatItHasNoWordsFor) {
@@ -99,7 +117,8 @@ TEST(LastResort, CountsWhatItHasNoWordsFor) {
   }
   LastResort watched;
   watched.Load(Zones(names), {}, true);
-  watched.Take(pools);
+  watched.Note(pools);
+  watched.Settle();
   const auto told = watched.TakeTold();
   EXPECT_EQ(told.changes.size(), LastResort::kMost);
   EXPECT_EQ(told.lost, 5U);

@@ -88,9 +88,8 @@ void TestTables::SetHealth(const std::string& check, bool healthy) {
   control::CompiledHealth status;
   status.id = check;
   status.healthy = healthy;
-  for (const auto& pool : evaluation_->Recompile({&status, 1})) {
-    Must(publisher_->PutPool(pool));
-  }
+  Must(evaluation_->Recompile({&status, 1},
+                              [this](auto pools) { return publisher_->PutPools(pools); }));
   const auto health = evaluation_->health();
   Must(publisher_->PutHealth({health.begin(), health.end()}));
   Must(publisher_->Commit());

@@ -212,13 +212,14 @@ def test_capacity_takes_the_sizes_that_fit():
 def test_compile_rates_count_pools_where_there_are_several():
     report = {"names": 10, "pools": 4, "name_octets": 1000, "pool_octets": 800, "compile_s": 1.0,
               "publish_s": 0.5, "peak_octets": 1 << 20,
-              "runs": [{"transitions": 2, "pools": 8, "recompile_s": 1.0, "publish_s": 3.0}]}
+              "runs": [{"transitions": 2, "pools": 8, "recompile_s": 1.0, "publish_s": 3.0,
+                        "stored_s": 2.0}]}
     shape = benchcompile.SHAPES[1]
     rows = {row.name.removeprefix(f"{shape.name}/"): row.value
             for row in benchcompile.rows_of(shape, report)}
-    assert rows == {"recompile": 2.0, "recompile/pools": 8.0, "published": 0.5,
-                    "published/pools": 2.0, "load": 1.5, "peak": 1.0, "octets_per_name": 100.0,
-                    "octets_per_pool": 200.0}
+    assert rows == {"recompile": 2.0, "recompile/pools": 8.0, "stored": 1.0, "stored/pools": 4.0,
+                    "published": 0.5, "published/pools": 2.0, "load": 1.5, "peak": 1.0,
+                    "octets_per_name": 100.0, "octets_per_pool": 200.0}
 
 
 @pytest.mark.parametrize("percent, wanted", [(50, 5), (99, 10), (100, 10), (1, 1)])
