@@ -30,6 +30,13 @@ class Arena {
   /// @return the first unit of a run of `units` (> 0), or 0 when there is no room.
   std::uint32_t Allocate(std::uint32_t units);
   void Free(std::uint32_t at, std::uint32_t units);
+  /// What Allocate(units) will return after `before` others of that size, as far as such a run is
+  /// free and has that size; else 0. For whoever sends for memory ahead.
+  [[nodiscard]] std::uint32_t Upcoming(std::uint32_t units, std::size_t before) const noexcept {
+    return units < kBins && before < bins_[units].size()
+               ? bins_[units][bins_[units].size() - 1 - before]
+               : 0;
+  }
 
   /// Runs aligned to a cache line (4 units); freed by Free or, single lines, by FreeLine.
   std::uint32_t AllocateAligned(std::uint32_t units);

@@ -50,10 +50,6 @@ template <class T>
 void Append(std::string& to, const T& value) {
   to.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
-template <class T>
-void AppendAll(std::string& to, std::span<const T> values) {
-  to.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-}
 
 // The octets of an image that leads there.
 void Render(const ImageSpec& spec, const ImageLeads& leads, std::string& blob) {
@@ -66,17 +62,26 @@ void Render(const ImageSpec& spec, const ImageLeads& leads, std::string& blob) {
   image.additional = static_cast<std::uint8_t>(leads.additionals);
   image.relocations = static_cast<std::uint16_t>(spec.relocations.size());
   image.sigs_at = leads.sigs_at;
-  blob.clear();
-  Append(blob, image);
-  if (spec.kind == table::ImageKind::kReferral) {
-    Append(blob, table::ReferralHead{.authority = spec.authority, .required = spec.required});
-  }
-  AppendAll(blob, std::span(leads.additional).first(leads.additionals));
-  AppendAll(blob, std::span(spec.relocations));
-  if (spec.record_ends.size() > 1) {
-    AppendAll(blob, std::span(spec.record_ends));
-  }
-  blob += spec.wire;
+  const bool is_referral = spec.kind == table::ImageKind::kReferral;
+  const table::ReferralHead head{.authority = spec.authority, .required = spec.required};
+  const std::size_t ends = spec.record_ends.size() > 1 ? spec.record_ends.size() : 0;
+  blob.resize(sizeof(image) + (is_referral ? sizeof(head) : 0) +
+              (leads.additionals * sizeof(table::AdditionalRef)) +
+              (spec.relocations.size() * sizeof(table::Relocation)) +
+              (ends * sizeof(std::uint16_t)) + spec.wire.size());
+  char* to = blob.data();
+  const auto put = [&to](const void* from, std::size_t octets) {
+    if (octets != 0) {
+      std::memcpy(to, from, octets);
+      to += octets;
+    }
+  };
+  put(&image, sizeof(image));
+  put(&head, is_referral ? sizeof(head) : 0);
+  put(leads.additional.data(), leads.additionals * sizeof(table::AdditionalRef));
+  put(spec.relocations.data(), spec.relocations.size() * sizeof(table::Relocation));
+  put(spec.record_ends.data(), ends * sizeof(std::uint16_t));
+  put(spec.wire.data(), spec.wire.size());
   Seal(blob);
 }
 
@@ -102,10 +107,30 @@ Result<std::pair<std::uint32_t, bool>> Blobs::Intern(BlobKind kind, std::string_
   return std::pair(at, true);
 }
 
+void Blobs::PrefetchSpec(const ImageSpec& spec) noexcept {
+  __builtin_prefetch(&spec);
+  __builtin_prefetch(&spec.wire);
+}
+
+void Blobs::PrefetchWire(const ImageSpec& spec) noexcept {
+  __builtin_prefetch(spec.wire.data());
+}
+
+void Blobs::Render(const ImageSpec& spec, std::string& octets) const {
+  HF_CHECK(LeadsNowhere(spec));
+  control::Render(spec, {}, octets);
+  blobs_.Prefetch(HashOf(BlobKind::kImage, LoadAs<std::uint32_t>(octets.data())));
+}
+
+Result<std::uint32_t> Blobs::Place(std::string_view rendered) {
+  const auto placed = Intern(BlobKind::kImage, rendered);
+  return placed ? Result<std::uint32_t>(placed->first) : std::unexpected(placed.error());
+}
+
 Result<std::uint32_t> Blobs::Image(const ImageSpec& spec) {
   ImageLeads leads;
   HF_TRY(Count(spec, leads));
-  Render(spec, leads, rendered_);
+  control::Render(spec, leads, rendered_);
   const auto placed = Intern(BlobKind::kImage, rendered_);
   if (!placed || !placed->second) {
     Release(leads);  // not placed, or there already with references of its own

@@ -33,9 +33,20 @@ class Blobs {
   Blobs(ImageWriter& writer, UsePool use_pool, ReleasePool release_pool)
       : writer_(writer), use_pool_(std::move(use_pool)), release_pool_(std::move(release_pool)) {}
 
+  /// An image whose octets do not depend on where other things lie.
+  [[nodiscard]] static bool LeadsNowhere(const ImageSpec& spec) noexcept {
+    return spec.additional.empty() && spec.sigs == nullptr;
+  }
+  /// Image in steps, for such a spec, when there are several: each sends for what the next one
+  /// reads, and the last is Place.
+  static void PrefetchSpec(const ImageSpec& spec) noexcept;
+  static void PrefetchWire(const ImageSpec& spec) noexcept;
+  void Render(const ImageSpec& spec, std::string& octets) const;
+
   /// Each returns the offset with one reference counted for the caller, who gives it back with
   /// Release; kExhausted when the arena is full (nothing is counted then).
   Result<std::uint32_t> Image(const ImageSpec& spec);
+  Result<std::uint32_t> Place(std::string_view rendered);
   /// Takes over the references that the entries hold.
   Result<std::uint32_t> RrsetTable(std::span<const table::RrsetEntry> entries);
   Result<std::uint32_t> Name(std::string_view folded);

@@ -111,7 +111,7 @@ class ImageWriter {
 };
 
 /// Units that `octets` octets take.
-inline std::uint32_t UnitsOf(std::size_t octets) noexcept {
+constexpr std::uint32_t UnitsOf(std::size_t octets) noexcept {
   return static_cast<std::uint32_t>((octets + kOffsetUnit - 1) / kOffsetUnit);
 }
 

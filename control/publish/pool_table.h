@@ -21,15 +21,21 @@ class PoolTable {
     std::uint32_t decision_at = 0;  // the newest of them
   };
 
-  // Each is null when there is none; what they return is valid until the next Add.
+  // Each is null when there is none; what they return is valid until the next Add or Remove.
   [[nodiscard]] Pool* Find(const RuleDigest& rule) {
-    const Place* place = by_rule_.Find(
-        HashOf(rule), [&](const Place& each) { return pools_[each.at - 1].rule == rule; });
-    return place == nullptr ? nullptr : &pools_[place->at - 1];
+    const std::uint32_t number = NumberOf(rule);
+    return number == 0 ? nullptr : &Numbered(number);
   }
+  /// Of a pool, 1 or above, as long as it is here; 0: there is none of this rule.
+  [[nodiscard]] std::uint32_t NumberOf(const RuleDigest& rule) {
+    const Place* place = by_rule_.Find(
+        HashOf(rule), [&](const Place& each) { return Numbered(each.at).rule == rule; });
+    return place == nullptr ? 0 : place->at;
+  }
+  [[nodiscard]] Pool& Numbered(std::uint32_t number) { return pools_[number - 1]; }
   [[nodiscard]] Pool* At(std::uint32_t slot_at) {
     const Place* place = PlaceOf(slot_at);
-    return place == nullptr ? nullptr : &pools_[place->at - 1];
+    return place == nullptr ? nullptr : &Numbered(place->at);
   }
   /// Sends for what Find will look at first.
   void Prefetch(const RuleDigest& rule) const noexcept { by_rule_.Prefetch(HashOf(rule)); }
@@ -47,7 +53,7 @@ class PoolTable {
       by_rule_.Add({number, HashOf(pool.rule)});
     }
     by_slot_.Add({number, HashOf(pool.slot_at)});
-    return pools_[number - 1] = pool;
+    return Numbered(number) = pool;
   }
   void Remove(const Pool& pool) {
     const Place* place = PlaceOf(pool.slot_at);
@@ -58,7 +64,7 @@ class PoolTable {
             by_rule_.Find(hash, [number](const Place& each) { return each.at == number; })) {
       by_rule_.Remove(named);
     }
-    pools_[number - 1] = {};
+    Numbered(number) = {};
     free_.push_back(number);
   }
   [[nodiscard]] std::size_t size() const noexcept { return by_slot_.size(); }
@@ -73,9 +79,8 @@ class PoolTable {
   }
   static std::uint32_t HashOf(std::uint32_t slot_at) noexcept { return slot_at * 0x9E3779B1U; }
   const Place* PlaceOf(std::uint32_t slot_at) {
-    return by_slot_.Find(HashOf(slot_at), [&](const Place& place) {
-      return pools_[place.at - 1].slot_at == slot_at;
-    });
+    return by_slot_.Find(HashOf(slot_at),
+                         [&](const Place& place) { return Numbered(place.at).slot_at == slot_at; });
   }
 
   OpenTable<Place> by_rule_;

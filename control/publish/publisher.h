@@ -4,12 +4,14 @@
 // thread-safe.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <sys/stat.h>
 #include <unordered_map>
 #include <vector>
@@ -88,10 +90,10 @@ class Publisher {
   }
 
   // Each returns kExhausted when the tables are full: Abort then.
-  /// A pool's decision. Before the zones and pools that refer to it. No-op when it is the same.
-  Status PutPool(const CompiledPool& pool);
-  /// The same of many, one after the other; ends at the first that does not fit.
+  /// The decisions of pools, one after the other. Before the zones and pools that refer to them.
+  /// No-op for one that is the same; ends at the first that does not fit.
   Status PutPools(std::span<const CompiledPool> pools);
+  Status PutPool(const CompiledPool& pool) { return PutPools({&pool, 1}); }
   /// Puts a zone in place of what is there under its origin: what is equal stays, what differs is
   /// replaced, what is gone dies.
   Status PutZone(const CompiledZone& zone);
@@ -170,6 +172,12 @@ class Publisher {
     std::deque<Waiting> waiting;
   };
 
+  // What is found out of a pool before its turn comes.
+  struct Ahead {
+    std::uint32_t number = 0;  // in pools_; 0: it was not there
+    std::string first_image;   // its octets, as far as they are known
+  };
+
   static constexpr std::uint64_t kReserve = 16;  // one part of so many
 
   explicit Publisher(const PublisherOptions& options) : options_(options) {}
@@ -199,9 +207,14 @@ class Publisher {
   }
 
   // put_pool.cc
-  Status MakeDecision(const CompiledPool& pool);
+  void PrefetchRoom(std::size_t pools);
+  void LookAhead(const CompiledPool& pool, Ahead& ahead);
+  Status PutPool(const CompiledPool& compiled, const Ahead& ahead);
+  Status MakeDecision(const CompiledPool& pool, std::string_view first_image);
   [[nodiscard]] Status LostPool();
-  Status MakeOutcomes(const CompiledPool& pool, std::span<table::Outcome> outcomes);
+  Status MakeOutcomes(const CompiledPool& pool,
+                      std::string_view first_image,
+                      std::span<table::Outcome> outcomes);
   Status UseShared(const CompiledPool& pool, table::Decision& decision, table::SwitchHead& head);
   void Release(std::span<const table::Outcome> outcomes);
   void ReleaseDecision(const table::DecisionParts& parts);
@@ -264,9 +277,11 @@ class Publisher {
   std::unique_ptr<Grace> grace_;
   PoolTable pools_;
   std::unordered_map<std::string, Zone> zones_;
-  std::deque<Waiting> waiting_;     // generation ascending
-  std::optional<Before> before_;    // what a move is about to leave
-  std::string made_;                // working space of PutPool: the decision, not in the image yet
+  std::deque<Waiting> waiting_;   // generation ascending
+  std::optional<Before> before_;  // what a move is about to leave
+  // Working space of PutPools.
+  std::array<Ahead, 16> ahead_;
+  std::string made_;                // a decision that is not in the image yet
   std::size_t put_since_beat_ = 0;  // pools and their rows
 
   // The transaction.

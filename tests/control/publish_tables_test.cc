@@ -3,6 +3,7 @@
 #include <map>
 #include <random>
 
+#include "control/publish/arena.h"
 #include "control/publish/open_table.h"
 #include "control/publish/pool_table.h"
 
@@ -42,6 +43,20 @@ TEST(OpenTable, FindsWhatIsThereAndNothingElseWhateverCameAndWent) {
       }
     }
   }
+}
+
+TEST(Arena, TellsWhatItWillGiveNext) {
+  Arena arena(256, 4096);
+  EXPECT_EQ(arena.Upcoming(3, 0), 0U);  // nothing of that size was freed
+  for (const std::uint32_t at : {300U, 400U, 500U}) {
+    arena.Free(at, 3);
+  }
+  const std::uint32_t first = arena.Upcoming(3, 0);
+  const std::uint32_t second = arena.Upcoming(3, 1);
+  EXPECT_EQ(arena.Upcoming(3, 3), 0U);
+  EXPECT_EQ(arena.Upcoming(1'000'000, 0), 0U);
+  EXPECT_EQ(arena.Allocate(3), first);
+  EXPECT_EQ(arena.Allocate(3), second);
 }
 
 // Rules of a few hashes, so that the rule itself has to decide.

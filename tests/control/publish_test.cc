@@ -338,6 +338,48 @@ TEST_F(PublishRoomTest, GapsBesideSmallRecordsAreNoRoomForHealth) {
       10'000);
 }
 
+TEST_F(PublishTest, PutsManyPoolsAsIfEachCameAlone) {
+  Open();
+  std::vector<CompiledPool> pools;
+  std::vector<CompiledName> names{Name("test.", {})};
+  const auto name_of = [](unsigned rule) { return "p" + std::to_string(rule) + ".test."; };
+  for (unsigned rule = 1; rule <= 40; ++rule) {
+    pools.push_back(Pool(rule, 100));  // new here, and given another answer at once
+    pools.push_back(Pool(rule, static_cast<std::uint8_t>(rule)));
+    names.push_back(Name(name_of(rule), {Routed(rule)}));
+  }
+  Publish(ZoneOf(1, names), pools);
+  EXPECT_EQ(publisher_->Use().pools, 40U);
+  Reader reader(options_.run_dir);
+  for (unsigned rule = 1; rule <= 40; ++rule) {
+    ASSERT_EQ(LastOctet(reader.Take(), name_of(rule)), static_cast<int>(rule));
+  }
+  pools.clear();
+  for (unsigned rule = 1; rule <= 40; ++rule) {
+    pools.push_back(Pool(rule, static_cast<std::uint8_t>(rule + (rule % 3 == 0 ? 60 : 0))));
+  }
+  ASSERT_TRUE(publisher_->PutPools(pools));
+  ASSERT_TRUE(publisher_->Commit()->changed);
+  for (unsigned rule = 1; rule <= 40; ++rule) {
+    ASSERT_EQ(LastOctet(reader.Take(), name_of(rule)),
+              static_cast<int>(rule + (rule % 3 == 0 ? 60 : 0)));
+  }
+  EXPECT_FALSE(publisher_->damaged());
+}
+
+TEST_F(PublishTest, PutsNoPoolBehindOneThatDoesNotFit) {
+  Open();
+  Publish(ZoneOf(1, {Name("test.", {}), Name("p.test.", {Routed(1)})}), {Pool(1, 1)});
+  CompiledPool astray = Pool(2, 1);
+  astray.outcomes[0].kind = table::OutcomeKind::kPool;
+  astray.outcomes[0].answer = Rule(9);
+  ASSERT_FALSE(publisher_->PutPools(std::vector{Pool(1, 2), astray, Pool(3, 3)}));
+  EXPECT_EQ(publisher_->Use().pools, 1U);
+  publisher_->Abort();
+  Reader reader(options_.run_dir);
+  EXPECT_EQ(LastOctet(reader.Take(), "p.test."), 1);
+}
+
 TEST_F(PublishTest, RefusesASecondControlAndNamesTheFirst) {
   Open();
   std::vector<std::string> notes;
