@@ -72,7 +72,6 @@ void Publisher::ReleaseShared(std::uint32_t location_at, std::uint32_t map_at) {
 }
 
 // The parts of the decision in `made_`.
-
 table::DecisionParts Publisher::MadeParts() const {
   return table::OpenDecision({reinterpret_cast<const std::byte*>(made_.data()), made_.size()},
                              reinterpret_cast<const table::Decision*>(made_.data()));
