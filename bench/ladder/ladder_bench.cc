@@ -121,7 +121,12 @@ class Lane {
   void Receive(unsigned i) noexcept {
     constexpr auto kCheck = kRung >= kVerify ? io::UdpChecksum::kVerify : io::UdpChecksum::kTrust;
     auto* frame = rte_pktmbuf_mtod(mbuf_[i], std::byte*);
-    const auto verdict = io::Classify({frame, mbuf_[i]->data_len}, mac_, own_, kCheck, query_[i]);
+    const auto verdict = io::Classify(
+        {.octets = {frame, mbuf_[i]->data_len}, .behind = rte_pktmbuf_tailroom(mbuf_[i])},
+        mac_,
+        own_,
+        kCheck,
+        query_[i]);
     if (verdict != io::Counter::kQuery) [[unlikely]] {
       GiveUp("a frame is no query");
     }

@@ -184,10 +184,11 @@ Counter OpenIpv6(ByteSpan frame, const OwnAddresses& own, Packet& packet) noexce
   return verdict;
 }
 
-[[gnu::always_inline]] inline Counter CheckUdp(ByteSpan frame,
+[[gnu::always_inline]] inline Counter CheckUdp(const ReceivedFrame& received,
                                                const Packet& packet,
                                                UdpChecksum check,
                                                QueryFrame& query) noexcept {
+  const ByteSpan frame = received.octets;
   const std::byte* udp = frame.data() + packet.udp_at;
   if (packet.udp_room < kUdpOctets) {
     return Counter::kUdpLength;
@@ -208,8 +209,9 @@ Counter OpenIpv6(ByteSpan frame, const OwnAddresses& own, Packet& packet) noexce
   }
   // Source and destination lie side by side in both headers.
   const std::byte* addresses = frame.data() + packet.l3_at + (query.v6 ? 8 : 12);
+  const std::size_t readable = frame.size() - packet.udp_at + received.behind;
   if (has_sum && check == UdpChecksum::kVerify &&
-      !wire::UdpChecksumHolds(addresses, query.v6 ? 32 : 8, udp, octets)) {
+      !wire::UdpChecksumHolds(addresses, query.v6 ? 32 : 8, udp, octets, readable)) {
     return Counter::kUdpChecksum;
   }
   query.l3_at = static_cast<std::uint16_t>(packet.l3_at);
@@ -280,11 +282,12 @@ bool IsForKernel(Counter verdict, ByteSpan frame, const OwnAddresses& own) noexc
   }
 }
 
-Counter Classify(ByteSpan frame,
+Counter Classify(const ReceivedFrame& received,
                  const MacAddress& mac,
                  const OwnAddresses& own,
                  UdpChecksum check,
                  QueryFrame& query) noexcept {
+  const ByteSpan frame = received.octets;
   if (frame.size() < kEthernetOctets) [[unlikely]] {
     return Counter::kShortFrame;
   }
@@ -297,7 +300,7 @@ Counter Classify(ByteSpan frame,
       (LoadAs<std::uint32_t>(frame.data() + 12) & 0xFFFFFFU) == kPlainIpv4) [[likely]] {
     query.v6 = false;
     const Counter verdict = CheckIpv4(frame, kEthernetOctets, kIpv4Octets, own, packet);
-    return verdict == Counter::kQuery ? CheckUdp(frame, packet, check, query) : verdict;
+    return verdict == Counter::kQuery ? CheckUdp(received, packet, check, query) : verdict;
   }
   std::uint16_t type = 0;
   if (const Counter verdict = OpenEthernet(frame, type, packet.l3_at); verdict != Counter::kQuery) {
@@ -308,7 +311,7 @@ Counter Classify(ByteSpan frame,
   }
   query.v6 = type == kTypeIpv6;
   const Counter verdict = query.v6 ? OpenIpv6(frame, own, packet) : OpenIpv4(frame, own, packet);
-  return verdict == Counter::kQuery ? CheckUdp(frame, packet, check, query) : verdict;
+  return verdict == Counter::kQuery ? CheckUdp(received, packet, check, query) : verdict;
 }
 
 }  // namespace holdfast::io

@@ -38,13 +38,18 @@ struct QueryFrame {
   bool v6 = false;
 };
 
-/// @param frame      one frame from its destination MAC on, at most 65,535 octets; padding behind
-///                   the IP packet is allowed.
+/// A frame as it was received.
+struct ReceivedFrame {
+  ByteSpan octets;         // from its destination MAC on, at most 65,535
+  std::size_t behind = 0;  // octets that can be read behind it, of its buffer
+};
+
+/// @param received   one frame; padding behind the IP packet is allowed.
 /// @param mac        the port's own address.
 /// @param query      set when the result is kQuery, else undefined.
 /// @return kQuery, or the reason to drop: kShortFrame and what follows it in Counter. The message
 ///         itself is not looked at. Bounded: two tags, kMaxExtensions headers, one checksum pass.
-Counter Classify(ByteSpan frame,
+Counter Classify(const ReceivedFrame& received,
                  const MacAddress& mac,
                  const OwnAddresses& own,
                  UdpChecksum check,

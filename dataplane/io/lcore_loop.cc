@@ -143,7 +143,12 @@ class Lcore {
       const std::uint64_t found = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
       check = found == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? UdpChecksum::kTrust : UdpChecksum::kVerify;
     }
-    return Classify({FrameOf(mbuf), mbuf->data_len}, lane.mac, *lane.own, check, query);
+    return Classify(
+        {.octets = {FrameOf(mbuf), mbuf->data_len}, .behind = rte_pktmbuf_tailroom(mbuf)},
+        lane.mac,
+        *lane.own,
+        check,
+        query);
   }
 
   void TurnRound(unsigned i) noexcept {

@@ -30,6 +30,7 @@ struct Seen {
 
 class Classify : public testing::Test {
  protected:
+  static constexpr std::size_t kBehind = 128;
   Seen Look(const FrameBuilder& frame, UdpChecksum check = UdpChecksum::kVerify) {
     return LookAt(frame.Build(), check);
   }
@@ -37,7 +38,17 @@ class Classify : public testing::Test {
     MacAddress mac;
     std::memcpy(mac.data(), test::kServerMac.data(), mac.size());
     Seen seen{};
-    seen.verdict = io::Classify(frame, mac, own_, check, seen.query);
+    seen.verdict = io::Classify({.octets = frame}, mac, own_, check, seen.query);
+    // As it lies in a buffer of a port, with the leavings of another frame behind it.
+    Octets buffer = frame;
+    buffer.resize(frame.size() + kBehind, std::byte{0xA5});
+    QueryFrame query;
+    EXPECT_EQ(io::Classify({.octets = ByteSpan(buffer).first(frame.size()), .behind = kBehind},
+                           mac,
+                           own_,
+                           check,
+                           query),
+              seen.verdict);
     return seen;
   }
   Counter Verdict(const FrameBuilder& frame, UdpChecksum check = UdpChecksum::kVerify) {

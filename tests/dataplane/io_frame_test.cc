@@ -23,7 +23,7 @@ std::string Reply(const FrameBuilder& query, const std::string& message) {
   std::memcpy(mac.data(), test::kServerMac.data(), mac.size());
   test::Octets frame = query.Build();
   QueryFrame found;
-  EXPECT_EQ(Classify(frame, mac, own, UdpChecksum::kTrust, found), Counter::kQuery);
+  EXPECT_EQ(Classify({.octets = frame}, mac, own, UdpChecksum::kTrust, found), Counter::kQuery);
   // Exactly what the contract asks for, so that the address sanitizer sees an octet too many.
   const std::size_t octets = found.udp_at + kUdpOctets + message.size();
   frame.resize(found.udp_at + kUdpOctets + std::max(message.size(), wire::kSumRoom));

@@ -76,9 +76,16 @@ TEST_P(UdpChecksumOver, HoldsOnceItIsStoredAndNoLongerAfterAFlippedBit) {
     StoreAs(udp.data() + 6, std::uint16_t{0});
     StoreAs(udp.data() + 6,
             UdpChecksum(addresses.data(), addresses.size(), udp.data(), udp.size()));
-    EXPECT_TRUE(UdpChecksumHolds(addresses.data(), addresses.size(), udp.data(), udp.size()));
-    udp[random() % udp.size()] ^= static_cast<unsigned char>(1U << (random() % 8));
-    EXPECT_FALSE(UdpChecksumHolds(addresses.data(), addresses.size(), udp.data(), udp.size()));
+    const std::size_t octets = udp.size();
+    udp.resize(octets + kSumRoom, 0x5A);
+    const auto holds = [&](std::size_t readable) {
+      return UdpChecksumHolds(addresses.data(), addresses.size(), udp.data(), octets, readable);
+    };
+    EXPECT_TRUE(holds(octets));
+    EXPECT_TRUE(holds(udp.size()));
+    udp[random() % octets] ^= static_cast<unsigned char>(1U << (random() % 8));
+    EXPECT_FALSE(holds(octets));
+    EXPECT_FALSE(holds(udp.size()));
   }
 }
 INSTANTIATE_TEST_SUITE_P(Families, UdpChecksumOver, testing::Values(8, 32));

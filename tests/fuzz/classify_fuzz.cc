@@ -41,9 +41,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::memcpy(mac.data(), test::kServerMac.data(), mac.size());
   const auto* first = reinterpret_cast<const std::byte*>(data);
   const test::Octets frame(first, first + size);
+  test::Octets buffer = frame;
+  buffer.resize(size + wire::kSumRoom, std::byte{0xA5});
   for (const auto check : {io::UdpChecksum::kVerify, io::UdpChecksum::kTrust}) {
     io::QueryFrame query;
-    const io::Counter verdict = io::Classify(frame, mac, kOwn, check, query);
+    const io::Counter verdict = io::Classify({.octets = frame}, mac, kOwn, check, query);
+    io::QueryFrame with_room;
+    HF_CHECK(io::Classify({.octets = ByteSpan(buffer).first(size), .behind = wire::kSumRoom},
+                          mac,
+                          kOwn,
+                          check,
+                          with_room) == verdict);
     const bool for_kernel = io::IsForKernel(verdict, frame, kOwn);
     if (verdict == io::Counter::kQuery) {
       HF_CHECK(!for_kernel);
