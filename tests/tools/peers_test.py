@@ -4,6 +4,7 @@ import io
 import struct
 import tomllib
 import xml.etree.ElementTree as ElementTree
+from collections import namedtuple
 from pathlib import Path
 
 import benchpeers
@@ -15,6 +16,7 @@ import peerservers
 import peerusage
 import peerzone
 import pytest
+import quiet
 import readers
 from benchreport import BenchError
 from peerclients import Burst
@@ -211,8 +213,10 @@ def test_time_and_delay_are_read_from_proc():
         250 / peerusage.TICKS, 50 / peerusage.TICKS)
     before = peerusage.Usage(1.0, 2.0, {(1, 1): (100, 10), (1, 2): (0, 0)})
     after = peerusage.Usage(2.0, 4.0, {(1, 1): (200, 10**9), (1, 2): (10**9, 5 * 10**7)})
-    span = peerusage.span((before, after), (before, after), 2.0)
-    assert span == (0.025, 0.025, 0.5, 1.0)  # of the thread that ran most, not that waited most
+    span = peerusage.span(peerusage.Look(before, before, {"cpu0": 1.0}),
+                          peerusage.Look(after, after, {"cpu0": 1.5}), 2.0)
+    # Of the thread that ran most, not that waited most.
+    assert span == (0.025, 0.025, 0.25, 0.5, 1.0)
 
 
 def test_hugepages_are_counted_by_file():
@@ -268,35 +272,44 @@ def test_rows_of_one_server_alone_have_no_ratio():
 
 
 def test_what_an_answer_costs_is_time_over_answers():
-    span = peerusage.Span(0, 0, 0.25, 0.75)
+    span = peerusage.Span(0, 0, 0, 0.25, 0.75)
     assert benchpeers.costs("-20k", span, 20_000) == {"cpu-user-20k": 12_500,
                                                       "cpu-system-20k": 37_500}
 
 
 class DisturbedLab:
-    """A lab in which runs have these delays of the server."""
+    """A lab in which each run is delayed so: (client, server, stolen)."""
+    pair, folder = namedtuple("Pair", "server4")("10.9.0.1"), Path()
 
     def __init__(self, *delays):
         self.delays = iter(delays)
 
     def client(self, *_):
-        delay = next(self.delays)
-        return f"run {delay}", peerusage.Span(0.5, delay, 0, 0)
+        delays = next(self.delays)
+        return f"run {delays}", peerusage.Span(*delays, 0, 0)
 
 
-def test_a_disturbed_run_is_repeated_and_the_best_of_three_is_kept():
-    meter = benchpeers.Meter(DisturbedLab(0.1, 0.01), benchpeers.QUICK)
-    assert meter.run(["dnsperf"], 1, [], False)[0] == "run 0.01"
-    assert (meter.runs, meter.repeated, meter.kept) == (2, 1, 0)
-    meter = benchpeers.Meter(DisturbedLab(0.3, 0.1, 0.2), benchpeers.QUICK)
-    assert meter.run(["dnsperf"], 1, [], False)[0] == "run 0.1"
-    assert (meter.runs, meter.repeated, meter.kept) == (3, 2, 1)
+@pytest.fixture
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(quiet.time, "sleep", lambda _: None)
 
 
-def test_a_client_of_one_busy_thread_must_not_wait_either():
-    meter = benchpeers.Meter(DisturbedLab(0, 0, 0), benchpeers.QUICK)
-    meter.run(["kxdpgun"], 1, [], True)
-    assert meter.kept == 1
+@pytest.mark.parametrize("alone, delays, good", [
+    (False, (0.5, 0.02, 0.02), True), (False, (0.5, 0.021, 0), False),
+    (False, (0.5, 0, 0.021), False), (True, (0.5, 0, 0), False), (True, (0.02, 0, 0), True)])
+def test_server_host_and_a_client_alone_must_leave_a_run_its_cores(no_pauses, alone, delays, good):
+    meter = benchpeers.Meter(DisturbedLab(delays, (0, 0, 0)), benchpeers.QUICK)
+    wanted = f"run {delays if good else (0, 0, 0)}"
+    assert meter.run(["dnsperf"], 1, [], alone)[0] == wanted
+    assert meter.quiet.runs == 2 - good
+
+
+def test_latency_wants_calmer_runs_than_throughput(no_pauses):
+    delays = (0, 0, 0.01)
+    meter = benchpeers.Meter(DisturbedLab(delays, (0, 0, 0.005)), benchpeers.QUICK)
+    assert meter.dnsperf(20_000, [])[0] == "run (0, 0, 0.005)"
+    meter = benchpeers.Meter(DisturbedLab(delays), benchpeers.QUICK)
+    assert meter.dnsperf(None, [])[0] == f"run {delays}"
 
 
 @pytest.mark.parametrize("option, value, why", [

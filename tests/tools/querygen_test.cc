@@ -2,6 +2,7 @@
 // it says of replies, right and wrong, is in exchange_test.cc and tests/e2e/querygen_test.py.
 #include <gtest/gtest.h>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "tools/querygen/options.h"
 #include "tools/querygen/pace.h"
 #include "tools/querygen/questions.h"
+#include "tools/querygen/watch.h"
 
 namespace holdfast::querygen {
 namespace {
@@ -171,6 +173,18 @@ TEST(Histogram, TakesWhatIsBeyondItsLastStep) {
   EXPECT_EQ(histogram.Percentile(50), 0U);
   EXPECT_EQ(histogram.max(), ~std::uint64_t{0});
   EXPECT_GT(histogram.Percentile(100), std::uint64_t{1} << 50U);
+}
+
+TEST(RunDelays, StealIsReadForEachProcessor) {
+  std::istringstream stat(
+      "cpu  10 0 20 300 0 0 1 700 0 0\ncpu0 5 0 10 150 0 0 0 250 0 0\n"
+      "cpu1 5 0 10 150 0 0 1 450 0 0\nintr 99 1 2 3 4 5 6 7 8 9\n");
+  EXPECT_EQ(RunDelays::StolenIn(stat), (RunDelays::Ticks{{"cpu0", 250}, {"cpu1", 450}}));
+}
+
+TEST(RunDelays, OfWhatIsNoNumberNothingIsRead) {
+  std::istringstream stat("cpu0 1 2 x\ncpu1 5 0 10 150 0 0 1 450\n");
+  EXPECT_TRUE(RunDelays::StolenIn(stat).empty());
 }
 
 TEST(Options, AMacAddressHasSixOctets) {

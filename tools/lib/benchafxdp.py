@@ -181,8 +181,8 @@ def measure(options, lab):
         f"answered: kxdpgun at {BURST_RATE:,} q/s; lost-400k and work-400k at {CLEAN_RATE:,}; p50"
         " and p99: dnsperf at 20,000 and 50,000 q/s; work: TSC cycles an answer in polls that gave"
         " frames, system calls among them",
-        f"{meter.runs} runs of clients, {meter.repeated} repeated, {meter.kept} kept although a"
-        f" busy thread waited for its core more than {benchpeers.DISTURBED:.0%} of the time"]
+        "clients: " + meter.quiet.note(f"{benchpeers.DISTURBED:.0%} (where latency is taken"
+                                       f" {benchpeers.CALM:.1%})")]
     if profiles:
         notes.append("ns: of the polling core's time, by perf's samples of the default at"
                      " saturation; polls that gave nothing are in `poll` and the driver")

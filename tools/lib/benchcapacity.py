@@ -13,6 +13,7 @@ from pathlib import Path
 
 import benchreport
 import hugepages
+import quiet
 from benchreport import BenchError
 from journal import Journal
 
@@ -22,7 +23,7 @@ OCTETS_PER_NAME, TABLES_OCTETS = 320, 64 << 20  # of an image: names_tables asks
 PAGE = hugepages.PAGE_OCTETS
 PACKET_PAGES = 2 * (128 << 20) // PAGE  # two processes of 128 MB
 MOST_DELAY = 0.02
-MOST_TRIES = 4  # for each run that is wanted
+TRIES = 6  # of a run that is disturbed
 PATIENCE_SECONDS = 30
 AIMS = {"ring/100k": ">= 16 M", "ring/100k/cycles": "<= 130", "memif/100k": ">= 10 M"}
 MEMIF = "net_memif0,role={role},id=0,socket={folder}/memif,socket-abstract=no,rsize=11{more}"
@@ -110,23 +111,20 @@ def lcores_rows(name, reports, bare):
 
 
 def good_runs(call, wanted, notes, what, most_delay=MOST_DELAY):
-    """As many reports as are wanted, none of them disturbed; says how many were thrown away."""
-    reports, bad = [], 0
-    while len(reports) < wanted:
-        if bad > wanted * MOST_TRIES:
-            raise BenchError(f"{what}: the machine is too busy, {bad} runs were disturbed")
+    """As many reports as are wanted, undisturbed where that can be had; notes where not at once."""
+    runs = quiet.Quiet(TRIES)
+
+    def once():
         report = call()
         if report["worst_delay"] < 0:
             raise BenchError(f"{what}: whether threads waited for their cores is not known:"
                              " /proc/PID/task/*/schedstat tells of no busy thread; expected a"
                              " kernel with CONFIG_SCHED_INFO")
-        if report["worst_delay"] <= most_delay:
-            reports.append(report)
-        else:
-            bad += 1
-    if bad:
-        notes.append(f"{what}: {bad} of {bad + wanted} runs thrown away as disturbed (a thread"
-                     f" waited for its core for more than {most_delay:.0%} of the time)")
+        return report["worst_delay"], report
+
+    reports = [runs.run(once, most_delay, what) for _ in range(wanted)]
+    if runs.repeated:
+        notes.append(f"{what}: {runs.note(f'{most_delay:.0%}')}")
     return reports
 
 

@@ -14,6 +14,7 @@ import peerlab
 import peerplot
 import peerusage
 import peerzone
+import quiet
 from benchreport import BenchError
 from peerservers import HOLDFAST, SERVERS
 
@@ -21,17 +22,17 @@ REFLECTOR = "reflector"
 NAMES = (*SERVERS, REFLECTOR)
 PEERS = set(SERVERS) - {HOLDFAST.name}
 FIXED = {"20k": 20_000, "50k": 50_000}
-DISTURBED = 0.02   # part of a run that a busy thread may wait for its core
-REPEATS = 3        # of a disturbed run; then the least disturbed one counts
+DISTURBED = 0.02   # part of a run that a busy thread may be without its core
+CALM = 0.005       # likewise of one whose p99 is sought: what stood still is late
 SAMPLE = 200       # names that each server must answer rightly before it is measured
 TARGETS = ["tools/holdfast", "tools/holdfast-control", "tools/holdfast-dataplane",
            "tools/holdfast-sockets"]
 
 # What is run: queries/s offered above every server's capacity, the better of which counts; seconds
-# of such a burst, of one of `clean`, of dnsperf; halvings of `clean`; rounds.
-Lengths = namedtuple("Lengths", "offered burst probe fixed steps rounds")
-FULL = Lengths((400_000, 1_500_000), 2, 1, 3, 4, 3)
-QUICK = Lengths((1_500_000,), 1, 0.5, 1, 2, 1)
+# of such a burst, of one of `clean`, of dnsperf; halvings of `clean`; rounds; tries of a run.
+Lengths = namedtuple("Lengths", "offered burst probe fixed steps rounds tries")
+FULL = Lengths((400_000, 1_500_000), 2, 1, 3, 4, 3, 6)
+QUICK = Lengths((1_500_000,), 1, 0.5, 1, 2, 1, 2)
 
 
 def words_of_burst(lab, rate, seconds):
@@ -43,33 +44,27 @@ class Meter:
 
     def __init__(self, lab, lengths):
         self.lab, self.lengths = lab, lengths
-        self.runs = self.repeated = self.kept = 0
+        self.quiet = quiet.Quiet(lengths.tries)
 
-    def run(self, words, seconds, pids, alone, repeats=REPEATS):
+    def run(self, words, seconds, pids, alone, most=DISTURBED):
         """A client's output and the Span of its sending. @param alone  one thread of the client is
         busy: of threads that share a core it says nothing that they wait."""
-        tries = []
-        for _ in range(repeats):
-            self.runs += 1
-            self.repeated += bool(tries)
+        def once():
             text, span = self.lab.client(words, seconds, pids)
-            tries.append((max(span.server_waited, span.client_waited * alone), text, span))
-            if tries[-1][0] <= DISTURBED:
-                return text, span
-            benchreport.say(f"disturbed: server {span.server_waited:.1%}, client"
-                            f" {span.client_waited:.1%} of the time without a core: {words[0]}")
-        self.kept += 1
-        return min(tries)[1:]
+            return (max(span.server_waited, span.client_waited * alone, span.stolen),
+                    (text, span))
 
-    def burst(self, rate, seconds, pids, repeats=REPEATS):
-        text, span = self.run(words_of_burst(self.lab, rate, seconds), seconds, pids, True, repeats)
+        return self.quiet.run(once, most, words[0])
+
+    def burst(self, rate, seconds, pids):
+        text, span = self.run(words_of_burst(self.lab, rate, seconds), seconds, pids, True)
         return peerclients.burst(text), span
 
     def dnsperf(self, rate, pids):
         seconds = self.lengths.fixed
         return self.run(peerclients.dnsperf(
             self.lab.pair.server4, self.lab.folder / "queries", seconds, rate), seconds, pids,
-            False)
+            False, DISTURBED if rate is None else CALM)
 
     def throughput(self, pids):
         """answered, clean, best-dnsperf, and what an answer costs at saturation."""
@@ -77,9 +72,8 @@ class Meter:
         one, span = max(bursts, key=lambda pair: pair[0].answered / pair[0].seconds)
         found = {"answered": one.answered / one.seconds}
         found |= costs("", span, found["answered"])
-        # Runs of these are repeated where they lose a little, disturbed or not.
         found["clean"] = peerclients.clean_rate(
-            lambda rate: self.burst(rate, self.lengths.probe, pids, repeats=1)[0],
+            lambda rate: self.burst(rate, self.lengths.probe, pids)[0],
             1.1 * found["answered"], self.lengths.steps)
         found["best-dnsperf"] = peerclients.dnsperf_rate(self.dnsperf(None, pids)[0])
         return found
@@ -188,8 +182,7 @@ def notes_of(lengths, names, meter, rows):
         " driver's system calls among them",
         "load: start to the first answer, both cores free; memory: proportional set size and the"
         " hugepages in use",
-        f"{meter.runs} runs of clients, {meter.repeated} repeated because a busy thread waited for"
-        f" its core more than {DISTURBED:.0%} of the time, {meter.kept} kept although it did"]
+        "clients: " + meter.quiet.note(f"{DISTURBED:.0%} (where latency is taken {CALM:.1%})")]
     ceiling, ours = (values.get(f"answered/{name}") for name in (REFLECTOR, HOLDFAST.name))
     if ceiling and ours:
         notes.append(f"ceiling: an XDP program that only turns queries round gets"

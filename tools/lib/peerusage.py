@@ -8,6 +8,8 @@ import re
 from collections import namedtuple
 from pathlib import Path
 
+import quiet
+
 TICKS = os.sysconf("SC_CLK_TCK")
 POLLING = "rte-worker"  # DPDK's name of a polling thread
 GONE = (FileNotFoundError, ProcessLookupError)
@@ -16,8 +18,11 @@ GONE = (FileNotFoundError, ProcessLookupError)
 # it was ready and waited for a core).
 Usage = namedtuple("Usage", "user system threads")
 # A time in which a server was asked: the parts (0..1) of it in which the busiest thread of client
-# and server waited for a core, and the server's processor seconds a second.
-Span = namedtuple("Span", "client_waited server_waited user system")
+# and server waited for a core and in which the host took one, and the server's processor seconds a
+# second.
+Span = namedtuple("Span", "client_waited server_waited stolen user system")
+# Usage of a client and of a server, and quiet.stolen(), at the same moment.
+Look = namedtuple("Look", "client server stolen")
 
 
 def stat_times(text):
@@ -50,11 +55,18 @@ def waited(before, after, seconds):
     return max(spent, default=(0, 0))[1] / 1e9 / seconds
 
 
-def span(client, server, seconds):
-    """The Span between two looks. @param client, server  (Usage before, Usage after)."""
-    before, after = server
-    return Span(waited(*client, seconds), waited(*server, seconds),
-                (after.user - before.user) / seconds, (after.system - before.system) / seconds)
+def look(client, server):
+    """The Look at these processes now. @param client, server  their pids."""
+    return Look(usage(client), usage(server), quiet.stolen())
+
+
+def span(before, after, seconds):
+    """The Span between two Looks."""
+    return Span(waited(before.client, after.client, seconds),
+                waited(before.server, after.server, seconds),
+                quiet.stolen_share(before.stolen, after.stolen, seconds),
+                (after.server.user - before.server.user) / seconds,
+                (after.server.system - before.server.system) / seconds)
 
 
 def huge_octets(text):

@@ -100,7 +100,7 @@ std::string WordsOf(const Report& report) {
     text += Line("responder: %.1f cycles/answer in polls with frames\n", ResponderCycles(report));
   }
   if (report.worst_delay >= 0) {
-    text += Line("a busy thread waited for its CPU for %.2f %% of the time at most\n",
+    text += Line("a busy thread was without its CPU for %.2f %% of the time at most\n",
                  report.worst_delay * 100);
   }
   for (std::size_t i = 1; i < outcome.replies.size(); ++i) {

@@ -1,8 +1,9 @@
 // What is looked at from outside while the generator runs: the responder's own counters, by its
-// reader file, and whether threads had to wait for a processor. Cold.
+// reader file, and whether threads had a processor. Cold.
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,15 +22,22 @@ struct Work {
 /// @return kUnavailable when no data plane has attached to the tables of that folder.
 Result<Work> WorkOf(const std::string& run_dir);
 
-/// Time that threads were ready to run and had to wait, by /proc/PID/task/*/schedstat.
+/// Time that threads were ready to run and did not: they waited for a processor, by
+/// /proc/PID/task/*/schedstat, or the host of a virtual machine ran something else on theirs, which
+/// only `steal` of /proc/stat tells (proc(5)).
 class RunDelays {
  public:
   /// Begins to count. @param pids  whose threads; our own are always among them.
   explicit RunDelays(const std::vector<int>& pids);
 
-  /// The greatest share, 0..1, of the time since the beginning that a busy thread waited. Busy is
-  /// what ran for more than half of the time; negative when the kernel tells of no busy thread.
+  /// The greatest share, 0..1, of the time since the beginning that a busy thread waited or that
+  /// was stolen from a processor. Busy is what ran for more than half of the time; negative when the
+  /// kernel tells of no busy thread.
   [[nodiscard]] double WorstShare() const;
+
+  /// Clock ticks stolen from each processor, by its name, in the text of /proc/stat.
+  using Ticks = std::map<std::string, std::uint64_t>;
+  static Ticks StolenIn(std::istream& stat);
 
  private:
   struct Times {
@@ -38,10 +46,12 @@ class RunDelays {
   };
   using Threads = std::map<std::string, Times>;  // by folder
   static Threads Look(const std::vector<int>& pids);
+  static Ticks Stolen();
 
   std::vector<int> pids_;
   std::uint64_t began_ns_;
   Threads before_;
+  Ticks stolen_before_;
 };
 
 }  // namespace holdfast::querygen

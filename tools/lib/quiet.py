@@ -1,0 +1,63 @@
+"""Runs that nothing else on the machine disturbed: a run is repeated when a thread that should be
+busy had no core for too much of it, because this kernel ran something else there (schedstat) or
+because the host of this virtual machine did (`steal` of /proc/stat, see proc(5)).
+"""
+
+import os
+import time
+from pathlib import Path
+
+import benchreport
+
+TICKS = os.sysconf("SC_CLK_TCK")
+STEAL = 8            # the column of /proc/stat
+LONGEST_PAUSE = 4.0  # seconds between two tries: what disturbs comes in bursts
+
+
+def stolen(text=None):
+    """Seconds that the host has taken from each core so far: name -> seconds.
+    @param text  of /proc/stat; what it has now by default.
+    """
+    lines = (line.split() for line in (text or Path("/proc/stat").read_text()).splitlines())
+    return {words[0]: int(words[STEAL]) / TICKS for words in lines
+            if words and words[0].startswith("cpu") and words[0] != "cpu" and len(words) > STEAL}
+
+
+def stolen_share(before, after, seconds):
+    """The greatest part (0..1) of a time that was stolen from a core between two looks."""
+    return max((after[core] - before.get(core, after[core]) for core in after), default=0) / seconds
+
+
+class Quiet:
+    """Repeats what was disturbed, and counts. `tries` of one run; then the least disturbed of them
+    counts, and is counted in `kept`."""
+
+    def __init__(self, tries):
+        self.tries = tries
+        self.runs = self.repeated = self.kept = 0
+
+    def run(self, call, most, what):
+        """@param call  one run: (the part of its time, 0..1, that was lost, what it gave).
+        @param most   what may be lost.
+        @param what   its name, for who watches.
+        @return what the run gave that counts.
+        """
+        seen = []
+        for number in range(self.tries):
+            if number:
+                time.sleep(min(LONGEST_PAUSE, number))
+            self.runs += 1
+            self.repeated += bool(number)
+            share, given = call()
+            if share <= most:
+                return given
+            benchreport.say(f"disturbed: {what}: {share:.1%} of the time without a core")
+            seen.append((share, number, given))
+        self.kept += 1
+        return min(seen)[2]
+
+    def note(self, most):
+        """For a report. @param most  in words, what may be lost of a run."""
+        return (f"{self.runs} runs, {self.repeated} of them repeated because a busy thread had no"
+                f" core for more than {most} of the time (it waited for one, or the host of the"
+                f" machine took it), {self.kept} kept although that was so in {self.tries} tries")
