@@ -39,22 +39,34 @@ def runs(*shares):
 
 
 def test_a_disturbed_run_is_repeated_after_a_pause(pauses):
-    counted = quiet.Quiet(tries=3)
+    counted = quiet.Quiet(patience=100)
     assert counted.run(runs(0.1, 0.02), 0.02, "x") == "run 0.02"
     assert (counted.runs, counted.repeated, counted.kept) == (2, 1, 0)
-    assert pauses == [1]
+    assert pauses == [1] and 99 < counted.patience < 100
 
 
 def test_the_least_disturbed_is_kept_when_none_was_good(pauses):
-    counted = quiet.Quiet(tries=3)
+    counted = quiet.Quiet(patience=0)
     assert counted.run(runs(0.3, 0.1, 0.1), 0.02, "x") == "run 0.1"
     assert counted.run(runs(0.0), 0.02, "x") == "run 0.0"
     assert (counted.runs, counted.repeated, counted.kept) == (4, 2, 1)
     assert "4 runs, 2 of them repeated" in counted.note("2%")
-    assert "1 kept although that was so in 3 tries" in counted.note("2%")
-    assert pauses == [1, 2]
+    assert "1 kept although that was so" in counted.note("2%")
+    assert pauses == [0, 0]
 
 
-def test_pauses_are_bounded(pauses):
-    quiet.Quiet(tries=20).run(runs(*[0.5] * 20), 0.02, "x")
-    assert max(pauses) == quiet.LONGEST_PAUSE
+def test_patience_ends(monkeypatch):
+    now = [0.0]
+    taken = []
+
+    def sleep(seconds):
+        taken.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(quiet.time, "sleep", sleep)
+    monkeypatch.setattr(quiet.time, "monotonic", lambda: now[0])
+    counted = quiet.Quiet(patience=200)
+    counted.run(runs(*[0.5] * 100), 0.02, "x")
+    assert sum(taken) == 200 and max(taken) == quiet.LONGEST_PAUSE
+    counted.run(runs(*[0.5] * quiet.LEAST_TRIES), 0.02, "x")  # nothing is left for the next
+    assert counted.kept == 2

@@ -23,7 +23,6 @@ OCTETS_PER_NAME, TABLES_OCTETS = 320, 64 << 20  # of an image: names_tables asks
 PAGE = hugepages.PAGE_OCTETS
 PACKET_PAGES = 2 * (128 << 20) // PAGE  # two processes of 128 MB
 MOST_DELAY = 0.02
-TRIES = 6  # of a run that is disturbed
 PATIENCE_SECONDS = 30
 AIMS = {"ring/100k": ">= 16 M", "ring/100k/cycles": "<= 130", "memif/100k": ">= 10 M"}
 MEMIF = "net_memif0,role={role},id=0,socket={folder}/memif,socket-abstract=no,rsize=11{more}"
@@ -110,10 +109,8 @@ def lcores_rows(name, reports, bare):
             row(f"{name}/bare", [one["cycles_per_answer"] for one in bare], "cycles")]
 
 
-def good_runs(call, wanted, notes, what, most_delay=MOST_DELAY):
-    """As many reports as are wanted, undisturbed where that can be had; notes where not at once."""
-    runs = quiet.Quiet(TRIES)
-
+def good_runs(runs, call, wanted, what, most_delay=MOST_DELAY):
+    """As many reports as are wanted, undisturbed where that can be had. @param runs  a Quiet."""
     def once():
         report = call()
         if report["worst_delay"] < 0:
@@ -122,10 +119,7 @@ def good_runs(call, wanted, notes, what, most_delay=MOST_DELAY):
                              " kernel with CONFIG_SCHED_INFO")
         return report["worst_delay"], report
 
-    reports = [runs.run(once, most_delay, what) for _ in range(wanted)]
-    if runs.repeated:
-        notes.append(f"{what}: {runs.note(f'{most_delay:.0%}')}")
-    return reports
+    return [runs.run(once, most_delay, what) for _ in range(wanted)]
 
 
 def row(name, samples, unit):
@@ -202,12 +196,13 @@ def run(options):
         benchreport.build(options.build, TARGETS)
         programs = options.build
     rows, notes = [], []
+    patient = quiet.Quiet(0 if options.quick else quiet.PATIENCE)
     time_words = ["--seconds", seconds]
     with made_place(programs, options.directory, max(sizes.values()),
                     not options.quick) as place:
         def measure(way, name, names, more):
-            return good_runs(lambda: WAYS[way](place, name, names, [*time_words, *more]),
-                             runs, notes, f"{way}/{name}", most_delay)
+            return good_runs(patient, lambda: WAYS[way](place, name, names, [*time_words, *more]),
+                             runs, f"{way}/{name}", most_delay)
 
         for way in WAYS:
             rows += rows_of(f"headroom/{way}", measure(way, "reflector", 100_000, []))
@@ -225,8 +220,9 @@ def run(options):
                 for lcores in LCORES:
                     def on_these(*more, lcores=lcores, name=name, names=names):
                         return good_runs(
+                            patient,
                             lambda: on_lcores(place, name, names, lcores, [*time_words, *more]),
-                            runs, notes, f"lcores-{len(lcores)}/{name}", most_delay)
+                            runs, f"lcores-{len(lcores)}/{name}", most_delay)
 
                     rows += lcores_rows(f"lcores-{len(lcores)}/{name}", on_these(),
                                         on_these("--reflect"))
@@ -240,5 +236,6 @@ def run(options):
                     " lcores: so many cores, each with a queue of a port without a wire, whose"
                     " receive call makes the queries on that core; bare: of their cycles, those"
                     " that remain when nothing is answered")
+    notes.append(patient.note(f"{most_delay:.0%}"))
     benchreport.show(rows, options.json, where, notes)
     return 0

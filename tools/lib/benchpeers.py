@@ -29,10 +29,11 @@ TARGETS = ["tools/holdfast", "tools/holdfast-control", "tools/holdfast-dataplane
            "tools/holdfast-sockets"]
 
 # What is run: queries/s offered above every server's capacity, the better of which counts; seconds
-# of such a burst, of one of `clean`, of dnsperf; halvings of `clean`; rounds; tries of a run.
-Lengths = namedtuple("Lengths", "offered burst probe fixed steps rounds tries")
-FULL = Lengths((400_000, 1_500_000), 2, 1, 3, 4, 3, 6)
-QUICK = Lengths((1_500_000,), 1, 0.5, 1, 2, 1, 2)
+# of such a burst, of one of `clean`, of dnsperf; halvings of `clean`; rounds; patience with a
+# machine that is not quiet, in seconds.
+Lengths = namedtuple("Lengths", "offered burst probe fixed steps rounds patience")
+FULL = Lengths((400_000, 1_500_000), 2, 1, 3, 4, 3, quiet.PATIENCE)
+QUICK = Lengths((1_500_000,), 1, 0.5, 1, 2, 1, 0)
 
 
 def words_of_burst(lab, rate, seconds):
@@ -44,7 +45,7 @@ class Meter:
 
     def __init__(self, lab, lengths):
         self.lab, self.lengths = lab, lengths
-        self.quiet = quiet.Quiet(lengths.tries)
+        self.quiet = quiet.Quiet(lengths.patience)
 
     def run(self, words, seconds, pids, alone, most=DISTURBED):
         """A client's output and the Span of its sending. @param alone  one thread of the client is

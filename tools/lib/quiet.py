@@ -11,7 +11,9 @@ import benchreport
 
 TICKS = os.sysconf("SC_CLK_TCK")
 STEAL = 8            # the column of /proc/stat
-LONGEST_PAUSE = 4.0  # seconds between two tries: what disturbs comes in bursts
+LONGEST_PAUSE = 16.0  # seconds between two tries: what disturbs comes in bursts
+LEAST_TRIES = 3
+PATIENCE = 900.0     # seconds
 
 
 def stolen(text=None):
@@ -29,11 +31,13 @@ def stolen_share(before, after, seconds):
 
 
 class Quiet:
-    """Repeats what was disturbed, and counts. `tries` of one run; then the least disturbed of them
-    counts, and is counted in `kept`."""
+    """Repeats what was disturbed, and counts. Of each run there are LEAST_TRIES, and more while
+    there is patience; then the least disturbed of them counts, and is counted in `kept`.
+    @param patience  seconds that all runs together may take longer for it.
+    """
 
-    def __init__(self, tries):
-        self.tries = tries
+    def __init__(self, patience):
+        self.patience = patience
         self.runs = self.repeated = self.kept = 0
 
     def run(self, call, most, what):
@@ -43,16 +47,18 @@ class Quiet:
         @return what the run gave that counts.
         """
         seen = []
-        for number in range(self.tries):
-            if number:
-                time.sleep(min(LONGEST_PAUSE, number))
+        while len(seen) < LEAST_TRIES or self.patience > 0:
+            began = time.monotonic()
+            if seen:
+                self.repeated += 1
+                time.sleep(min(LONGEST_PAUSE, len(seen), max(0, self.patience)))
             self.runs += 1
-            self.repeated += bool(number)
             share, given = call()
             if share <= most:
                 return given
+            self.patience -= time.monotonic() - began
             benchreport.say(f"disturbed: {what}: {share:.1%} of the time without a core")
-            seen.append((share, number, given))
+            seen.append((share, len(seen), given))
         self.kept += 1
         return min(seen)[2]
 
@@ -60,4 +66,4 @@ class Quiet:
         """For a report. @param most  in words, what may be lost of a run."""
         return (f"{self.runs} runs, {self.repeated} of them repeated because a busy thread had no"
                 f" core for more than {most} of the time (it waited for one, or the host of the"
-                f" machine took it), {self.kept} kept although that was so in {self.tries} tries")
+                f" machine took it), {self.kept} kept although that was so")
