@@ -206,12 +206,13 @@ std::vector<CompiledHealth> Core::Health() const {
 
 Status Core::Put(const Prepared& prepared) {
   HF_TRY(publisher_->PutPools(prepared.compiled.pools));
+  HF_TRY(publisher_->PutZones(prepared.compiled.zones));
+  std::unordered_set<std::string_view> wanted;
   for (const CompiledZone& zone : prepared.compiled.zones) {
-    HF_TRY(publisher_->PutZone(zone));
+    wanted.insert(zone.origin);
   }
   for (const std::string& origin : publisher_->Origins()) {
-    if (std::ranges::find(prepared.compiled.zones, origin, &CompiledZone::origin) ==
-        prepared.compiled.zones.end()) {
+    if (!wanted.contains(origin)) {
       HF_TRY(publisher_->DropZone(origin));
     }
   }

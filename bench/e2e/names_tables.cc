@@ -57,9 +57,7 @@ void Publish(const Options& options) {
   std::vector<std::string> notes;
   auto publisher = Must(control::Publisher::Open(where, notes));
   Leavings::Add(publisher->image_path());  // unless all of it goes well
-  for (const auto& zone : compiled.zones) {
-    Must(publisher->PutZone(zone));
-  }
+  Must(publisher->PutZones(compiled.zones));
   Must(publisher->Commit());
   const auto use = publisher->Use();
   const double octets_per_name =

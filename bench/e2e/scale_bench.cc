@@ -220,9 +220,7 @@ Edit MakeEdit(const Names& names, control::Model& model, PublishedTables& tables
   const auto compiled = Must(control::Compile(model, {}, 0));
   edit.compile_seconds = SecondsSince(began_ns);
   began_ns = MonotonicNs();
-  for (const auto& zone : compiled.zones) {
-    Must(tables.publisher().PutZone(zone));
-  }
+  Must(tables.publisher().PutZones(compiled.zones));
   if (!Must(tables.publisher().Commit()).changed) {
     GiveUp("a change changed nothing");
   }

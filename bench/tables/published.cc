@@ -32,6 +32,17 @@ void PutAll(Publisher& publisher, const std::vector<control::CompiledPool>& pool
   }
 }
 
+template <class Publisher>
+void PutAll(Publisher& publisher, const std::vector<control::CompiledZone>& zones) {
+  if constexpr (requires { publisher.PutZones(zones); }) {
+    Must(publisher.PutZones(zones));
+  } else {
+    for (const auto& zone : zones) {
+      Must(publisher.PutZone(zone));
+    }
+  }
+}
+
 }  // namespace
 
 PublishedTables::PublishedTables(const control::Model& model,
@@ -59,9 +70,7 @@ PublishedTables::PublishedTables(const control::Model& model,
   const std::uint64_t empty = UsedOctets(*publisher_);
   PutAll(*publisher_, compiled.pools);
   const std::uint64_t with_pools = UsedOctets(*publisher_);
-  for (const auto& zone : compiled.zones) {
-    Must(publisher_->PutZone(zone));
-  }
+  PutAll(*publisher_, compiled.zones);
   Must(publisher_->PutHealth(compiled.health));
   Must(publisher_->Commit());
   made_.publish_seconds = SecondsSince(began_ns);

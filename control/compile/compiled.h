@@ -55,8 +55,10 @@ struct ImageSpec {
 
 struct CompiledRrset {
   std::uint16_t type = 0;
-  table::RrsetKind kind = table::RrsetKind::kImage;  // kImage, kPool or kReferral
-  AnswerRef answer;
+  // kImage, kPool, kReferral; kAddress for one A record alone that is all its name has.
+  table::RrsetKind kind = table::RrsetKind::kImage;
+  AnswerRef answer;                // of kAddress: a null image
+  table::InlineAddress address{};  // of kAddress
 };
 
 /// One owner name or empty non-terminal of a zone.

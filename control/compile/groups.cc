@@ -1,6 +1,7 @@
 #include "control/compile/groups.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "control/compile/render.h"
@@ -38,7 +39,7 @@ Groups::Groups(const Zone& zone,
       reach_(reach),
       warnings_(warnings),
       signed_(IsSigned(zone)),
-      images_(index.entries().size()),
+      images_(),
       rules_(zone.record_sets.empty() ? 0 : index.entries().size(), kNoRule),
       heights_(rules_.size(), 0) {}
 
@@ -91,6 +92,22 @@ std::optional<AnswerRef> Groups::Answer(std::uint32_t at) {
   }
   const RuleId rule = RuleOf(at);
   return rule == kNoRule ? std::nullopt : pools_.Answer(rule);
+}
+
+// In a signed zone its signatures go with it.
+std::optional<table::InlineAddress> Groups::Address(std::uint32_t at) const {
+  if (signed_ || index_.entries()[at].type != kA) {
+    return std::nullopt;
+  }
+  const auto records = PlainRecords(at);
+  table::InlineAddress address{};
+  if (!records || records->rdata.size() != 1 ||
+      records->rdata[0].size() != sizeof(address.address)) {
+    return std::nullopt;
+  }
+  address.ttl = records->ttl;
+  std::memcpy(address.address, records->rdata[0].data(), sizeof(address.address));
+  return address;
 }
 
 RuleId Groups::RuleOf(std::uint32_t at) {
@@ -289,6 +306,7 @@ ImageSpecPtr Groups::Image(std::uint32_t at, const Records& records, std::uint32
   if (owner != index_.entries()[at].name && NamesOwner(at, records.rdata)) {
     return Render(at, records.ttl, records.rdata, owner, *records.source);
   }
+  images_.resize(index_.entries().size());
   if (images_[at] == nullptr) {
     images_[at] = Render(at, records.ttl, records.rdata, owner, *records.source);
   }

@@ -41,6 +41,9 @@ class Groups {
   /// to nothing). Static and simple entries give an image, NS at a cut its referral.
   std::optional<AnswerRef> Answer(std::uint32_t at);
 
+  /// The one record of entry `at` when it is an A record that needs nothing beside it.
+  [[nodiscard]] std::optional<table::InlineAddress> Address(std::uint32_t at) const;
+
   /// The rule of entry `at`, as an alias to it sees it.
   RuleId RuleOf(std::uint32_t at);
 
@@ -106,7 +109,7 @@ class Groups {
   std::vector<std::string>& warnings_;
   const bool signed_;
   std::optional<Error> error_;
-  std::vector<ImageSpecPtr> images_;   // per entry
+  std::vector<ImageSpecPtr> images_;   // per entry, once there is one
   std::vector<RuleId> rules_;          // per entry: of roots, and of what is the same for all
   std::vector<std::uint8_t> heights_;  // per entry: of the latter, else 0
   // What is being built for one root.

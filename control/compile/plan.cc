@@ -14,6 +14,7 @@
 
 #include "control/compile/decide.h"
 #include "control/compile/plan_side.h"
+#include "control/compile/render.h"
 #include "dataplane/base/check.h"
 #include "dataplane/wire/name.h"
 #include "dataplane/wire/types.h"
@@ -50,11 +51,18 @@ bool SameRef(const AnswerRef& a, const AnswerRef& b) {
   return SameAnswer(**image, **other);
 }
 
+bool SameRrset(const CompiledRrset& a, const CompiledRrset& b) {
+  if (a.type != b.type || a.kind != b.kind) {
+    return false;
+  }
+  return a.kind == table::RrsetKind::kAddress
+             ? a.address.ttl == b.address.ttl &&
+                   std::ranges::equal(a.address.address, b.address.address)
+             : SameRef(a.answer, b.answer);
+}
+
 bool SameName(const CompiledName& a, const CompiledName& b) {
-  return a.flags == b.flags &&
-         std::ranges::equal(a.rrsets, b.rrsets, [](const CompiledRrset& x, const CompiledRrset& y) {
-           return x.type == y.type && x.kind == y.kind && SameRef(x.answer, y.answer);
-         });
+  return a.flags == b.flags && std::ranges::equal(a.rrsets, b.rrsets, SameRrset);
 }
 
 bool Exists(ExplainedStatus status) {
@@ -271,8 +279,7 @@ class Comparison {
     const PlanFound before = before_side_.Find(name, type);
     const PlanFound after = after_side_.Find(name, type);
     if (before.rrset != nullptr && after.rrset != nullptr && before.status == after.status &&
-        before.rrset->type == after.rrset->type &&
-        SameRef(before.rrset->answer, after.rrset->answer)) {
+        SameRrset(*before.rrset, *after.rrset)) {
       return;
     }
     Case* of = nullptr;
@@ -413,8 +420,12 @@ class Comparison {
     } else if (found.status == ExplainedStatus::kReferral && found.rrset != nullptr) {
       out->emplace(side.Delegation(found), Share(1, 1));
     } else if (HoldsImage(found)) {
-      const ImageSpec& image = *std::get<ImageSpecPtr>(found.rrset->answer);
-      out->emplace(AnswerOf(image, 0, found.compiled->origin), Share(1, 1));
+      const CompiledRrset& rrset = *found.rrset;
+      const std::string& origin = found.compiled->origin;
+      out->emplace(rrset.kind == table::RrsetKind::kAddress
+                       ? AnswerOf(RenderAddress(rrset.address), 0, origin)
+                       : AnswerOf(*std::get<ImageSpecPtr>(rrset.answer), 0, origin),
+                   Share(1, 1));
     }
     return out;
   }

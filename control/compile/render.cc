@@ -1,6 +1,7 @@
 #include "control/compile/render.h"
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -176,6 +177,23 @@ Result<ImageSpec> RenderRrset(std::uint16_t type,
     }
   }
   return spec;
+}
+
+ImageSpec RenderAddress(const table::InlineAddress& address) {
+  const std::string rdata(reinterpret_cast<const char*>(address.address), sizeof(address.address));
+  return *RenderRrset(static_cast<std::uint16_t>(Type::kA), address.ttl, {&rdata, 1}, {});
+}
+
+std::optional<table::InlineAddress> LoneAddressOf(const ImageSpec& image) noexcept {
+  table::InlineAddress address{.ttl = image.ttl, .address = {}};
+  constexpr std::size_t kHead = kOwnerOctets + kFixedOctets;
+  if (image.kind != ImageKind::kRrset || image.type != static_cast<std::uint16_t>(Type::kA) ||
+      image.record_ends.size() != 1 || image.wire.size() != kHead + sizeof(address.address) ||
+      !image.additional.empty() || !image.relocations.empty() || image.sigs != nullptr) {
+    return std::nullopt;
+  }
+  std::memcpy(address.address, image.wire.data() + kHead, sizeof(address.address));
+  return address;
 }
 
 Result<ImageSpec> RenderNegative(std::uint32_t ttl,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,12 @@ Result<ImageSpec> RenderRrset(std::uint16_t type,
                               std::uint32_t ttl,
                               std::span<const std::string> rdata,
                               std::string_view origin);
+
+/// What RenderRrset makes of one A record.
+ImageSpec RenderAddress(const table::InlineAddress& address);
+
+/// The record of an image when it is an A record that needs nothing beside it.
+std::optional<table::InlineAddress> LoneAddressOf(const ImageSpec& image) noexcept;
 
 /// Renders the SOA as negative answers carry it: owned by the origin, its TTL the lower of its own
 /// and its minimum field (RFC 2308 3, 5).

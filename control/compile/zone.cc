@@ -66,7 +66,37 @@ CompiledRrset Place(const ZoneName& name, std::uint16_t type, AnswerRef answer) 
     const bool referral = (name.flags & table::kNameCut) != 0 && type == kNs;
     kind = referral ? table::RrsetKind::kReferral : table::RrsetKind::kImage;
   }
-  return {.type = type, .kind = kind, .answer = std::move(answer)};
+  return {.type = type, .kind = kind, .answer = std::move(answer), .address = {}};
+}
+
+CompiledRrset Alone(const table::InlineAddress& address) {
+  return {.type = static_cast<std::uint16_t>(Type::kA),
+          .kind = table::RrsetKind::kAddress,
+          .answer = {},
+          .address = address};
+}
+
+// The address that is all that a name has, found without an image of it: most names have no more.
+std::optional<CompiledRrset> AloneAt(const Groups& groups,
+                                     const ZoneIndex& index,
+                                     std::uint32_t at) {
+  const auto entries = index.EntriesOf(at);
+  if (entries.size() != 1 || !IsServed(index.names()[at], entries[0])) {
+    return std::nullopt;
+  }
+  const auto address =
+      groups.Address(static_cast<std::uint32_t>(entries.data() - index.entries().data()));
+  return address ? std::optional(Alone(*address)) : std::nullopt;
+}
+
+// The same of what was found in another way, by an alias say.
+void TakeAlone(CompiledRrset& rrset) {
+  if (rrset.kind != table::RrsetKind::kImage) {
+    return;
+  }
+  if (const auto address = LoneAddressOf(*std::get<ImageSpecPtr>(rrset.answer))) {
+    rrset = Alone(*address);
+  }
 }
 
 bool LacksSigs(const AnswerRef& answer) {
@@ -137,7 +167,14 @@ Result<CompiledZone> CompileZone(const Zone& zone,
     }
     kept.push_back(at);
     auto& to = out.names.emplace_back();
+    const auto labels = static_cast<std::uint8_t>(wire::Labels(name.name));
+    out.max_labels = std::max(out.max_labels, labels);
     const auto entries = index->EntriesOf(at);
+    if (auto alone = AloneAt(groups, *index, at)) {
+      to.rrsets.push_back(*std::move(alone));
+      to.flags = name.flags;
+      continue;
+    }
     to.rrsets.reserve(entries.size());
     for (const auto& entry : entries) {
       if (!IsServed(name, entry)) {
@@ -156,9 +193,10 @@ Result<CompiledZone> CompileZone(const Zone& zone,
         to.rrsets.push_back(Place(name, entry.type, *std::move(answer)));
       }
     }
+    if (to.rrsets.size() == 1) {
+      TakeAlone(to.rrsets[0]);
+    }
     to.flags = ServedFlags(name.flags, to.rrsets);
-    const auto labels = static_cast<std::uint8_t>(wire::Labels(name.name));
-    out.max_labels = std::max(out.max_labels, labels);
   }
   HF_TRY(groups.status());
   if (unsigned_count != 0) {

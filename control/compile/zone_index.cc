@@ -23,6 +23,8 @@ std::uint32_t HashOf(std::string_view name) noexcept {
   return static_cast<std::uint32_t>(hash ^ (hash >> 32U));
 }
 
+constexpr std::size_t kAhead = 8;  // owners whose slots are sent for
+
 bool IsWildcard(std::string_view name) noexcept {
   return name.size() > 2 && name[0] == 1 && name[1] == '*';
 }
@@ -69,27 +71,32 @@ Result<ZoneIndex> ZoneIndex::Create(const Zone& zone,
 Status ZoneIndex::AddOwners(const Zone& zone) {
   owned_.reserve(zone.rrsets.size() + zone.record_sets.size());
   std::string folded;
-  std::string last;  // zone files have the rrsets of a name together
+  const std::string* last = nullptr;  // zone files have the rrsets of a name together
   std::uint32_t last_at = kNoIndex;
   const auto add = [&](const std::string& owner,
                        std::uint16_t type,
                        bool routed,
                        std::size_t i,
                        const Source& source) -> Status {
-    if (last_at == kNoIndex || owner != last) {
-      folded = wire::Fold(owner);
+    if (last == nullptr || owner != *last) {
+      folded = owner;
+      wire::FoldInPlace(folded);
       if (!wire::IsAtOrBelow(folded, zone.origin)) {
         return Fail(ErrorCode::kInvalid,
                     source.Text() + ": " + wire::ToText(owner) + " is outside the zone " +
                         wire::ToText(zone.origin));
       }
       last_at = Intern(folded);
-      last = owner;
+      last = &owner;
     }
     owned_.push_back({last_at, type, routed, static_cast<std::uint32_t>(i)});
     return {};
   };
   for (std::size_t i = 0; i < zone.rrsets.size(); ++i) {
+    if (i + kAhead < zone.rrsets.size()) {
+      // Of an owner in capitals another slot is sent for, to no harm.
+      __builtin_prefetch(&slots_[HashOf(zone.rrsets[i + kAhead].owner) & (slots_.size() - 1)]);
+    }
     const auto& rrset = zone.rrsets[i];
     if (StandsAtHash(rrset)) {
       continue;  // its owner is no name of DNS (RFC 5155 7.2.8)
@@ -218,7 +225,10 @@ std::uint32_t ZoneIndex::CutOf(std::string_view folded) const noexcept {
 }
 
 std::uint32_t ZoneIndex::Find(std::string_view folded) const noexcept {
-  const std::uint32_t hash = HashOf(folded);
+  return Find(folded, HashOf(folded));
+}
+
+std::uint32_t ZoneIndex::Find(std::string_view folded, std::uint32_t hash) const noexcept {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = hash & mask; slots_[i] != 0; i = (i + 1) & mask) {
     const std::uint32_t at = slots_[i] - 1;
@@ -229,17 +239,28 @@ std::uint32_t ZoneIndex::Find(std::string_view folded) const noexcept {
   return kNoIndex;
 }
 
+// Most names have the parent of the name before.
+std::uint32_t ZoneIndex::InternParent(std::string_view folded) {
+  if (folded.size() <= origin_.size()) {
+    return 0;
+  }
+  const std::string_view parent = wire::Parent(folded);
+  const std::uint32_t last = names_.back().parent;
+  return names_[last].name == parent ? last : Intern(parent);
+}
+
 std::uint32_t ZoneIndex::Intern(std::string_view folded) {
   if (names_.size() * 2 >= slots_.size()) {
     Grow();
   }
-  const std::uint32_t found = Find(folded);
+  const std::uint32_t hash = HashOf(folded);
+  const std::uint32_t found = Find(folded, hash);
   if (found != kNoIndex) {
     return found;
   }
-  const std::uint32_t parent = folded.size() <= origin_.size() ? 0 : Intern(wire::Parent(folded));
+  const std::uint32_t parent = InternParent(folded);
   const auto at = static_cast<std::uint32_t>(names_.size());
-  names_.push_back({.name = std::string(folded), .parent = parent, .hash = HashOf(folded)});
+  names_.push_back({.name = std::string(folded), .parent = parent, .hash = hash});
   const std::size_t mask = slots_.size() - 1;
   std::size_t i = names_[at].hash & mask;
   while (slots_[i] != 0) {

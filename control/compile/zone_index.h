@@ -78,7 +78,9 @@ class ZoneIndex {
   }
 
  private:
+  [[nodiscard]] std::uint32_t Find(std::string_view folded, std::uint32_t hash) const noexcept;
   std::uint32_t Intern(std::string_view folded);
+  std::uint32_t InternParent(std::string_view folded);
   void Grow();
   Status AddOwners(const Zone& zone);
   Status Link(const Zone& zone);

@@ -76,19 +76,27 @@ bool NameIndex::HasRoomFor(std::uint64_t more) const {
   return static_cast<double>(entries_ + more) <= entries * kFullLoad;
 }
 
-bool NameIndex::Enter(std::uint32_t record_at) {
-  if (!Place(Version(index_at_), record_at, true)) {
+std::uint64_t NameIndex::HashOf(const IndexVersion& version, std::uint32_t record_at) const {
+  return PaddedName(NameOf(writer_, *writer_.At<NameRecord>(record_at)),
+                    {{version.key[0], version.key[1]}})
+      .key()
+      .hash;
+}
+
+bool NameIndex::Enter(std::uint32_t record_at, std::uint64_t hash) {
+  if (!Place(Version(index_at_), record_at, hash, true)) {
     return false;
   }
   ++entries_;
   return true;
 }
 
-bool NameIndex::Place(const IndexVersion& version, std::uint32_t record_at, bool logged) {
-  const PaddedName name(NameOf(writer_, *writer_.At<NameRecord>(record_at)),
-                        {{version.key[0], version.key[1]}});
+bool NameIndex::Place(const IndexVersion& version,
+                      std::uint32_t record_at,
+                      std::uint64_t hash,
+                      bool logged) {
   auto* buckets = writer_.At<Bucket>(version.buckets_at);
-  std::uint32_t at = table::BucketOf(name.key().hash, version.buckets);
+  std::uint32_t at = table::BucketOf(hash, version.buckets);
   const auto store = [&](std::uint32_t& where, std::uint32_t value) {
     if (logged) {
       writer_.Poke(where, value);
@@ -102,7 +110,7 @@ bool NameIndex::Place(const IndexVersion& version, std::uint32_t record_at, bool
     if (free != std::end(bucket.ref)) {
       const auto i = static_cast<unsigned>(free - bucket.ref);
       std::uint32_t& word = TagWord(bucket, i);
-      store(word, WithTag(word, i, table::TagOf(name.key().hash)));
+      store(word, WithTag(word, i, table::TagOf(hash)));
       store(bucket.ref[i], record_at);
       return true;
     }
@@ -115,10 +123,8 @@ bool NameIndex::Place(const IndexVersion& version, std::uint32_t record_at, bool
 
 bool NameIndex::TakeOut(std::uint32_t record_at, std::uint64_t died) {
   const IndexVersion& version = Version(index_at_);
-  const PaddedName name(NameOf(writer_, *writer_.At<NameRecord>(record_at)),
-                        {{version.key[0], version.key[1]}});
   auto* buckets = writer_.At<Bucket>(version.buckets_at);
-  std::uint32_t at = table::BucketOf(name.key().hash, version.buckets);
+  std::uint32_t at = table::BucketOf(HashOf(version, record_at), version.buckets);
   std::vector<Bucket*> passed;
   for (unsigned step = 0; step <= table::kMaxSpill; ++step) {
     Bucket& bucket = buckets[at];
@@ -197,8 +203,9 @@ Result<std::uint32_t> NameIndex::Grow(std::uint64_t names, Generation next) {
   for (int tries = 0; tries < kKeyTries; ++tries) {
     HF_CHECK(getrandom(version.key, sizeof(version.key), 0) == sizeof(version.key));
     std::memset(static_cast<void*>(writer_.At<Bucket>(buckets_at)), 0, count * sizeof(Bucket));
-    if (std::ranges::all_of(records,
-                            [&](std::uint32_t record) { return Place(version, record, false); })) {
+    if (std::ranges::all_of(records, [&](std::uint32_t record) {
+          return Place(version, record, HashOf(version, record), false);
+        })) {
       *writer_.At<IndexVersion>(at) = version;
       Know(at, version);
       const std::uint32_t before = index_at_;

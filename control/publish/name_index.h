@@ -34,8 +34,13 @@ class NameIndex {
 
   /// Whether `more` names can be entered before the index should Grow.
   [[nodiscard]] bool HasRoomFor(std::uint64_t more) const;
+  /// Hash of a record's name with the key of the current version.
+  [[nodiscard]] std::uint64_t HashOf(std::uint32_t record_at) const {
+    return HashOf(Version(index_at_), record_at);
+  }
   /// Enters a record. False when the bucket bound does not hold: Grow, which takes another key.
-  bool Enter(std::uint32_t record_at);
+  /// @param hash  what HashOf gives for it.
+  bool Enter(std::uint32_t record_at, std::uint64_t hash);
   /// Takes a record out for good, unlogged; the readers must have passed its end. No-op when it is
   /// not there (an index that grew since never took it over).
   /// @param died  when it did; an index born before must know it, or it is damaged.
@@ -66,7 +71,12 @@ class NameIndex {
  private:
   [[nodiscard]] const table::IndexVersion& Version(std::uint32_t at) const { return known_.at(at); }
   void Compare() const;
-  bool Place(const table::IndexVersion& version, std::uint32_t record_at, bool logged);
+  [[nodiscard]] std::uint64_t HashOf(const table::IndexVersion& version,
+                                     std::uint32_t record_at) const;
+  bool Place(const table::IndexVersion& version,
+             std::uint32_t record_at,
+             std::uint64_t hash,
+             bool logged);
 
   ImageWriter& writer_;
   std::uint32_t index_at_;

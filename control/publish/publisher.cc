@@ -20,6 +20,8 @@ using table::RrsetKind;
 namespace {
 
 constexpr std::size_t kBeatNames = 65'536;  // put between two signs of life
+constexpr std::size_t kNamesAtATime = 16;
+static_assert(kBeatNames % kNamesAtATime == 0);
 
 }  // namespace
 
@@ -56,6 +58,7 @@ Result<RrsetEntry> Publisher::EntryOf(const CompiledRrset& rrset) {
     entry.at = UsePool(std::get<RuleDigest>(rrset.answer));
     return entry.at == 0 ? std::unexpected(LostPool().error()) : Result<RrsetEntry>(entry);
   }
+  HF_CHECK(rrset.kind != RrsetKind::kAddress);
   const auto at = blobs_->Image(*std::get<ImageSpecPtr>(rrset.answer));
   if (!at) {
     return std::unexpected(at.error());
@@ -64,19 +67,7 @@ Result<RrsetEntry> Publisher::EntryOf(const CompiledRrset& rrset) {
   return entry;
 }
 
-// Whether an rrset is one A record that needs nothing beside it: see table::InlineAddress.
-bool IsAddress(const CompiledRrset& rrset) {
-  if (rrset.kind != RrsetKind::kImage || rrset.type != static_cast<std::uint16_t>(wire::Type::kA)) {
-    return false;
-  }
-  const ImageSpec& image = *std::get<ImageSpecPtr>(rrset.answer);
-  return image.record_ends.size() == 1 && image.wire.size() == table::AddressImage::kOctets &&
-         image.additional.empty() && image.relocations.empty() && image.sigs == nullptr;
-}
-
-void PutAddress(const ImageSpec& image, NameRecord& record) {
-  table::InlineAddress address{.ttl = LoadBe32(image.wire.data() + 6), .address = {}};
-  std::memcpy(address.address, image.wire.data() + table::kRecordHead, sizeof(address.address));
+void PutAddress(const table::InlineAddress& address, NameRecord& record) {
   StoreAs(&record.rrset[1], address);
   record.rrset[0] = {static_cast<std::uint16_t>(wire::Type::kA),
                      RrsetKind::kAddress,
@@ -91,15 +82,15 @@ Result<NameRecord> Publisher::RecordOf(std::uint32_t zone_at, const CompiledName
   record.name_octets = static_cast<std::uint8_t>(name.name.size());
   record.flags = name.flags;
   HF_CHECK(name.rrsets.size() <= table::kMaxNameRrsets);
+  const bool is_address = name.rrsets.size() == 1 && name.rrsets[0].kind == RrsetKind::kAddress;
   std::vector<RrsetEntry> entries;
-  entries.reserve(name.rrsets.size());
+  entries.reserve(is_address ? 0 : name.rrsets.size());
   const auto give_back = [&](Error error) {
     std::ranges::for_each(entries, [this](const RrsetEntry& e) { blobs_->ReleaseEntry(e); });
     return std::unexpected(std::move(error));
   };
-  const bool is_address = name.rrsets.size() == 1 && IsAddress(name.rrsets[0]);
   if (is_address) {
-    PutAddress(*std::get<ImageSpecPtr>(name.rrsets[0].answer), record);
+    PutAddress(name.rrsets[0].address, record);
   }
   for (const CompiledRrset& rrset : std::span(name.rrsets).subspan(is_address ? 1 : 0)) {
     const auto entry = EntryOf(rrset);
@@ -151,16 +142,20 @@ void Publisher::ReleaseRecord(const NameRecord& record) {
   }
 }
 
-Result<std::uint32_t> Publisher::LinkRecord(const NameRecord& record, std::size_t left) {
+Result<std::uint32_t> Publisher::LinkRecord(const NameRecord& record,
+                                            std::uint64_t hash,
+                                            std::size_t left) {
   const std::uint32_t at = writer_->arena().AllocateLine();
   if (at == 0) {
     return TablesFull();
   }
   auto& placed = *writer_->At<NameRecord>(at);
   placed = record;
-  placed.born = static_cast<std::uint32_t>(Next().value());
-  if (!index_->HasRoomFor(1) || !index_->Enter(at)) {
-    if (auto grown = GrowIndex(index_->entries() + left); !grown || !index_->Enter(at)) {
+  // In an image that nobody was told of, what is there was always there.
+  placed.born = announced_ ? static_cast<std::uint32_t>(Next().value()) : 0;
+  if (!index_->HasRoomFor(1) || !index_->Enter(at, hash)) {
+    if (auto grown = GrowIndex(index_->entries() + left);
+        !grown || !index_->Enter(at, index_->HashOf(at))) {
       writer_->arena().FreeLine(at);
       return grown ? TablesFull() : std::unexpected(grown.error());
     }
@@ -196,23 +191,41 @@ void Publisher::EndRecord(std::uint32_t record_at) {
   }
 }
 
+// Hashes the names and sends for their buckets and for the records that may be theirs.
+void Publisher::Ready(NameGroup& group) {
+  group.index_at = index_->index_at();
+  group.next = AtNext();
+  group.padded.clear();
+  for (const CompiledName& name : group.names) {
+    const auto& padded = group.padded.emplace_back(name.name, index_->key());
+    if (group.next.ok()) {
+      __builtin_prefetch(group.next.BucketFor(padded.key().hash), 1);
+    }
+  }
+  if (group.next.ok()) {
+    for (const PaddedName& padded : group.padded) {
+      __builtin_prefetch(group.next.Candidate(padded.key().hash));
+    }
+  }
+}
+
 // Puts one name; what stands there and is equal stays. `zone.records` gets the record that holds.
 // `left` names of the zone, this one among them, may need a record yet.
-Status Publisher::PutRecord(std::uint32_t zone_at,
-                            const CompiledName& name,
-                            std::size_t left,
-                            Zone& zone) {
-  auto wanted = RecordOf(zone_at, name);
+Status Publisher::PutRecord(
+    NameGroup& group, std::size_t i, std::uint32_t zone_at, std::size_t left, Zone& zone) {
+  auto wanted = RecordOf(zone_at, group.names[i]);
   if (!wanted) {
     return std::unexpected(wanted.error());
   }
-  const PaddedName padded(name.name, index_->key());
+  if (group.index_at != index_->index_at()) {
+    Ready(group);  // the index grew: it has another key
+  }
+  const table::NameKey key = group.padded[i].key();
   // Of this zone: the cut in a zone above is a record of its own under the same name.
-  const table::Snapshot next = AtNext();
   const NameRecord* found = nullptr;
-  if (next.ok()) {
-    found = next.FindIf(padded.key(),
-                        [zone_at](const NameRecord& record) { return record.zone_at == zone_at; });
+  if (group.next.ok()) {
+    found = group.next.FindIf(
+        key, [zone_at](const NameRecord& record) { return record.zone_at == zone_at; });
   } else {
     writer_->Damaged(table::Rule::kIndexVersion, index_->index_at());
   }
@@ -230,7 +243,7 @@ Status Publisher::PutRecord(std::uint32_t zone_at,
     EndRecord(at);
   }
   Crash("record");
-  const auto at = LinkRecord(*wanted, left);
+  const auto at = LinkRecord(*wanted, key.hash, left);
   if (!at) {
     ReleaseRecord(*wanted);
     return std::unexpected(at.error());
@@ -316,15 +329,44 @@ Status Publisher::PutZoneVersion(Zone& to, const CompiledZone& zone) {
   return {};
 }
 
-Status Publisher::PutZone(const CompiledZone& compiled) {
-  const auto known = zones_.find(compiled.origin);
+Status Publisher::PutNames(std::span<const CompiledName> names, Zone& zone) {
+  zone.records.reserve(names.size());
+  NameGroup group;
+  group.padded.reserve(kNamesAtATime);
+  for (std::size_t done = 0; done < names.size(); done += kNamesAtATime) {
+    if (done % kBeatNames == 0) {
+      Beat();  // a large zone takes its time, and the loop with it
+    }
+    group.names = names.subspan(done, std::min(kNamesAtATime, names.size() - done));
+    Ready(group);
+    for (std::size_t i = 0; i < group.names.size(); ++i) {
+      HF_TRY(PutRecord(group, i, zone.slot_at, names.size() - done - i, zone));
+    }
+  }
+  std::ranges::sort(zone.records);
+  return {};
+}
+
+Status Publisher::PutZones(std::span<const CompiledZone> zones) {
   // Names that are there count already; those of them that change find their room as they come. So
   // a control that restarts in full tables needs none.
-  const std::size_t there = known == zones_.end() ? 0 : known->second.records.size();
-  const std::size_t more = compiled.names.size() - std::min(there, compiled.names.size());
+  std::size_t more = 0;
+  for (const CompiledZone& zone : zones) {
+    const auto known = zones_.find(zone.origin);
+    const std::size_t there = known == zones_.end() ? 0 : known->second.records.size();
+    more += zone.names.size() - std::min(there, zone.names.size());
+  }
   if (more != 0 && !index_->HasRoomFor(more)) {
     HF_TRY(GrowIndex(index_->entries() + more));
   }
+  for (const CompiledZone& zone : zones) {
+    HF_TRY(PutOneZone(zone));
+  }
+  return {};
+}
+
+Status Publisher::PutOneZone(const CompiledZone& compiled) {
+  const auto known = zones_.find(compiled.origin);
   Zone zone;
   if (known != zones_.end()) {
     zone.slot_at = known->second.slot_at;
@@ -343,15 +385,7 @@ Status Publisher::PutZone(const CompiledZone& compiled) {
     max_labels.store(compiled.max_labels, std::memory_order_relaxed);  // too large harms nobody
   }
   HF_TRY(PutZoneVersion(zone, compiled));
-  zone.records.reserve(compiled.names.size());
-  std::size_t left = compiled.names.size();
-  for (const CompiledName& name : compiled.names) {
-    if (left % kBeatNames == 0) {
-      Beat();  // a large zone takes its time, and the loop with it
-    }
-    HF_TRY(PutRecord(zone.slot_at, name, left--, zone));
-  }
-  std::ranges::sort(zone.records);
+  HF_TRY(PutNames(compiled.names, zone));
   RememberZone(compiled.origin);
   if (const auto it = zones_.find(compiled.origin); it != zones_.end()) {
     std::vector<std::uint32_t> gone;
@@ -437,7 +471,7 @@ Result<Committed> Publisher::Commit() {
     Wait(waiting);
   }
   for (const Waiting& made : fresh_) {
-    if (made.kind == Kind::kRecordFree) {
+    if (made.kind == Kind::kRecordFree && !is_new_image) {
       Wait({next.value(), Kind::kRecordSettle, made.at});
     }
   }

@@ -94,9 +94,10 @@ class Publisher {
   /// No-op for one that is the same; ends at the first that does not fit.
   Status PutPools(std::span<const CompiledPool> pools);
   Status PutPool(const CompiledPool& pool) { return PutPools({&pool, 1}); }
-  /// Puts a zone in place of what is there under its origin: what is equal stays, what differs is
-  /// replaced, what is gone dies.
-  Status PutZone(const CompiledZone& zone);
+  /// Puts each zone in place of what is there under its origin: what is equal stays, what differs
+  /// is replaced, what is gone dies. All of a load at once: the index grows for them together.
+  Status PutZones(std::span<const CompiledZone> zones);
+  Status PutZone(const CompiledZone& zone) { return PutZones({&zone, 1}); }
   Status DropZone(const std::string& origin);
   /// All checks with their status, in any order.
   Status PutHealth(std::vector<CompiledHealth> health);
@@ -226,10 +227,23 @@ class Publisher {
   void ReleasePool(std::uint32_t slot_at);
 
   // publisher.cc
-  Status PutRecord(std::uint32_t zone_at, const CompiledName& name, std::size_t left, Zone& zone);
+  // Names that are put one after the other, with what all of them read sent for.
+  struct NameGroup {
+    std::span<const CompiledName> names;
+    std::vector<PaddedName> padded;  // of each name, with the key of ...
+    std::uint32_t index_at = 0;      // ... this version of the index
+    table::Snapshot next;            // what is there, by that version
+  };
+  void Ready(NameGroup& group);
+  Status PutRecord(
+      NameGroup& group, std::size_t i, std::uint32_t zone_at, std::size_t left, Zone& zone);
+  Status PutNames(std::span<const CompiledName> names, Zone& zone);
+  Status PutOneZone(const CompiledZone& zone);
   Result<table::NameRecord> RecordOf(std::uint32_t zone_at, const CompiledName& name);
   Result<table::RrsetEntry> EntryOf(const CompiledRrset& rrset);
-  Result<std::uint32_t> LinkRecord(const table::NameRecord& record, std::size_t left);
+  Result<std::uint32_t> LinkRecord(const table::NameRecord& record,
+                                   std::uint64_t hash,
+                                   std::size_t left);
   Status GrowIndex(std::uint64_t names);
   void EndRecord(std::uint32_t record_at);
   void ReleaseRecord(const table::NameRecord& record);

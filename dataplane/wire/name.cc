@@ -143,12 +143,16 @@ std::string ToText(std::string_view wire_name) {
   return text;
 }
 
-std::string Fold(std::string_view wire_name) {
+void FoldInPlace(std::string& wire_name) noexcept {
   // Length octets are at most 63 and so never look like a letter.
-  std::string folded(wire_name);
-  std::ranges::transform(folded, folded.begin(), [](char c) {
+  std::ranges::transform(wire_name, wire_name.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   });
+}
+
+std::string Fold(std::string_view wire_name) {
+  std::string folded(wire_name);
+  FoldInPlace(folded);
   return folded;
 }
 

@@ -27,6 +27,8 @@ std::string ToText(std::string_view wire_name);
 
 /// Lower-case copy: ASCII letters only (RFC 4343 3).
 std::string Fold(std::string_view wire_name);
+/// The same of a name that is there already.
+void FoldInPlace(std::string& wire_name) noexcept;
 
 /// Whether the octets are one complete uncompressed name of at most 255 octets.
 bool IsWellFormed(std::string_view wire_name) noexcept;

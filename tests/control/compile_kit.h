@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/compile/compile.h"
+#include "control/compile/render.h"
 #include "control/model/model.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/wire/name.h"
@@ -186,6 +187,13 @@ inline const CompiledName* FindName(const CompiledZone& zone, const std::string&
 inline const CompiledRrset* FindRrset(const CompiledName& name, std::string_view type) {
   const auto found = std::ranges::find(name.rrsets, TypeOf(type), &CompiledRrset::type);
   return found == name.rrsets.end() ? nullptr : &*found;
+}
+
+/// What an rrset is answered with; of an address alone the image that it would have.
+inline AnswerRef AnswerIn(const CompiledRrset& rrset) {
+  return rrset.kind == table::RrsetKind::kAddress
+             ? AnswerRef(std::make_shared<const ImageSpec>(RenderAddress(rrset.address)))
+             : rrset.answer;
 }
 
 /// All that Evaluation::Recompile hands over.

@@ -15,8 +15,14 @@ Compiled CompileOf(Trees& trees) {
   return *std::move(compiled);
 }
 
+const CompiledRrset& RrsetAt(const Compiled& compiled,
+                             const Trees& trees,
+                             const std::string& name) {
+  return *FindRrset(*FindName(compiled.zones[0], trees.text.Name(name)), "A");
+}
+
 const AnswerRef& AnswerAt(const Compiled& compiled, const Trees& trees, const std::string& name) {
-  return FindRrset(*FindName(compiled.zones[0], trees.text.Name(name)), "A")->answer;
+  return RrsetAt(compiled, trees, name).answer;
 }
 
 // A group under checks that exist already.
@@ -70,8 +76,11 @@ TEST(Pools, AreNotMadeForSimpleGroupsAndAliases) {
   trees.Group("nowhere", "A", "=>gone/N [-]");
   const auto compiled = CompileOf(trees);
   EXPECT_TRUE(compiled.pools.empty());
-  EXPECT_TRUE(std::holds_alternative<ImageSpecPtr>(AnswerAt(compiled, trees, "alias")));
-  EXPECT_EQ(AnswerAt(compiled, trees, "file"), AnswerAt(compiled, trees, "to-file"));
+  for (const auto& [name, last] : {std::pair("alias", 1), {"file", 9}, {"to-file", 9}}) {
+    const CompiledRrset& rrset = RrsetAt(compiled, trees, name);
+    EXPECT_EQ(rrset.kind, table::RrsetKind::kAddress) << name;
+    EXPECT_EQ(rrset.address.address[3], last) << name;
+  }
   EXPECT_TRUE(FindName(compiled.zones[0], trees.text.Name("nowhere"))->rrsets.empty());
   ASSERT_EQ(compiled.warnings.size(), 1U);
   EXPECT_NE(compiled.warnings[0].find("gone.example.test. A does not exist"), std::string::npos);

@@ -148,7 +148,7 @@ class Served {
       return {{"NODATA", 1.0}};
     }
     std::map<std::string, double> out;
-    Add(rrset->answer, 0, 1.0, 0, out);
+    Add(AnswerIn(*rrset), 0, 1.0, 0, out);
     return out;
   }
 

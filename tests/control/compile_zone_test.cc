@@ -41,6 +41,10 @@ const ImageSpec& ImageAt(const Made& made,
   return *std::get<ImageSpecPtr>(FindRrset(*at, type)->answer);
 }
 
+const CompiledRrset& RrsetAt(const Made& made, const ZoneText& text, const std::string& name) {
+  return FindName(made.zone, wire::Fold(text.Name(name)))->rrsets.at(0);
+}
+
 bool Has(const Made& made, const ZoneText& text, const std::string& name) {
   return FindName(made.zone, wire::Fold(text.Name(name))) != nullptr;
 }
@@ -48,6 +52,28 @@ bool Has(const Made& made, const ZoneText& text, const std::string& name) {
 int Flags(const Made& made, const ZoneText& text, const std::string& name) {
   const auto* at = FindName(made.zone, wire::Fold(text.Name(name)));
   return at == nullptr ? -1 : at->flags;
+}
+
+TEST(ZoneCompile, AnAddressThatIsAllOfANameHasNoImage) {
+  ZoneText text("example.test.");
+  text.Add("one", "A", {V4("192.0.2.1")});
+  text.Add("two", "A", {V4("192.0.2.1"), V4("192.0.2.2")});
+  text.Add("both", "A", {V4("192.0.2.1")});
+  text.Add("both", "TXT", {std::string("\1x")});
+  text.Add("six", "AAAA", {std::string(16, '\1')});
+  const auto made = Make(text);
+  const CompiledRrset& one = RrsetAt(made, text, "one");
+  EXPECT_EQ(one.kind, RrsetKind::kAddress);
+  EXPECT_EQ(one.type, 1);
+  EXPECT_EQ(one.address.ttl, 3600U);
+  EXPECT_EQ(RenderAddress(one.address).wire,
+            std::string("\xC0\x0C\0\1\0\1\0\0\x0E\x10\0\4\xC0\0\2\1", 16));
+  EXPECT_EQ(LoneAddressOf(RenderAddress(one.address))->address[3], 1);
+  for (const char* name : {"two", "both", "six"}) {
+    EXPECT_EQ(RrsetAt(made, text, name).kind, RrsetKind::kImage) << name;
+  }
+  EXPECT_FALSE(LoneAddressOf(ImageAt(made, text, "two", "A")));
+  EXPECT_FALSE(LoneAddressOf(ImageAt(made, text, "six", "AAAA")));
 }
 
 TEST(ZoneCompile, KeepsSerialOriginAndBoundOfLabels) {
@@ -388,8 +414,8 @@ TEST(Render, RefersToAddressesOfTargetsInTheZone) {
     std::size_t end = 0;
     EXPECT_EQ(wire::ToText(ReadName(message, start + mx.additional[i].name_at, &end)), names[i]);
   }
-  EXPECT_EQ(std::get<ImageSpecPtr>(mx.additional[0].answer).get(),
-            &ImageAt(made, text, "mail", "A"));
+  EXPECT_EQ(std::get<ImageSpecPtr>(mx.additional[0].answer)->wire,
+            RenderAddress(RrsetAt(made, text, "mail").address).wire);
 
   const auto& https = ImageAt(made, text, "https", "HTTPS");
   ASSERT_EQ(https.additional.size(), 1U);

@@ -214,7 +214,10 @@ struct Reader {
 
 // Of one address, which the record holds itself.
 inline CompiledRrset Alone(std::uint8_t last) {
-  return {1, table::RrsetKind::kImage, AddressImage(last)};
+  return {.type = 1,
+          .kind = table::RrsetKind::kAddress,
+          .answer = {},
+          .address = {.ttl = 60, .address = {192, 0, 2, last}}};
 }
 // Of two, in an image.
 inline CompiledRrset Static(std::uint8_t last) {

@@ -114,6 +114,43 @@ TEST_F(PublishTest, PublishesNothingWhenAFullIndexComesAgain) {
   }
 }
 
+// Zone after zone it would grow many times, and enter all of the names before each time.
+TEST_F(PublishTest, TheIndexGrowsOnceForAllZonesOfALoad) {
+  Open();
+  Publish(ZoneOf(1, {Name("test.", {})}));
+  Reader reader(options_.run_dir);
+  (*reader.attachment)->Slot(0).Online();
+  const auto index_at = [&] { return reader.Take().view().header().index_at.load(); };
+  const std::uint32_t before = index_at();
+  std::vector<CompiledZone> zones;
+  for (int z = 0; z < 40; ++z) {
+    const std::string origin = "z" + std::to_string(z) + ".";
+    std::vector<CompiledName> names{Name(origin, {})};
+    for (int i = 0; i < 50; ++i) {
+      names.push_back(Name("n" + std::to_string(i) + "." + origin,
+                           {i % 2 == 0 ? Alone(static_cast<std::uint8_t>(i))
+                                       : Static(static_cast<std::uint8_t>(i))}));
+    }
+    zones.push_back(ZoneOf(1, std::move(names)));
+    zones.back().origin = Wire(origin);
+  }
+  ASSERT_TRUE(publisher_->PutZones(zones));
+  ASSERT_TRUE(publisher_->Commit()->changed);
+  const std::uint32_t after = index_at();
+  EXPECT_NE(after, before);
+  // The version before it, which the reader may look into yet, is that of before the load.
+  EXPECT_EQ(reader.Take().view().At<table::IndexVersion>(after)->older_at, before);
+  for (int z = 0; z < 40; ++z) {
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_EQ(LastOctet(reader.Take(), "n" + std::to_string(i) + ".z" + std::to_string(z) + "."),
+                i);
+    }
+  }
+  EXPECT_EQ(publisher_->Origins().size(), 41U);
+  ASSERT_TRUE(publisher_->PutZones(zones));
+  EXPECT_FALSE(publisher_->Commit()->changed);
+}
+
 TEST_F(PublishTest, KeepsTheOldStateForAReaderOfTheOldGeneration) {
   Open();
   Publish(ZoneOf(1,

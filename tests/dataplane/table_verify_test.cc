@@ -68,11 +68,13 @@ class VerifyTest : public testing::Test {
     proof->sigs = TypedAs(46);
     zone.order = control::CompiledOrder{.salt = {}, .proofs = {{"", proof}, {"\1a", proof}}};
     const control::CompiledRrset a{1, RrsetKind::kImage, Address(1)};
+    const control::CompiledRrset alone{
+        1, RrsetKind::kAddress, {}, {.ttl = 60, .address = {192, 0, 2, 1}}};
     zone.names = {
         CompiledName{Wire("test."), kNameApex, {}},
-        CompiledName{Wire("a.test."), 0, {a}},
+        CompiledName{Wire("a.test."), 0, {alone}},
         CompiledName{Wire("i.test."), 0, {{1, RrsetKind::kImage, Address(1, true)}}},
-        CompiledName{Wire(std::string(50, 'l') + ".test."), 0, {a}},
+        CompiledName{Wire(std::string(50, 'l') + ".test."), 0, {alone}},
         CompiledName{Wire("p.test."), 0, {{1, RrsetKind::kPool, pool.rule}}},
         CompiledName{
             Wire("three.test."),
