@@ -94,9 +94,8 @@ std::optional<AnswerRef> Groups::Answer(std::uint32_t at) {
   return rule == kNoRule ? std::nullopt : pools_.Answer(rule);
 }
 
-// In a signed zone its signatures go with it.
 std::optional<table::InlineAddress> Groups::Address(std::uint32_t at) const {
-  if (signed_ || index_.entries()[at].type != kA) {
+  if (signed_ || index_.entries()[at].type != kA) {  // signatures would go with it
     return std::nullopt;
   }
   const auto records = PlainRecords(at);
@@ -301,16 +300,22 @@ bool Groups::NamesOwner(std::uint32_t at, std::span<const std::string> rdata) co
   });
 }
 
+// The image of an entry, null until it is made. Zones of lone addresses have none at all.
+ImageSpecPtr& Groups::Kept(std::uint32_t at) {
+  images_.resize(index_.entries().size());
+  return images_[at];
+}
+
 // `owner`: the name it is answered for, another one where an alias leads here.
 ImageSpecPtr Groups::Image(std::uint32_t at, const Records& records, std::uint32_t owner) {
   if (owner != index_.entries()[at].name && NamesOwner(at, records.rdata)) {
     return Render(at, records.ttl, records.rdata, owner, *records.source);
   }
-  images_.resize(index_.entries().size());
-  if (images_[at] == nullptr) {
-    images_[at] = Render(at, records.ttl, records.rdata, owner, *records.source);
+  ImageSpecPtr& kept = Kept(at);
+  if (kept == nullptr) {
+    kept = Render(at, records.ttl, records.rdata, owner, *records.source);
   }
-  return images_[at];
+  return kept;
 }
 
 ImageSpecPtr Groups::Render(std::uint32_t at,
@@ -418,8 +423,9 @@ bool Groups::AddRoutedGlue(ImageSpec& image,
 // NS of a cut with the addresses this zone knows of its servers: those below cuts are known here
 // for nothing else.
 ImageSpecPtr Groups::Referral(std::uint32_t at) {
-  if (images_[at] != nullptr) {
-    return images_[at];
+  ImageSpecPtr& kept = Kept(at);
+  if (kept != nullptr) {
+    return kept;
   }
   const auto records = PlainRecords(at);
   if (!records) {
@@ -461,8 +467,8 @@ ImageSpecPtr Groups::Referral(std::uint32_t at) {
   if (!AddRoutedGlue(*image, at, *records->source, routed)) {
     return nullptr;
   }
-  images_[at] = std::make_shared<const ImageSpec>(*std::move(image));
-  return images_[at];
+  kept = std::make_shared<const ImageSpec>(*std::move(image));
+  return kept;
 }
 
 }  // namespace holdfast::control

@@ -78,6 +78,7 @@ class Groups {
     std::span<const std::string> rdata;
     const Source* source;
   };
+  [[nodiscard]] ImageSpecPtr& Kept(std::uint32_t at);
   ImageSpecPtr Image(std::uint32_t at, const Records& records, std::uint32_t owner);
   [[nodiscard]] bool NamesOwner(std::uint32_t at, std::span<const std::string> rdata) const;
   ImageSpecPtr Render(std::uint32_t at,

@@ -1,6 +1,7 @@
-// See plan.h. Two passes: the first finds what differs, by digests and images, and compares the
-// answers of that alone; the second puts into words as many of the changes as were asked for. Names
-// that one rule answered before and one rule would answer now are one case, looked at once.
+// See plan.h. Two passes: the first finds what differs, by digests, images and addresses, and
+// compares the answers of that alone; the second puts into words as many of the changes as were
+// asked for. Names that one rule answered before and one rule would answer now are one case, looked
+// at once.
 #include "control/compile/plan.h"
 
 #include <algorithm>
@@ -283,7 +284,7 @@ class Comparison {
       return;
     }
     Case* of = nullptr;
-    if (!HoldsImage(before) && !HoldsImage(after)) {
+    if (!IsStatic(before) && !IsStatic(after)) {
       const auto [place, fresh] = cases_.try_emplace({KeyOf(before), KeyOf(after)});
       of = &place->second;
       if (fresh) {
@@ -307,11 +308,12 @@ class Comparison {
     });
   }
 
-  static bool HoldsImage(const PlanFound& found) {
+  // Answered by the zone itself, not by a rule.
+  static bool IsStatic(const PlanFound& found) {
     return found.rrset != nullptr && std::holds_alternative<ImageSpecPtr>(found.rrset->answer);
   }
 
-  // All that an answer without an image depends on.
+  // All that an answer of a rule, or none, depends on.
   using Key = std::tuple<ExplainedStatus, std::uint16_t, RuleId, const CompiledZone*>;
   [[nodiscard]] Key KeyOf(const PlanFound& found) const {
     return found.rrset == nullptr
@@ -419,7 +421,7 @@ class Comparison {
       out->emplace(PermittedAnswer(), Share(1, 1));
     } else if (found.status == ExplainedStatus::kReferral && found.rrset != nullptr) {
       out->emplace(side.Delegation(found), Share(1, 1));
-    } else if (HoldsImage(found)) {
+    } else if (IsStatic(found)) {
       const CompiledRrset& rrset = *found.rrset;
       const std::string& origin = found.compiled->origin;
       out->emplace(rrset.kind == table::RrsetKind::kAddress

@@ -84,8 +84,7 @@ std::optional<CompiledRrset> AloneAt(const Groups& groups,
   if (entries.size() != 1 || !IsServed(index.names()[at], entries[0])) {
     return std::nullopt;
   }
-  const auto address =
-      groups.Address(static_cast<std::uint32_t>(entries.data() - index.entries().data()));
+  const auto address = groups.Address(index.names()[at].first_entry);
   return address ? std::optional(Alone(*address)) : std::nullopt;
 }
 

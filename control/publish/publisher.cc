@@ -199,7 +199,7 @@ void Publisher::Ready(NameGroup& group) {
   for (const CompiledName& name : group.names) {
     const auto& padded = group.padded.emplace_back(name.name, index_->key());
     if (group.next.ok()) {
-      __builtin_prefetch(group.next.BucketFor(padded.key().hash), 1);
+      __builtin_prefetch(group.next.BucketFor(padded.key().hash));
     }
   }
   if (group.next.ok()) {

@@ -21,8 +21,8 @@ const CompiledRrset& RrsetAt(const Compiled& compiled,
   return *FindRrset(*FindName(compiled.zones[0], trees.text.Name(name)), "A");
 }
 
-const AnswerRef& AnswerAt(const Compiled& compiled, const Trees& trees, const std::string& name) {
-  return RrsetAt(compiled, trees, name).answer;
+RuleDigest RuleAt(const Compiled& compiled, const Trees& trees, const std::string& name) {
+  return std::get<RuleDigest>(RrsetAt(compiled, trees, name).answer);
 }
 
 // A group under checks that exist already.
@@ -50,10 +50,10 @@ TEST(Pools, AreSharedByRuleWhateverTheNamesAndTheirOrder) {
   trees.Group("alias", "A", "=>one/Y [-]");
   const auto compiled = CompileOf(trees);
   EXPECT_EQ(compiled.pools.size(), 3U);
-  EXPECT_EQ(AnswerAt(compiled, trees, "one"), AnswerAt(compiled, trees, "two"));
-  EXPECT_EQ(AnswerAt(compiled, trees, "one"), AnswerAt(compiled, trees, "alias"));
-  EXPECT_NE(AnswerAt(compiled, trees, "one"), AnswerAt(compiled, trees, "other-check"));
-  EXPECT_NE(AnswerAt(compiled, trees, "one"), AnswerAt(compiled, trees, "other-weight"));
+  EXPECT_EQ(RuleAt(compiled, trees, "one"), RuleAt(compiled, trees, "two"));
+  EXPECT_EQ(RuleAt(compiled, trees, "one"), RuleAt(compiled, trees, "alias"));
+  EXPECT_NE(RuleAt(compiled, trees, "one"), RuleAt(compiled, trees, "other-check"));
+  EXPECT_NE(RuleAt(compiled, trees, "one"), RuleAt(compiled, trees, "other-weight"));
 }
 
 TEST(Pools, KeepTheirDigestWhateverElseIsInTheModel) {
@@ -64,7 +64,7 @@ TEST(Pools, KeepTheirDigestWhateverElseIsInTheModel) {
   large.Group("more", "A", "W1 .1 [H], W1 =>www/Y [-]");
   const auto one = CompileOf(small);
   const auto two = CompileOf(large);
-  EXPECT_EQ(AnswerAt(one, small, "www"), AnswerAt(two, large, "www"));
+  EXPECT_EQ(RuleAt(one, small, "www"), RuleAt(two, large, "www"));
 }
 
 TEST(Pools, AreNotMadeForSimpleGroupsAndAliases) {
@@ -105,7 +105,7 @@ TEST(Pools, AreTouchedThroughAliasesOfBothKindsAndNoOthersAre) {
   }
   std::set<RuleDigest> expected;
   for (const char* name : {"leaf", "by-yes", "by-no"}) {
-    expected.insert(std::get<RuleDigest>(AnswerAt(compiled, trees, name)));
+    expected.insert(RuleAt(compiled, trees, name));
   }
   EXPECT_EQ(rules, expected);
   EXPECT_EQ(compiled.evaluation->health()[0], down);
@@ -157,8 +157,7 @@ TEST(Decision, TellsWhenTheRuleOfLastResortChose) {
       {"dead", {1, 1}}, {"alive", {0}}, {"above", {0, 1, 1}}};
   for (const auto& [name, expected] : flags) {
     std::vector<int> found;
-    for (const auto& outcome :
-         served.Pool(std::get<RuleDigest>(AnswerAt(compiled, trees, name))).outcomes) {
+    for (const auto& outcome : served.Pool(RuleAt(compiled, trees, name)).outcomes) {
       found.push_back(outcome.flags);
     }
     std::ranges::sort(found);
@@ -176,8 +175,8 @@ TEST(Decision, GoesOnWithALargeTargetInsteadOfTakingItOver) {
   trees.Group("large", "A", "W1 =>left/Y [-], W1 =>right/Y [-]");
   const auto compiled = CompileOf(trees);
   Served served(compiled.zones[0], compiled.pools);
-  const auto& small = served.Pool(std::get<RuleDigest>(AnswerAt(compiled, trees, "small")));
-  const auto& large = served.Pool(std::get<RuleDigest>(AnswerAt(compiled, trees, "large")));
+  const auto& small = served.Pool(RuleAt(compiled, trees, "small"));
+  const auto& large = served.Pool(RuleAt(compiled, trees, "large"));
   EXPECT_EQ(small.outcomes.size(), 41U);
   ASSERT_EQ(large.outcomes.size(), 2U);
   EXPECT_EQ(large.outcomes[0].kind, table::OutcomeKind::kPool);
@@ -262,7 +261,7 @@ TEST(Decision, CountsTheDepthOfAddressesBesideAnAnswerOnTheirOwn) {
       std::get<ImageSpecPtr>(served.Pool(std::get<RuleDigest>(top)).outcomes.at(0).answer);
   ASSERT_NE(image, nullptr);
   ASSERT_EQ(image->additional.size(), 1U);
-  EXPECT_EQ(image->additional[0].answer, AnswerAt(compiled, trees, "a0"));
+  EXPECT_EQ(image->additional[0].answer, AnswerRef(RuleAt(compiled, trees, "a0")));
 }
 
 TEST(Decision, DrawsFromTheDistinctRecordsOfMultivalue) {
@@ -276,7 +275,7 @@ TEST(Decision, DrawsFromTheDistinctRecordsOfMultivalue) {
   const auto compiled = CompileOf(trees);
   const auto outcome = [&](const char* name) {
     Served served(compiled.zones[0], compiled.pools);
-    return served.Pool(std::get<RuleDigest>(AnswerAt(compiled, trees, name))).outcomes[0];
+    return served.Pool(RuleAt(compiled, trees, name)).outcomes[0];
   };
   EXPECT_EQ(outcome("same").kind, table::OutcomeKind::kImage);
   EXPECT_EQ(std::get<ImageSpecPtr>(outcome("same").answer)->record_ends.size(), 8U);

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "control/compile/compile.h"
+#include "control/compile/groups.h"
+#include "control/compile/reach.h"
 #include "control/compile/render.h"
 #include "control/compile/zone.h"
+#include "control/compile/zone_index.h"
 #include "tests/control/compile_kit.h"
 
 namespace holdfast::control {
@@ -68,12 +71,30 @@ TEST(ZoneCompile, AnAddressThatIsAllOfANameHasNoImage) {
   EXPECT_EQ(one.address.ttl, 3600U);
   EXPECT_EQ(RenderAddress(one.address).wire,
             std::string("\xC0\x0C\0\1\0\1\0\0\x0E\x10\0\4\xC0\0\2\1", 16));
-  EXPECT_EQ(LoneAddressOf(RenderAddress(one.address))->address[3], 1);
+  const auto again = LoneAddressOf(RenderAddress(one.address));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->ttl, 3600U);
+  EXPECT_EQ(again->address[3], 1);
   for (const char* name : {"two", "both", "six"}) {
     EXPECT_EQ(RrsetAt(made, text, name).kind, RrsetKind::kImage) << name;
   }
   EXPECT_FALSE(LoneAddressOf(ImageAt(made, text, "two", "A")));
   EXPECT_FALSE(LoneAddressOf(ImageAt(made, text, "six", "AAAA")));
+}
+
+// With nothing else of the zone asked for before.
+TEST(Groups, AnswersADelegationFirst) {
+  ZoneText text("example.test.");
+  text.Add("sub", "NS", {Wire("ns.elsewhere.test.")});
+  const auto index = ZoneIndex::Create(text.zone, {});
+  ASSERT_TRUE(index);
+  Pools pools({});
+  std::vector<std::string> warnings;
+  const Reach reach;
+  Groups groups(text.zone, *index, pools, reach, warnings);
+  const auto answer = groups.Answer(index->FindEntry(index->Find(text.Name("sub")), 2));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(std::get<ImageSpecPtr>(*answer)->kind, table::ImageKind::kReferral);
 }
 
 TEST(ZoneCompile, KeepsSerialOriginAndBoundOfLabels) {

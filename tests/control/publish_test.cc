@@ -25,6 +25,7 @@ TEST_F(PublishTest, ShowsNothingBeforeTheFirstCommitAndEverythingAfter) {
                                          Name("p.test.", {Routed(5)})}),
                                  {Pool(5, 9)});
   EXPECT_TRUE(committed.changed);
+  EXPECT_EQ(publisher_->Use().waiting, 0U);
   Reader reader(options_.run_dir);
   ASSERT_TRUE(reader.attachment) << reader.attachment.error().message;
   const Snapshot& snapshot = reader.Take();

@@ -89,6 +89,14 @@ control::CompiledName Name(std::string name, std::vector<control::CompiledRrset>
   return {.name = std::move(name), .rrsets = std::move(rrsets)};
 }
 
+// One A record that is all its name has.
+control::CompiledRrset Alone(const std::string& address) {
+  control::CompiledRrset rrset{.type = kA, .kind = table::RrsetKind::kAddress, .answer = {}};
+  rrset.address.ttl = kTtl;
+  std::ranges::copy(address, rrset.address.address);
+  return rrset;
+}
+
 std::vector<std::string> BigRdatas() {
   // Records of 1,000 octets: strings of 249 characters and their lengths.
   std::vector<std::string> rdatas;
@@ -114,7 +122,7 @@ control::CompiledZone Zone(std::size_t hosts) {
   zone.names.push_back(std::move(apex));
   const std::string v4("\xC0\x00\x02\x01", 4);
   const std::string v6("\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\1", 16);
-  zone.names.push_back(Name(Below("ns"), {{.type = kA, .answer = Rrset(kA, {v4})}}));
+  zone.names.push_back(Name(Below("ns"), {Alone(v4)}));
   zone.names.push_back(Name(
       Below("www"),
       {{.type = kA, .answer = Rrset(kA, {v4})}, {.type = kAaaa, .answer = Rrset(kAaaa, {v6})}}));
@@ -123,8 +131,7 @@ control::CompiledZone Zone(std::size_t hosts) {
     std::string address = v4;
     address[2] = static_cast<char>(i >> 8U);
     address[3] = static_cast<char>(i);
-    zone.names.push_back(
-        Name(Below("h" + std::to_string(i)), {{.type = kA, .answer = Rrset(kA, {address})}}));
+    zone.names.push_back(Name(Below("h" + std::to_string(i)), {Alone(address)}));
   }
   return zone;
 }

@@ -194,13 +194,13 @@ def test_capacity_tells_what_was_lost_from_what_was_answered():
 def test_capacity_repeats_runs_in_which_a_thread_waited(monkeypatch):
     monkeypatch.setattr(benchcapacity.quiet.time, "sleep", lambda _: None)
     delays = iter([0.03, 0.0, 0.021, 0.02, 1.0])
-    runs = benchcapacity.quiet.Quiet(0)
+    patient = benchcapacity.quiet.Patient(0)
     reports = benchcapacity.good_runs(
-        runs, lambda: capacity_run(worst_delay=next(delays)), 2, "x")
+        patient, lambda: capacity_run(worst_delay=next(delays)), 2, "x")
     assert [one["worst_delay"] for one in reports] == [0.0, 0.02]
-    assert runs.note("2%").startswith("4 runs, 2 of them repeated")
+    assert patient.note("2%").startswith("4 runs, 2 of them repeated")
     with pytest.raises(benchreport.BenchError, match="x: .* /proc/PID/task/.*/schedstat tells of"):
-        benchcapacity.good_runs(runs, lambda: capacity_run(worst_delay=-1), 2, "x", 1)
+        benchcapacity.good_runs(patient, lambda: capacity_run(worst_delay=-1), 2, "x", 1)
 
 
 def test_capacity_takes_the_sizes_that_fit():

@@ -179,12 +179,27 @@ TEST(RunDelays, StealIsReadForEachProcessor) {
   std::istringstream stat(
       "cpu  10 0 20 300 0 0 1 700 0 0\ncpu0 5 0 10 150 0 0 0 250 0 0\n"
       "cpu1 5 0 10 150 0 0 1 450 0 0\nintr 99 1 2 3 4 5 6 7 8 9\n");
-  EXPECT_EQ(RunDelays::StolenIn(stat), (RunDelays::Ticks{{"cpu0", 250}, {"cpu1", 450}}));
+  EXPECT_EQ(RunDelays::StolenIn(stat), (RunDelays::Ticks{{0, 250}, {1, 450}}));
 }
 
-TEST(RunDelays, OfWhatIsNoNumberNothingIsRead) {
-  std::istringstream stat("cpu0 1 2 x\ncpu1 5 0 10 150 0 0 1 450\n");
-  EXPECT_TRUE(RunDelays::StolenIn(stat).empty());
+TEST(RunDelays, LinesThatAreNotAsExpectedArePassedOver) {
+  std::istringstream stat(
+      "cpu0 1 2 x\ncpu1 1 2 3\ncpux 1 1 1 1 1 1 1 1\ncpu\n\ncpu3 5 0 10 150 0 0 1 450\n");
+  EXPECT_EQ(RunDelays::StolenIn(stat), (RunDelays::Ticks{{3, 450}}));
+}
+
+TEST(RunDelays, OnlyStealFromTheGivenProcessorsCounts) {
+  const RunDelays::Ticks before{{0, 5}, {1, 5}, {2, 5}};
+  const RunDelays::Ticks after{{0, 9}, {1, 25}, {2, 4}, {3, 100}};
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  EXPECT_EQ(RunDelays::MostStolen(before, after, cpus), 0U);
+  CPU_SET(0, &cpus);
+  EXPECT_EQ(RunDelays::MostStolen(before, after, cpus), 4U);
+  for (const int cpu : {1, 2, 3}) {  // of the last it is not known what was before
+    CPU_SET(cpu, &cpus);
+  }
+  EXPECT_EQ(RunDelays::MostStolen(before, after, cpus), 20U);
 }
 
 TEST(Options, AMacAddressHasSixOctets) {

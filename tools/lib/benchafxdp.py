@@ -85,17 +85,14 @@ def figures(lab, meter, variant):
             peerzone.check(variant.name, lab.zone.sample(benchpeers.SAMPLE), ask)
         pids = lab.settle(running)
         peerusage.calm(pids)
-        looks = [lab.busy(running)]
-        high = meter.burst(BURST_RATE, BURST_SECONDS, pids)[0]
-        looks.append(lab.busy(running))
-        low = meter.burst(CLEAN_RATE, BURST_SECONDS, pids)[0]
-        looks.append(lab.busy(running))
-        found = meter.latency(pids)
+        meter.turn(variant.name, running)
+        high, high_run = meter.burst(BURST_RATE, BURST_SECONDS, pids)
+        low, low_run = meter.burst(CLEAN_RATE, BURST_SECONDS, pids)
+        found = meter.latency(pids) | high_run.work
         lab.alive(running, "the end of its round")
     found |= {"answered": high.answered / high.seconds,
               "lost-400k": 100 * (1 - low.answered / low.sent)}
-    found |= benchpeers.work(*looks[:2])
-    found |= {f"{name}-400k": value for name, value in benchpeers.work(*looks[1:]).items()}
+    found |= {f"{name}-400k": value for name, value in low_run.work.items()}
     return {name: found[name] for name in UNITS if name in found}
 
 
@@ -181,7 +178,7 @@ def measure(options, lab):
         f"answered: kxdpgun at {BURST_RATE:,} q/s; lost-400k and work-400k at {CLEAN_RATE:,}; p50"
         " and p99: dnsperf at 20,000 and 50,000 q/s; work: TSC cycles an answer in polls that gave"
         " frames, system calls among them",
-        "clients: " + meter.quiet.note(f"{benchpeers.DISTURBED:.0%} (where latency is taken"
+        "clients: " + meter.patient.note(f"{benchpeers.DISTURBED:.0%} (where latency is taken"
                                        f" {benchpeers.CALM:.1%})")]
     if profiles:
         notes.append("ns: of the polling core's time, by perf's samples of the default at"

@@ -109,8 +109,8 @@ def lcores_rows(name, reports, bare):
             row(f"{name}/bare", [one["cycles_per_answer"] for one in bare], "cycles")]
 
 
-def good_runs(runs, call, wanted, what, most_delay=MOST_DELAY):
-    """As many reports as are wanted, undisturbed where that can be had. @param runs  a Quiet."""
+def good_runs(patient, call, wanted, what, most_delay=MOST_DELAY):
+    """As many reports as are wanted, undisturbed where a quiet.Patient can have them."""
     def once():
         report = call()
         if report["worst_delay"] < 0:
@@ -119,7 +119,8 @@ def good_runs(runs, call, wanted, what, most_delay=MOST_DELAY):
                              " kernel with CONFIG_SCHED_INFO")
         return report["worst_delay"], report
 
-    return [runs.run(once, most_delay, what) for _ in range(wanted)]
+    patient.turn()
+    return [patient.run(once, most_delay, what) for _ in range(wanted)]
 
 
 def row(name, samples, unit):
@@ -196,7 +197,7 @@ def run(options):
         benchreport.build(options.build, TARGETS)
         programs = options.build
     rows, notes = [], []
-    patient = quiet.Quiet(0 if options.quick else quiet.PATIENCE)
+    patient = quiet.Patient(0 if options.quick else quiet.PATIENCE)
     time_words = ["--seconds", seconds]
     with made_place(programs, options.directory, max(sizes.values()),
                     not options.quick) as place:

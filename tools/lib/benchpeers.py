@@ -23,7 +23,7 @@ NAMES = (*SERVERS, REFLECTOR)
 PEERS = set(SERVERS) - {HOLDFAST.name}
 FIXED = {"20k": 20_000, "50k": 50_000}
 DISTURBED = 0.02   # part of a run that a busy thread may be without its core
-CALM = 0.005       # likewise of one whose p99 is sought: what stood still is late
+CALM = 0.005       # likewise of one whose p99 is sought; a tick of the kernel is 10 ms of it
 SAMPLE = 200       # names that each server must answer rightly before it is measured
 TARGETS = ["tools/holdfast", "tools/holdfast-control", "tools/holdfast-dataplane",
            "tools/holdfast-sockets"]
@@ -40,26 +40,41 @@ def words_of_burst(lab, rate, seconds):
     return peerclients.kxdpgun(lab.pair.server4, lab.folder / "queries", rate, seconds)
 
 
+# What a client printed, the Span of its sending, and what the server did meanwhile (see work()).
+Measured = namedtuple("Measured", "text span work")
+
+
 class Meter:
     """Runs clients against the server of the moment; again when something disturbed the run."""
 
     def __init__(self, lab, lengths):
         self.lab, self.lengths = lab, lengths
-        self.quiet = quiet.Quiet(lengths.patience)
+        self.patient = quiet.Patient(lengths.patience)
+        self.name = self.running = None
+
+    def turn(self, name, running=None):
+        """Whose turn it is. @param running  a server (peerlab.Running); None for a reflector."""
+        self.name, self.running = name, running
+        self.patient.turn()
+
+    def busy(self):
+        return self.running and self.lab.busy(self.running)
 
     def run(self, words, seconds, pids, alone, most=DISTURBED):
-        """A client's output and the Span of its sending. @param alone  one thread of the client is
-        busy: of threads that share a core it says nothing that they wait."""
+        """A client's run: Measured. @param alone  one thread of the client is busy: of threads that
+        share a core it says nothing that they wait."""
         def once():
+            before = self.busy()
             text, span = self.lab.client(words, seconds, pids)
             return (max(span.server_waited, span.client_waited * alone, span.stolen),
-                    (text, span))
+                    Measured(text, span, work(before, self.busy())))
 
-        return self.quiet.run(once, most, words[0])
+        return self.patient.run(once, most, f"{self.name}: {words[0]}")
 
     def burst(self, rate, seconds, pids):
-        text, span = self.run(words_of_burst(self.lab, rate, seconds), seconds, pids, True)
-        return peerclients.burst(text), span
+        """(Burst, Measured)"""
+        run = self.run(words_of_burst(self.lab, rate, seconds), seconds, pids, True)
+        return peerclients.burst(run.text), run
 
     def dnsperf(self, rate, pids):
         seconds = self.lengths.fixed
@@ -70,13 +85,13 @@ class Meter:
     def throughput(self, pids):
         """answered, clean, best-dnsperf, and what an answer costs at saturation."""
         bursts = [self.burst(rate, self.lengths.burst, pids) for rate in self.lengths.offered]
-        one, span = max(bursts, key=lambda pair: pair[0].answered / pair[0].seconds)
-        found = {"answered": one.answered / one.seconds}
-        found |= costs("", span, found["answered"])
+        one, run = max(bursts, key=lambda pair: pair[0].answered / pair[0].seconds)
+        found = {"answered": one.answered / one.seconds} | run.work
+        found |= costs("", run.span, found["answered"])
         found["clean"] = peerclients.clean_rate(
             lambda rate: self.burst(rate, self.lengths.probe, pids)[0],
             1.1 * found["answered"], self.lengths.steps)
-        found["best-dnsperf"] = peerclients.dnsperf_rate(self.dnsperf(None, pids)[0])
+        found["best-dnsperf"] = peerclients.dnsperf_rate(self.dnsperf(None, pids).text)
         return found
 
     def latency(self, pids):
@@ -85,10 +100,10 @@ class Meter:
         not come through to a socket there."""
         found = {}
         for name, rate in FIXED.items():
-            text, span = self.dnsperf(rate, pids)
-            (p50, p99), replies, lost = peerclients.latencies(text)
+            run = self.dnsperf(rate, pids)
+            (p50, p99), replies, lost = peerclients.latencies(run.text)
             found |= {f"p50-{name}": p50, f"p99-{name}": p99, f"lost-{name}": 100 * lost}
-            found |= costs(f"-{name}", span, replies / self.lengths.fixed)
+            found |= costs(f"-{name}", run.span, replies / self.lengths.fixed)
         return found
 
     def server(self, server):
@@ -99,14 +114,14 @@ class Meter:
             pids = self.lab.settle(running)
             if server.ours:
                 peerusage.calm(pids)
-            before = self.lab.busy(running)
-            found = {"load": running.first_answer} | self.throughput(pids)
-            found |= work(before, self.lab.busy(running)) | self.latency(pids)
+            self.turn(server.name, running)
+            found = {"load": running.first_answer} | self.throughput(pids) | self.latency(pids)
             self.lab.alive(running, "the end of its round")
             return found | {"memory": peerusage.memory(pids) / (1 << 20)}
 
     def reflector(self, program):
         with self.lab.reflecting(program):
+            self.turn(REFLECTOR)
             found = self.throughput([]) | self.latency([])
             return {name: value for name, value in found.items() if not name.startswith("cpu-")}
 
@@ -183,7 +198,7 @@ def notes_of(lengths, names, meter, rows):
         " driver's system calls among them",
         "load: start to the first answer, both cores free; memory: proportional set size and the"
         " hugepages in use",
-        "clients: " + meter.quiet.note(f"{DISTURBED:.0%} (where latency is taken {CALM:.1%})")]
+        "clients: " + meter.patient.note(f"{DISTURBED:.0%} (where latency is taken {CALM:.1%})")]
     ceiling, ours = (values.get(f"answered/{name}") for name in (REFLECTOR, HOLDFAST.name))
     if ceiling and ours:
         notes.append(f"ceiling: an XDP program that only turns queries round gets"

@@ -22,6 +22,7 @@ import netpair
 import peerservers
 import peerusage
 import peerzone
+import quiet
 import readers
 from benchreport import BenchError
 from journal import Journal, empty_namespace, pids_in_namespace
@@ -210,6 +211,7 @@ class Lab:
         """
         # Into a file: whoever reads a pipe meanwhile takes time from server or client.
         with (self.folder / "client").open("w+") as output:
+            stolen = quiet.stolen()
             process = subprocess.Popen(
                 [*netpair.enter_command(self.pair.client), *FIRST, "taskset", "-c",
                  str(CLIENT_CORE), *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -218,6 +220,9 @@ class Lab:
                 span = look(process.pid, pids, meanwhile or (
                     lambda: time.sleep(max(0.1, seconds - MARGIN))))
                 process.wait(timeout=120)
+                # Of all its time: a stall at its beginning is in its latencies as well.
+                span = span._replace(stolen=quiet.stolen_share(
+                    stolen, quiet.stolen(), seconds, (SERVER_CORE, CLIENT_CORE)))
             except BaseException:
                 process.kill()
                 process.wait()

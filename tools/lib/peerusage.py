@@ -8,8 +8,6 @@ import re
 from collections import namedtuple
 from pathlib import Path
 
-import quiet
-
 TICKS = os.sysconf("SC_CLK_TCK")
 POLLING = "rte-worker"  # DPDK's name of a polling thread
 GONE = (FileNotFoundError, ProcessLookupError)
@@ -21,8 +19,8 @@ Usage = namedtuple("Usage", "user system threads")
 # and server waited for a core and in which the host took one, and the server's processor seconds a
 # second.
 Span = namedtuple("Span", "client_waited server_waited stolen user system")
-# Usage of a client and of a server, and quiet.stolen(), at the same moment.
-Look = namedtuple("Look", "client server stolen")
+# Usage of a client and of a server at the same moment.
+Look = namedtuple("Look", "client server")
 
 
 def stat_times(text):
@@ -57,14 +55,14 @@ def waited(before, after, seconds):
 
 def look(client, server):
     """The Look at these processes now. @param client, server  their pids."""
-    return Look(usage(client), usage(server), quiet.stolen())
+    return Look(usage(client), usage(server))
 
 
 def span(before, after, seconds):
-    """The Span between two Looks."""
+    """The Span between two Looks, of which nothing was stolen."""
     return Span(waited(before.client, after.client, seconds),
                 waited(before.server, after.server, seconds),
-                quiet.stolen_share(before.stolen, after.stolen, seconds),
+                0.0,
                 (after.server.user - before.server.user) / seconds,
                 (after.server.system - before.server.system) / seconds)
 

@@ -2,9 +2,10 @@
 #include "tools/querygen/watch.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <limits>
+#include <sstream>
 #include <string_view>
 #include <unistd.h>
 
@@ -13,6 +14,18 @@
 #include "dataplane/table/readers.h"
 
 namespace holdfast::querygen {
+
+namespace {
+
+// Of a thread's folder in /proc.
+pid_t TidOf(const std::string& task) {
+  pid_t tid = 0;
+  const std::size_t name = task.rfind('/') + 1;
+  std::from_chars(task.data() + name, task.data() + task.size(), tid);
+  return tid;
+}
+
+}  // namespace
 
 Result<Work> WorkOf(const std::string& run_dir) {
   Work work;
@@ -61,20 +74,37 @@ RunDelays::Ticks RunDelays::StolenIn(std::istream& stat) {
   static constexpr std::string_view kCpu = "cpu";
   static constexpr int kColumnsBefore = 7;  // user nice system idle iowait irq softirq, then steal
   Ticks ticks;
-  for (std::string name; stat >> name;) {
-    // "cpu" alone is all of them together.
-    if (name.starts_with(kCpu) && name.size() > kCpu.size()) {
-      std::uint64_t steal = 0;
-      for (int column = 0; column <= kColumnsBefore; ++column) {
-        stat >> steal;
-      }
-      if (stat) {
-        ticks[name] = steal;
-      }
+  for (std::string line; std::getline(stat, line);) {
+    if (!line.starts_with(kCpu)) {
+      continue;
     }
-    stat.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    std::istringstream words(line.substr(kCpu.size()));
+    int cpu = 0;
+    std::uint64_t steal = 0;
+    if (line[kCpu.size()] == ' ' || !(words >> cpu)) {
+      continue;  // all of them together, or not as expected
+    }
+    for (int column = 0; column <= kColumnsBefore; ++column) {
+      words >> steal;
+    }
+    if (words) {
+      ticks[cpu] = steal;
+    }
   }
   return ticks;
+}
+
+std::uint64_t RunDelays::MostStolen(const Ticks& before,
+                                    const Ticks& after,
+                                    const cpu_set_t& cpus) {
+  std::uint64_t most = 0;
+  for (const auto& [cpu, now] : after) {
+    const auto then = before.find(cpu);
+    if (then != before.end() && now > then->second && CPU_ISSET(cpu, &cpus)) {
+      most = std::max(most, now - then->second);
+    }
+  }
+  return most;
 }
 
 RunDelays::Ticks RunDelays::Stolen() {
@@ -85,6 +115,8 @@ RunDelays::Ticks RunDelays::Stolen() {
 double RunDelays::WorstShare() const {
   const auto whole = static_cast<double>(std::max<std::uint64_t>(1, MonotonicNs() - began_ns_));
   double worst = -1;
+  cpu_set_t cpus;  // of busy threads
+  CPU_ZERO(&cpus);
   for (const auto& [path, now] : Look(pids_)) {
     const auto before = before_.find(path);
     if (before == before_.end()) {
@@ -94,19 +126,18 @@ double RunDelays::WorstShare() const {
     const auto waited = static_cast<double>(now.waited_ns - before->second.waited_ns);
     if (ran + waited > whole / 2) {
       worst = std::max(worst, waited / whole);
+      cpu_set_t own;
+      if (::sched_getaffinity(TidOf(path), sizeof(own), &own) == 0) {
+        CPU_OR(&cpus, &cpus, &own);
+      }
     }
   }
   if (worst < 0) {
     return worst;
   }
   const double tick_ns = 1e9 / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  for (const auto& [cpu, now] : Stolen()) {
-    const auto before = stolen_before_.find(cpu);
-    if (before != stolen_before_.end() && now > before->second) {
-      const auto ticks = static_cast<double>(now - before->second);
-      worst = std::max(worst, ticks * tick_ns / whole);
-    }
-  }
+  const auto stolen = static_cast<double>(MostStolen(stolen_before_, Stolen(), cpus));
+  worst = std::max(worst, stolen * tick_ns / whole);
   return worst;
 }
 

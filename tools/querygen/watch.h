@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <map>
+#include <sched.h>
 #include <string>
 #include <vector>
 
@@ -31,13 +32,16 @@ class RunDelays {
   explicit RunDelays(const std::vector<int>& pids);
 
   /// The greatest share, 0..1, of the time since the beginning that a busy thread waited or that
-  /// was stolen from a processor. Busy is what ran for more than half of the time; negative when the
-  /// kernel tells of no busy thread.
+  /// was stolen from a processor it may run on. Busy is what ran for more than half of the time;
+  /// negative when the kernel tells of no busy thread.
   [[nodiscard]] double WorstShare() const;
 
-  /// Clock ticks stolen from each processor, by its name, in the text of /proc/stat.
-  using Ticks = std::map<std::string, std::uint64_t>;
+  /// Clock ticks stolen from each processor, by its number.
+  using Ticks = std::map<int, std::uint64_t>;
+  /// @param stat  the text of /proc/stat; a line that is not as expected is passed over.
   static Ticks StolenIn(std::istream& stat);
+  /// Most ticks stolen between two looks from one of `cpus`.
+  static std::uint64_t MostStolen(const Ticks& before, const Ticks& after, const cpu_set_t& cpus);
 
  private:
   struct Times {
