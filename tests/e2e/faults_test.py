@@ -7,11 +7,15 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "lib"))
+import quiet
 from answer_zone import ORIGIN, ZONES
 from endpoints import FLOODS
 from holdfast_node import ADDRESSES, BINARIES, Check, needs_programs, until
@@ -242,22 +246,25 @@ def test_a_failing_endpoint_is_found_in_time(make_one, fault):
         Check("down", make_one.endpoint(mode="fail"), fall=2)])
     node.start()
     found, grown = [], 0
+    host = 0.0  # seconds that a virtual machine's host took from its cores in the slowest of them
     for _ in range(3):
         until(lambda: node.addresses(f"f.{ORIGIN}") == ["198.51.100.1"] and
               node.check_states().get("up") == "healthy")
         memory = resident_kb(node.pid("control"))
+        stolen = sum(quiet.stolen().values())
         changed = endpoint.set(mode)
         while node.addresses(f"f.{ORIGIN}") == ["198.51.100.1"]:
             assert time.monotonic() < changed + 10
             time.sleep(0.001)
         found.append((time.monotonic() - changed) * 1e3)
+        host = max(host, sum(quiet.stolen().values()) - stolen)
         time.sleep(0.3)  # it goes on like that
         grown = max(grown, resident_kb(node.pid("control")) - memory)
         endpoint.set("pass")
     assert grown <= MEMORY_KB and endpoint.most_sent <= MOST_SENT
     assert (endpoint.most_sent > 0) == (mode in FLOODS)
     earliest = (FALL - 1) * INTERVAL * 0.9  # 10 % jitter
-    latest = (FALL + 1) * (INTERVAL * 1.1 + phase) + STEPS_SLACK_MS
+    latest = (FALL + 1) * (INTERVAL * 1.1 + phase) + STEPS_SLACK_MS + host * 1e3
     assert all(earliest <= one <= latest for one in found), (earliest, found, latest)
     report(fault, round(max(found)), "ms", f"to the changed answer, {FALL} x {INTERVAL} ms; "
            f"control grew by {grown} kB, at most {endpoint.most_sent >> 10} KiB were sent")
