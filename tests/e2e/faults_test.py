@@ -25,6 +25,7 @@ pytestmark = needs_programs
 
 RESTARTS = int(os.environ.get("HOLDFAST_RESTARTS", "10"))  # `tools/test --long`: 100
 SLACK_MS = 50  # a machine with other work on it holds any process up for that long
+HOSTS_SHARE = 0.02  # of a detection, that the host of a virtual machine may have a core
 STEPS_SLACK_MS = 150  # ... and a chain of several probes, all in all, for that long
 
 
@@ -245,26 +246,33 @@ def test_a_failing_endpoint_is_found_in_time(make_one, fault):
         Check("up", endpoint, kind, interval_ms=INTERVAL, rise=2, fall=FALL, timeout_ms=TIMEOUT),
         Check("down", make_one.endpoint(mode="fail"), fall=2)])
     node.start()
-    found, grown = [], 0
-    host = 0.0  # seconds that a virtual machine's host took from its cores in the slowest of them
-    for _ in range(3):
+    grown = 0
+
+    def once():
+        """(Part of the time that a virtual machine's host had a core, ms to the changed answer)."""
+        nonlocal grown
         until(lambda: node.addresses(f"f.{ORIGIN}") == ["198.51.100.1"] and
               node.check_states().get("up") == "healthy")
         memory = resident_kb(node.pid("control"))
-        stolen = sum(quiet.stolen().values())
+        stolen = quiet.stolen()
         changed = endpoint.set(mode)
         while node.addresses(f"f.{ORIGIN}") == ["198.51.100.1"]:
             assert time.monotonic() < changed + 10
             time.sleep(0.001)
-        found.append((time.monotonic() - changed) * 1e3)
-        host = max(host, sum(quiet.stolen().values()) - stolen)
+        seconds = time.monotonic() - changed
+        share = quiet.stolen_share(stolen, quiet.stolen(), seconds, range(os.cpu_count()))
         time.sleep(0.3)  # it goes on like that
         grown = max(grown, resident_kb(node.pid("control")) - memory)
         endpoint.set("pass")
+        return share, seconds * 1e3
+
+    # What the host disturbed is looked at again; the bounds are those of a machine of one's own.
+    patient = quiet.Patient(patience=20)
+    found = [patient.run(once, HOSTS_SHARE, fault) for _ in range(3)]
     assert grown <= MEMORY_KB and endpoint.most_sent <= MOST_SENT
     assert (endpoint.most_sent > 0) == (mode in FLOODS)
     earliest = (FALL - 1) * INTERVAL * 0.9  # 10 % jitter
-    latest = (FALL + 1) * (INTERVAL * 1.1 + phase) + STEPS_SLACK_MS + host * 1e3
+    latest = (FALL + 1) * (INTERVAL * 1.1 + phase) + STEPS_SLACK_MS
     assert all(earliest <= one <= latest for one in found), (earliest, found, latest)
     report(fault, round(max(found)), "ms", f"to the changed answer, {FALL} x {INTERVAL} ms; "
            f"control grew by {grown} kB, at most {endpoint.most_sent >> 10} KiB were sent")
