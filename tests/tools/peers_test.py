@@ -213,9 +213,9 @@ def test_time_and_delay_are_read_from_proc():
         250 / peerusage.TICKS, 50 / peerusage.TICKS)
     before = peerusage.Usage(1.0, 2.0, {(1, 1): (100, 10), (1, 2): (0, 0)})
     after = peerusage.Usage(2.0, 4.0, {(1, 1): (200, 10**9), (1, 2): (10**9, 5 * 10**7)})
-    span = peerusage.span(peerusage.Look(before, before), peerusage.Look(after, after), 2.0)
+    span = peerusage.span((before, after), (before, after), 2.0)
     # Of the thread that ran most, not that waited most.
-    assert span == (0.025, 0.025, 0, 0.5, 1.0)
+    assert span == (0.025, 0.025, 0.5, 1.0, 0)
 
 
 def test_hugepages_are_counted_by_file():
@@ -271,7 +271,7 @@ def test_rows_of_one_server_alone_have_no_ratio():
 
 
 def test_what_an_answer_costs_is_time_over_answers():
-    span = peerusage.Span(0, 0, 0, 0.25, 0.75)
+    span = peerusage.Span(0, 0, 0.25, 0.75)
     assert benchpeers.costs("-20k", span, 20_000) == {"cpu-user-20k": 12_500,
                                                       "cpu-system-20k": 37_500}
 
@@ -290,7 +290,7 @@ class DisturbedLab:
 
     def client(self, *_):
         delays = next(self.delays)
-        return f"run {delays}", peerusage.Span(*delays, 0, 0)
+        return f"run {delays}", peerusage.Span(*delays[:2], 0, 0, delays[2])
 
 
 @pytest.fixture

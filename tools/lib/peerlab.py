@@ -260,10 +260,10 @@ class Lab:
 
 def look(client, pids, meanwhile):
     """The Span of a call."""
-    first, began = peerusage.look([client], pids), time.monotonic()
+    first, began = [peerusage.usage(each) for each in ([client], pids)], time.monotonic()
     meanwhile()
-    last, ended = peerusage.look([client], pids), time.monotonic()
-    return peerusage.span(first, last, ended - began)
+    last, ended = [peerusage.usage(each) for each in ([client], pids)], time.monotonic()
+    return peerusage.span(*zip(first, last), ended - began)
 
 
 @contextlib.contextmanager

@@ -16,11 +16,9 @@ GONE = (FileNotFoundError, ProcessLookupError)
 # it was ready and waited for a core).
 Usage = namedtuple("Usage", "user system threads")
 # A time in which a server was asked: the parts (0..1) of it in which the busiest thread of client
-# and server waited for a core and in which the host took one, and the server's processor seconds a
-# second.
-Span = namedtuple("Span", "client_waited server_waited stolen user system")
-# Usage of a client and of a server at the same moment.
-Look = namedtuple("Look", "client server")
+# and server waited for a core, the server's processor seconds a second, and the part in which the
+# host of a virtual machine had a core, where that is known.
+Span = namedtuple("Span", "client_waited server_waited user system stolen", defaults=(0.0,))
 
 
 def stat_times(text):
@@ -53,18 +51,11 @@ def waited(before, after, seconds):
     return max(spent, default=(0, 0))[1] / 1e9 / seconds
 
 
-def look(client, server):
-    """The Look at these processes now. @param client, server  their pids."""
-    return Look(usage(client), usage(server))
-
-
-def span(before, after, seconds):
-    """The Span between two Looks, of which nothing was stolen."""
-    return Span(waited(before.client, after.client, seconds),
-                waited(before.server, after.server, seconds),
-                0.0,
-                (after.server.user - before.server.user) / seconds,
-                (after.server.system - before.server.system) / seconds)
+def span(client, server, seconds):
+    """The Span between two looks. @param client, server  (Usage before, Usage after)."""
+    before, after = server
+    return Span(waited(*client, seconds), waited(*server, seconds),
+                (after.user - before.user) / seconds, (after.system - before.system) / seconds)
 
 
 def huge_octets(text):
