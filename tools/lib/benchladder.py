@@ -10,7 +10,8 @@ RUNGS = ("receive-send", "headers", "verify", "parse", "look-up", "decide", "wri
          "counters")
 # Name, names in the tables, whether they are weighted pools.
 TABLES = (("1k", 1000, False), ("weighted/1k", 1000, True), ("1M", 1_000_000, False),
-          ("weighted/1M", 1_000_000, True), ("10M", 10_000_000, False))
+          ("weighted/1M", 1_000_000, True), ("10M", 10_000_000, False),
+          ("30M", 30_000_000, False))
 MEMORY_BOUND = 1.25  # a stage that costs so many times what it costs on tables that fit the caches
 
 
